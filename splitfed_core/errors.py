@@ -1,0 +1,70 @@
+"""The error tree: every expected failure, told as value, rule and remedy.
+
+    SfbenchError
+    ├── UsageError              the user can mend it: exit code 2
+    │   ├── ConfigError         a parameter of a cell
+    │   ├── GridError           a grid file; says file and line
+    │   └── NotARunError        a path that holds no run
+    ├── DataError               runs without usable rows: exit code 3
+    └── CellError               a cell could not be finished: its status and reason
+        ├── RemoteError         the other side of the wire refused or failed
+        ├── StragglerError      a client's model did not arrive in time
+        └── CellTimeoutError    the cell ran over its `timeout_s`
+"""
+
+
+class SfbenchError(Exception):
+    """An expected failure; its text is one message for the user, `exit_code` what the command returns."""
+
+    exit_code = 3
+
+
+class UsageError(SfbenchError):
+    """Wrong usage: a bad value, with the rule and the remedy."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A parameter of a cell has a value it cannot have.
+
+    Args:
+        message: Bad value, rule and remedy.
+        parameter: The name of the parameter, so that a grid can add file and line.
+    """
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, str | None]]:
+        """Keep the parameter when Ray carries the error between processes."""
+        return type(self), (str(self), self.parameter)
+
+
+class GridError(UsageError):
+    """A grid file cannot be read or makes no plan; the text starts with `file:line`."""
+
+
+class NotARunError(UsageError):
+    """A path was given that is not a run directory."""
+
+
+class DataError(SfbenchError):
+    """Runs were found, but nothing in them can be used."""
+
+
+class CellError(SfbenchError):
+    """A cell could not be finished."""
+
+
+class RemoteError(CellError):
+    """The other side of the wire refused a call or failed in it."""
+
+
+class StragglerError(CellError):
+    """A client's model did not reach the fed server before the deadline."""
+
+
+class CellTimeoutError(CellError):
+    """A cell ran longer than its `timeout_s`."""

@@ -1,0 +1,145 @@
+"""The column schema: what a sweep writes and an analysis reads. Standard library only.
+
+Each dataclass is one line of one CSV file and its fields, in order, are the columns (`columns(StepRow)`).
+Names ending in `_s` are seconds, in `_bytes` bytes. `None` is an empty field: "there is no such thing here", never 0.
+"""
+
+from dataclasses import dataclass, fields
+
+PHASES = (
+    "client_forward_s",
+    "encode_s",
+    "uplink_s",
+    "server_decode_s",
+    "server_queue_s",
+    "server_compute_s",
+    "server_encode_s",
+    "downlink_s",
+    "decode_s",
+    "client_backward_s",
+)
+"""The phases of a step in the order of time. Neighbours share their boundary stamp, so they sum to `step_s`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One mini-batch of one client: a line of `steps.csv`."""
+
+    cell_id: str
+    repeat: int
+    client_id: int
+    round: int
+    local_epoch: int
+    step: int
+    warmup: bool
+    examples: int
+    loss: float
+    correct: int | None
+    uplink_bytes: int | None
+    downlink_bytes: int | None
+    client_forward_s: float | None
+    encode_s: float | None
+    uplink_s: float | None
+    server_decode_s: float | None
+    server_queue_s: float | None
+    server_compute_s: float | None
+    server_encode_s: float | None
+    downlink_s: float | None
+    decode_s: float | None
+    client_backward_s: float | None
+    step_s: float
+    server_update_s: float | None
+    started_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """One round of a cell: a line of `rounds.csv`. The `eval_*` fields are empty in rounds without evaluation."""
+
+    cell_id: str
+    repeat: int
+    round: int
+    train_loss: float
+    eval_loss: float | None
+    eval_accuracy: float | None
+    round_s: float
+    aggregation_s: float | None
+    uplink_bytes: int
+    downlink_bytes: int
+    aggregation_uplink_bytes: int
+    aggregation_downlink_bytes: int
+    clients_ok: int
+    clients_lost: int
+    started_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """One client in one round: a line of `clients.csv`."""
+
+    cell_id: str
+    repeat: int
+    client_id: int
+    worker: int
+    round: int
+    steps: int
+    examples: int
+    local_s: float
+    aggregation_wait_s: float | None
+    cpu_s: float
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """How many examples of one label one client holds: a line of `labels.csv`."""
+
+    client_id: int
+    label: str
+    examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellSummary:
+    """What one cell and repeat came to: the columns of `summary.csv` after its parameters.
+
+    Step statistics and rates leave warm-up steps out; percentiles are of all other steps of all clients.
+    """
+
+    status: str
+    steps: int
+    step_p50_s: float | None
+    step_p95_s: float | None
+    step_p99_s: float | None
+    uplink_p50_s: float | None
+    downlink_p50_s: float | None
+    server_compute_p50_s: float | None
+    samples_per_s: float | None
+    steps_per_s: float | None
+    network_kbit_per_s: float | None
+    final_train_loss: float | None
+    final_eval_loss: float | None
+    final_eval_accuracy: float | None
+    bytes_per_round: float | None
+    round_p50_s: float | None
+    peak_rss_bytes: int | None
+    wall_s: float
+
+
+Row = StepRow | RoundRow | ClientRow | LabelRow
+
+ROW_FILES: dict[str, type[Row]] = {
+    "steps.csv": StepRow,
+    "rounds.csv": RoundRow,
+    "clients.csv": ClientRow,
+    "labels.csv": LabelRow,
+}
+"""The CSV files of a cell's directory and the row type of each."""
+
+MANIFEST_SCHEMA = 1
+STATUSES = ("ok", "failed", "timeout", "interrupted")
+
+
+def columns(row: type[Row] | type[CellSummary]) -> tuple[str, ...]:
+    """Return the CSV columns of a row type, in order."""
+    return tuple(field.name for field in fields(row))
