@@ -6,9 +6,19 @@ The names here are the names in a grid's `base:` and `axes:`, and the columns of
 import hashlib
 import json
 import re
+from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    create_model,
+)
 
 from splitfed_core.errors import ConfigError
 
@@ -78,9 +88,24 @@ class CellConfig(BaseModel):
             ConfigError: The first wrong parameter, with its value, the rule and the remedy.
         """
         try:
-            return cls.model_validate(values, strict=False)
+            return cls.model_validate(values)
         except ValidationError as error:
             raise _explain(error, cls) from None
+
+    @classmethod
+    def parse_value(cls, name: str, value: object) -> Any:
+        """Validate the value of one parameter by itself, whatever the others are.
+
+        Raises:
+            ConfigError: An unknown name, or a value that no cell can have.
+        """
+        if name not in cls.model_fields:
+            raise ConfigError(_unknown(name, cls), name)
+        alone = _alone(cls, name)
+        try:
+            return getattr(alone.model_validate({name: value}), name)
+        except ValidationError as error:
+            raise _explain(error, alone) from None
 
     def plain(self) -> dict[str, Any]:
         """Return every parameter as plain JSON values, in the order of the fields."""
@@ -88,7 +113,7 @@ class CellConfig(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """Return the parameters that differ from their defaults, operational ones left out."""
-        default = CellConfig().plain()
+        default = _defaults()
         return {k: v for k, v in self.plain().items() if v != default[k] and k not in OPERATIONAL}
 
     @property
@@ -100,13 +125,32 @@ class CellConfig(BaseModel):
         return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', slug)[:80]}-{digest}"
 
 
+@cache
+def _defaults() -> dict[str, Any]:
+    return CellConfig().plain()
+
+
+@cache
+def _alone(model: type[BaseModel], name: str) -> type[BaseModel]:
+    """Make a model with this one parameter of the other."""
+    field = model.model_fields[name]
+    fields: dict[str, Any] = {name: (field.rebuild_annotation(), field)}
+    return create_model(name, **fields)
+
+
+def _unknown(name: str, model: type[BaseModel]) -> str:
+    close = get_close_matches(name, model.model_fields, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"unknown parameter {name!r}; {hint}choose one of {', '.join(model.model_fields)}"
+
+
 def _explain(error: ValidationError, model: type[BaseModel]) -> ConfigError:
     """Turn pydantic's first complaint into value, rule and remedy."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else ""
     if first["type"] == "extra_forbidden":
-        known = ", ".join(model.model_fields)
-        return ConfigError(f"unknown parameter {name!r}; choose one of {known}", name)
+        return ConfigError(_unknown(name, model), name)
     purpose = model.model_fields[name].description if name in model.model_fields else ""
-    rule = "; ".join(dict.fromkeys(e["msg"] for e in error.errors(include_url=False) if e["loc"][:1] == first["loc"][:1]))
+    same = (e for e in error.errors(include_url=False) if e["loc"][:1] == first["loc"][:1])
+    rule = " or ".join(dict.fromkeys(e["msg"].removeprefix("Input ") for e in same))
     return ConfigError(f"{name} {first['input']!r}: {rule[:1].lower()}{rule[1:]} ({name}: {purpose})", name)
