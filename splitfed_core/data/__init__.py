@@ -1,0 +1,7 @@
+"""Data sets and how they are dealt to clients. Light to import: heavy things load when needed."""
+
+from splitfed_core.data.dataset import ClientShard, Dataset, IndexArray, label_rows, make_shards
+from splitfed_core.data.partitioners import partition
+from splitfed_core.data.sources import load_dataset
+
+__all__ = ["ClientShard", "Dataset", "IndexArray", "label_rows", "load_dataset", "make_shards", "partition"]

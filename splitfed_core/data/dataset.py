@@ -1,0 +1,108 @@
+"""The values: a data set, a client's shard of it, and who holds which labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError
+
+from splitfed_core.config import Named
+from splitfed_core.errors import ConfigError
+from splitfed_core.rows import LabelRow
+from splitfed_core.seeding import stream
+
+IndexArray = NDArray[np.int64]
+Features = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]  # height, width
+Settings = TypeVar("Settings", bound=BaseModel)
+
+_TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """A classification data set in memory.
+
+    `x_*` are float32 in [0, 1], examples first; `y_*` are label numbers, `label_names[y]` their names.
+    `columns` holds what else is known of the training examples (a writer, a region), for partitioners.
+    """
+
+    name: str
+    x_train: Features
+    y_train: Labels
+    x_test: Features
+    y_test: Labels
+    label_names: tuple[str, ...]
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def num_classes(self) -> int:
+        """How many labels there are."""
+        return len(self.label_names)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return self.x_train.shape[1:]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClientShard:
+    """One client's local training data."""
+
+    client_id: int
+    x: Features
+    y: NDArray[Any]
+
+
+def make_shards(dataset: Dataset, indices: Mapping[int, IndexArray]) -> list[ClientShard]:
+    """Copy the examples of these clients out of the training data.
+
+    Labels become the smallest integers that can hold them: they travel with every mini-batch.
+    """
+    y = dataset.y_train.astype(np.min_scalar_type(dataset.num_classes - 1))
+    return [ClientShard(client, dataset.x_train[rows], y[rows]) for client, rows in indices.items()]
+
+
+def label_rows(dataset: Dataset, shards: Sequence[ClientShard]) -> list[LabelRow]:
+    """Count every label of every client, zeros included."""
+    return [
+        LabelRow(shard.client_id, name, int(count))
+        for shard in shards
+        for name, count in zip(
+            dataset.label_names, np.bincount(shard.y, minlength=dataset.num_classes), strict=True
+        )
+    ]
+
+
+def held_out(examples: int) -> tuple[IndexArray, IndexArray]:
+    """Split row numbers 80/20 into train and test, by their number alone and never by a run's seed."""
+    order = stream("train-test-split", examples).permutation(examples)
+    test = max(1, round(examples * _TEST_SHARE))
+    return np.sort(order[test:]), np.sort(order[:test])
+
+
+def read_settings(choice: Named, model: type[Settings], parameter: str) -> Settings:
+    """Validate the settings of a choice.
+
+    Raises:
+        ConfigError: The first wrong setting, with its value and the rule.
+    """
+    try:
+        return model.model_validate(choice.settings)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        setting = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(model.model_fields)
+        if first["type"] == "extra_forbidden":
+            message = f"{parameter} {choice.name!r} has no setting {setting!r}; choose from {known}"
+        elif first["type"] == "missing":
+            message = f"{parameter} {choice.name!r} needs the setting {setting!r}; its settings are {known}"
+        else:
+            message = (
+                f"{parameter} {choice.name!r}, setting {setting} {first['input']!r}: {first['msg'].lower()}"
+            )
+        raise ConfigError(message, parameter) from None

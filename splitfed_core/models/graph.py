@@ -1,0 +1,95 @@
+"""Where a network can be cut: the places that exactly one tensor crosses."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from splitfed_core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class CutPoint:
+    """The place after one layer.
+
+    `tensor` is the layer's output, `crossing` names the layers whose outputs are still needed behind it,
+    `problem` says why the network cannot be cut here (None where it can).
+    """
+
+    name: str
+    tensor: Any
+    crossing: tuple[str, ...]
+    problem: str | None
+
+
+def cut_points(model: keras.Model) -> list[CutPoint]:
+    """List the place after every layer, in the order of computation.
+
+    A tensor is live while a later layer still reads it. With one input and one output, a network can be cut
+    exactly where a layer's own output is the only live tensor.
+    """
+    calls = _calls(model)
+    places = zip(calls, _crossings(calls, model.outputs[0]), strict=True)
+    return [
+        CutPoint(call.operation.name, call.outputs[0], crossing, _problem(calls, i, crossing))
+        for i, (call, crossing) in enumerate(places)
+        if not call.is_input
+    ]
+
+
+def _crossings(calls: list[Any], output: Any) -> Iterator[tuple[str, ...]]:
+    """Yield, after each call, the layers whose outputs are live."""
+    last_read = {id(tensor): i for i, call in enumerate(calls) for tensor in call.input_tensors}
+    last_read[id(output)] = len(calls)
+    live: dict[int, str] = {}
+    for i, call in enumerate(calls):
+        live |= {id(tensor): call.operation.name for tensor in call.outputs}
+        live = {key: name for key, name in live.items() if last_read.get(key, -1) > i}
+        yield tuple(live.values())
+
+
+def _problem(calls: list[Any], i: int, crossing: tuple[str, ...]) -> str | None:
+    """Return why there is no cut after call `i`, None where there is one."""
+    done, to_come = (
+        {id(call.operation): call.operation for call in part} for part in (calls[: i + 1], calls[i + 1 :])
+    )
+    smashed = calls[i].outputs[0]
+    if sum(call.operation is calls[i].operation for call in calls) > 1:
+        return "the layer is used more than once, so its name is no one place"
+    if len(crossing) > 1:
+        return f"more than one tensor crosses the cut there, the outputs of {', '.join(crossing)}"
+    if shared := sorted(done[key].name for key in done.keys() & to_come.keys() if _variables([done[key]])):
+        return f"both sides would hold the weights of {', '.join(shared)}"
+    if not keras.backend.is_float_dtype(smashed.dtype):
+        return f"its output is {smashed.dtype}, which has no gradient"
+    if not any(variable.trainable for variable in _variables(done.values())):
+        return "the client side would have nothing to train"
+    return None
+
+
+def _variables(operations: Iterable[Any]) -> list[Any]:
+    """Return the weights of these layers; bare operations such as `a + b` have none."""
+    return [w for operation in operations if isinstance(operation, keras.Layer) for w in operation.weights]
+
+
+def _calls(model: keras.Model) -> list[Any]:
+    """Return every call of a layer in the model, each after those it reads from.
+
+    Keras has no public list: `layers` leaves out bare operations, `layer.output` knows the first call only.
+    """
+    if isinstance(model, keras.Sequential) and model.built:
+        model = keras.Model(model.inputs, model.outputs)
+    by_depth = getattr(model, "_nodes_by_depth", None)
+    if by_depth is None:
+        raise ConfigError(
+            f"model {model.name!r} is not functional, nor sequential with an input; start with keras.Input",
+            "model",
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ConfigError(
+            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
+            "it needs one of each",
+            "model",
+        )
+    return [call for depth in sorted(by_depth, reverse=True) for call in by_depth[depth]]
