@@ -1,0 +1,1 @@
+"""All that happens between two sides: messages, codecs, transports. It knows no role."""

@@ -1,0 +1,122 @@
+"""The seam between two sides: what a server offers, what a client calls, and both in one process."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from time import perf_counter
+from typing import Protocol
+
+from splitfed_core.wire import messages
+from splitfed_core.wire.codecs import EncodedTensor
+from splitfed_core.wire.messages import ClientModel, StepReply, StepRequest, Transit
+
+
+class MainService(Protocol):
+    """What a main server offers. `received_s` is when the message reached it, on its monotonic clock."""
+
+    def step(self, request: StepRequest, received_s: float) -> StepReply:
+        """Train on one mini-batch and return the gradient of its smashed data."""
+        ...
+
+    def end_round(self, client_id: int, round: int) -> Sequence[float]:
+        """Return the optimizer times of the client's steps in this round, in their order."""
+        ...
+
+    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+        """Return the logits of smashed data, without training."""
+        ...
+
+
+class FedService(Protocol):
+    """What a fed server offers."""
+
+    def push(self, model: ClientModel) -> None:
+        """Take one client's model of a round."""
+        ...
+
+    def get_aggregate(self, client_id: int, round: int) -> Sequence[EncodedTensor]:
+        """Wait for the round's models and return their average."""
+        ...
+
+
+class Transport(Protocol):
+    """A client's way to the main server."""
+
+    def train_step(self, request: StepRequest) -> StepReply:
+        """Exchange one mini-batch; the reply's `transit` is set."""
+        ...
+
+    def end_round(self, client_id: int, round: int) -> Sequence[float]:
+        """Return the server's optimizer times of the client's steps in this round."""
+        ...
+
+    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+        """Return the logits of smashed data."""
+        ...
+
+    def close(self) -> None:
+        """End the connection."""
+        ...
+
+
+class FedTransport(Protocol):
+    """A client's way to the fed server; both calls return the bytes of the message that held the model."""
+
+    def push(self, model: ClientModel) -> int:
+        """Send a client-side model."""
+        ...
+
+    def get_aggregate(self, client_id: int, round: int) -> tuple[Sequence[EncodedTensor], int]:
+        """Wait for the average of the round."""
+        ...
+
+    def close(self) -> None:
+        """End the connection."""
+        ...
+
+
+class InProcessTransport:
+    """Calls the main server directly. Nothing is serialised; the bytes are those that the message would have."""
+
+    def __init__(self, service: MainService) -> None:
+        self._service = service
+
+    def train_step(self, request: StepRequest) -> StepReply:
+        """Exchange one mini-batch by a function call."""
+        sent = perf_counter()
+        reply = self._service.step(request, sent)
+        arrived = perf_counter()
+        reply = replace(reply, stamps=replace(reply.stamps, encoded=arrived))
+        uplink = messages.size(messages.step_request_parts(request))
+        downlink = messages.size(messages.step_reply_parts(reply))
+        return replace(reply, transit=Transit(sent, arrived, uplink, downlink))
+
+    def end_round(self, client_id: int, round: int) -> Sequence[float]:
+        """Ask the server directly."""
+        return self._service.end_round(client_id, round)
+
+    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+        """Ask the server directly."""
+        return self._service.predict(client_id, smashed)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class InProcessFedTransport:
+    """Calls the fed server directly."""
+
+    def __init__(self, service: FedService) -> None:
+        self._service = service
+
+    def push(self, model: ClientModel) -> int:
+        """Hand the model over."""
+        self._service.push(model)
+        return messages.size(messages.client_model_parts(model))
+
+    def get_aggregate(self, client_id: int, round: int) -> tuple[Sequence[EncodedTensor], int]:
+        """Wait for the average."""
+        weights = self._service.get_aggregate(client_id, round)
+        return weights, messages.size(messages.aggregate_parts(weights))
+
+    def close(self) -> None:
+        """Nothing to end."""
