@@ -59,7 +59,9 @@ class CellConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: Choice = Field(Named(name="digits"), description="digits, synthetic, parquet, csv, imagefolder or a hub name")
+    dataset: Choice = Field(
+        Named(name="digits"), description="digits, synthetic, parquet, csv, imagefolder or a hub name"
+    )
     partitioner: Choice = Field(Named(name="iid"), description="how the training data is dealt to the clients")
     model: str = Field("notebook_cnn", min_length=1, description="the network")
     algorithm: Literal["sflv2"] = Field("sflv2", description="how the two sides train together")
@@ -69,16 +71,37 @@ class CellConfig(BaseModel):
     aggregation: bool = Field(True, description="average the client-side models after each round")
     rounds: int = Field(50, ge=1, strict=True, description="number of rounds")
     local_epochs: int = Field(1, ge=1, strict=True, description="passes over each client's data in a round")
-    warmup_steps: int = Field(3, ge=0, strict=True, description="first steps of each client left out of step statistics")
+    warmup_steps: int = Field(
+        3, ge=0, strict=True, description="first steps of each client left out of step statistics"
+    )
     optimizer: Literal["adam", "sgd"] = Field("adam", description="optimizer of both sides")
-    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, strict=True, description="learning rate of both sides")
-    transport: Literal["grpc", "grpc-stream", "inproc"] = Field("grpc", description="how the two sides exchange tensors")
-    workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] = Field("auto", description="processes that hold the clients")
+    learning_rate: float = Field(
+        1e-3, gt=0, allow_inf_nan=False, strict=True, description="learning rate of both sides"
+    )
+    transport: Literal["grpc", "grpc-stream", "inproc"] = Field(
+        "grpc", description="how the two sides exchange tensors"
+    )
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] = Field(
+        "auto", description="processes that hold the clients"
+    )
     threads: int = Field(1, ge=1, strict=True, description="TensorFlow intra-op threads of every process")
-    examples_per_client: int | None = Field(None, ge=1, strict=True, description="use only this many examples of each client")
+    examples_per_client: int | None = Field(
+        None, ge=1, strict=True, description="use only this many examples of each client"
+    )
     eval_every: int = Field(1, ge=1, strict=True, description="evaluate every so many rounds, and after the last one")
-    eval_clients: int = Field(10, ge=1, strict=True, description="with aggregation off: at most so many client-side models are evaluated")
-    timeout_s: float = Field(600.0, gt=0, allow_inf_nan=False, strict=True, description="a cell that runs longer ends with status timeout")
+    eval_clients: int = Field(
+        10,
+        ge=1,
+        strict=True,
+        description="with aggregation off: at most so many client-side models are evaluated",
+    )
+    timeout_s: float = Field(
+        600.0,
+        gt=0,
+        allow_inf_nan=False,
+        strict=True,
+        description="a cell that runs longer ends with status timeout",
+    )
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:
@@ -121,7 +144,8 @@ class CellConfig(BaseModel):
         """A readable slug and a hash of `identity()`: a new parameter renames no old cell."""
         identity = self.identity()
         digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=5).hexdigest()
-        slug = f"{self.algorithm}-c{self.clients}-b{self.batch_size}-{self.cut_layer}-agg{'on' if self.aggregation else 'off'}"
+        aggregation = "on" if self.aggregation else "off"
+        slug = f"{self.algorithm}-c{self.clients}-b{self.batch_size}-{self.cut_layer}-agg{aggregation}"
         return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', slug)[:80]}-{digest}"
 
 

@@ -1,15 +1,15 @@
 """The error tree: every expected failure, told as value, rule and remedy.
 
-    SfbenchError
-    ├── UsageError              the user can mend it: exit code 2
-    │   ├── ConfigError         a parameter of a cell
-    │   ├── GridError           a grid file; says file and line
-    │   └── NotARunError        a path that holds no run
-    ├── DataError               runs without usable rows: exit code 3
-    └── CellError               a cell could not be finished: its status and reason
-        ├── RemoteError         the other side of the wire refused or failed
-        ├── StragglerError      a client's model did not arrive in time
-        └── CellTimeoutError    the cell ran over its `timeout_s`
+SfbenchError
+├── UsageError              the user can mend it: exit code 2
+│   ├── ConfigError         a parameter of a cell
+│   ├── GridError           a grid file; says file and line
+│   └── NotARunError        a path that holds no run
+├── DataError               runs without usable rows: exit code 3
+└── CellError               a cell could not be finished: its status and reason
+├── RemoteError         the other side of the wire refused or failed
+├── StragglerError      a client's model did not arrive in time
+└── CellTimeoutError    the cell ran over its `timeout_s`
 """
 
 

@@ -1,0 +1,291 @@
+"""Ray: starts the processes of a cell, keeps them warm for the next one, and carries commands and rows.
+
+Tensors between the two sides never pass through here; they go over the transports of `splitfed_core.wire`.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic, perf_counter
+from types import TracebackType
+from typing import Any, Self
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before import: Ray phones home by default
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; without it Ray warns
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from benchmarks.plan import CellObserver, CellRun
+from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
+from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound
+from splitfed_core.config import CellConfig, Named
+from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards, partition
+from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
+from splitfed_core.rounds import train
+from splitfed_core.seeding import derive
+from splitfed_core.wire.rpc import Endpoints
+from splitfed_core.wire.security import new_token
+
+_POLL_S = 0.5  # how soon an interrupt or a timeout is seen
+
+
+@dataclass(slots=True)
+class _Processes:
+    """The warm processes of this run; all with the same number of threads."""
+
+    threads: int
+    main: Any
+    fed: Any
+    workers: list[Any] = field(default_factory=list)
+
+    def all(self) -> list[Any]:
+        """Every process, servers first."""
+        return [self.main, self.fed, *self.workers]
+
+
+class Cluster:
+    """Runs cells on Ray. A context manager: leaving it ends the processes, and the Ray that it started."""
+
+    def __init__(self, *, ray_address: str | None = None, app_path: Sequence[Path] = ()) -> None:
+        """Join or start Ray.
+
+        Args:
+            ray_address: Of a cluster to join; without it a local one is started.
+            app_path: Folders from which workers import a user's own modules; they come last on their path.
+        """
+        self._stack = ExitStack()
+        self._log_dir = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sfbench-log-"))
+        self._log_read: dict[Path, int] = {}
+        self._token = new_token()
+        self._app_path = [str(path.resolve()) for path in app_path]
+        self._processes: _Processes | None = None
+        self._data: dict[Named, tuple[Dataset, Any]] = {}
+        # Ray puts the driver's folder first on its workers' path; in an empty one nothing shadows our packages.
+        empty = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sfbench-empty-"))
+        ray.init(
+            address=ray_address,
+            include_dashboard=None if ray_address else False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            runtime_env={"working_dir": empty},
+        )
+        self._stack.callback(ray.shutdown)
+
+    def check(self, configs: Sequence[CellConfig]) -> None:
+        """Build every distinct network and cut once; raises `ConfigError` for what cannot be."""
+        seen: set[tuple[Any, ...]] = set()
+        for config in configs:
+            what = (config.dataset, config.model, config.cut_layer)
+            if what not in seen:
+                seen.add(what)
+                dataset, _ = self._dataset(config.dataset)
+                main = self._warm(config.threads, workers=0).main
+                _get([main.check.remote(config, _shape(dataset))], deadline=None)
+
+    def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
+        """Run one cell and repeat; rows go to the observer once a round.
+
+        Returns:
+            The facts of the manifest.
+
+        Raises:
+            CellError: A process failed or was lost; all of them are replaced before the next cell.
+            CellTimeoutError: The cell ran over its `timeout_s`.
+        """
+        try:
+            facts = self._run_cell(run, observer)
+        except BaseException:
+            observer.log(self._logs())
+            self._end_processes()
+            raise
+        observer.log(self._logs())
+        return facts
+
+    def _run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
+        began = perf_counter()
+        config = run.config
+        deadline = monotonic() + config.timeout_s
+        dataset, shared = self._dataset(config.dataset)
+        key = CellKey(run.cell_id, run.repeat, run.seed)
+        indices = dict(
+            enumerate(
+                partition(
+                    dataset,
+                    config.partitioner,
+                    config.clients,
+                    derive(run.seed, "shards"),
+                    config.examples_per_client,
+                )
+            )
+        )
+        observer.labels(label_rows(dataset, make_shards(dataset, indices)))
+        count = _worker_count(config)
+        processes = self._warm(config.threads, count)
+        workers = processes.workers[:count]
+        shape = _shape(dataset)
+        ends = self._begin_servers(processes, run, shape, deadline)
+        models = _get(
+            [
+                worker.begin_cell.remote(
+                    key,
+                    config,
+                    shape,
+                    shared,
+                    {i: indices[i] for i in range(number, config.clients, count)},
+                    ends,
+                    number,
+                )
+                for number, worker in enumerate(workers)
+            ],
+            deadline,
+        )
+        setup_s = perf_counter() - began
+        for result in train(key, config, _RayFederation(workers, deadline)):
+            observer.round(result.steps, result.clients, result.row)
+        servers = [processes.main, processes.fed] if ends else []
+        _get([process.end_cell.remote() for process in (*workers, *servers)], deadline)
+        return {
+            **asdict(models[0]),
+            "workers": count,
+            "threads": {"worker": config.threads, "main_server": config.threads, "fed_server": 1},
+            "examples": sum(map(len, indices.values())),
+            "dataset": {
+                "train": len(dataset.y_train),
+                "test": len(dataset.y_test),
+                "shape": list(dataset.input_shape),
+                "classes": dataset.num_classes,
+            },
+            "setup_s": setup_s,
+        }
+
+    def _begin_servers(
+        self, processes: _Processes, run: CellRun, shape: DataShape, deadline: float
+    ) -> Endpoints | None:
+        if run.config.transport == "inproc":
+            return None
+        main, fed = _get(
+            [
+                processes.main.begin_cell.remote(run.config, shape, run.seed, self._token),
+                processes.fed.begin_cell.remote(run.config, self._token),
+            ],
+            deadline,
+        )
+        return Endpoints(main=main, fed=fed, token=self._token, deadline_s=run.config.timeout_s)
+
+    def _dataset(self, choice: Named) -> tuple[Dataset, Any]:
+        """Load a data set once; the workers share one copy of it in Ray's object store."""
+        if choice not in self._data:
+            dataset = load_dataset(choice)
+            self._data[choice] = (dataset, ray.put(dataset))
+        return self._data[choice]
+
+    def _warm(self, threads: int, workers: int) -> _Processes:
+        """Return running processes with this number of threads; what is missing is started, all at the same time."""
+        if self._processes is not None and self._processes.threads != threads:
+            self._end_processes()
+        if self._processes is None:
+            self._processes = _Processes(
+                threads,
+                self._start(MainServerProcess, "main_server", threads),
+                self._start(FedServerProcess, "fed_server", 0),
+            )
+        for number in range(len(self._processes.workers), workers):
+            self._processes.workers.append(self._start(WorkerProcess, f"worker{number}", threads))
+        return self._processes
+
+    def _start(self, process: type, name: str, threads: int) -> Any:
+        return ray.remote(num_cpus=0)(process).remote(name, self._log_dir, threads, self._app_path)
+
+    def _logs(self) -> str:
+        """Return what the processes have printed since the last call, those that are gone included."""
+        texts = []
+        for path in sorted(Path(self._log_dir).glob("*.log")):
+            with path.open(errors="replace") as file:
+                file.seek(self._log_read.get(path, 0))
+                text = file.read()
+                self._log_read[path] = file.tell()
+            if text:
+                texts.append(f"==> {path.stem} <==\n{text}")
+        return "\n".join(texts)
+
+    def _end_processes(self) -> None:
+        """End all processes at once; the next cell starts new ones."""
+        for process in self._processes.all() if self._processes else ():
+            ray.kill(process)
+        self._processes = None
+
+    def close(self) -> None:
+        """End the processes and leave Ray."""
+        self._end_processes()
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _RayFederation:
+    """The groups of a cell in their worker processes."""
+
+    def __init__(self, workers: Sequence[Any], deadline: float) -> None:
+        self._workers = workers
+        self._deadline = deadline
+
+    def train_round(self, round: int) -> list[GroupRound]:
+        """Train a round in all workers at the same time."""
+        return self._all([worker.train_round.remote(round) for worker in self._workers])
+
+    def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
+        """Evaluate these clients, each where it is."""
+        return self._all([worker.evaluate.remote(client_ids) for worker in self._workers])
+
+    def _all(self, calls: Sequence[Any]) -> list[Any]:
+        return [item for items in _get(calls, self._deadline) for item in items]
+
+
+def _get(calls: Sequence[Any], deadline: float | None) -> list[Any]:
+    """Wait for all calls, seeing the first failure at once, an interrupt soon, and the deadline.
+
+    Raises:
+        CellTimeoutError: The deadline (monotonic, s) has passed.
+        CellError: A process was lost, or failed in a call; an expected error comes as itself.
+    """
+    waiting = list(calls)
+    while waiting:
+        done, waiting = ray.wait(waiting, timeout=_POLL_S)
+        for call in done:
+            _result(call)
+        if deadline is not None and monotonic() > deadline:
+            raise CellTimeoutError("the cell ran over its timeout_s; raise it, or make the cell smaller")
+    return [_result(call) for call in calls]
+
+
+def _result(call: Any) -> Any:
+    try:
+        return ray.get(call)
+    except RayTaskError as error:
+        if isinstance(error.cause, SfbenchError):
+            raise error.cause from None
+        raise CellError(f"a process failed: {error.cause!r}; its traceback is in log.txt") from error
+    except RayActorError as error:
+        raise CellError(f"a process of the cell was lost: {error}") from None
+
+
+def _shape(dataset: Dataset) -> DataShape:
+    return DataShape(dataset.input_shape, dataset.num_classes)
+
+
+def _worker_count(config: CellConfig) -> int:
+    """Return how many processes hold the clients: one for each, as far as there are cores."""
+    if config.transport == "inproc":
+        return 1
+    wanted = len(os.sched_getaffinity(0)) if config.workers == "auto" else config.workers
+    return min(config.clients, wanted)

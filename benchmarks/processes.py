@@ -1,0 +1,157 @@
+"""What runs inside the processes of a cell: three plain classes that `cluster.py` makes actors of.
+
+TensorFlow is imported when a process is told its threads, not with this module: the settings must come first.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
+from splitfed_core.config import CellConfig
+from splitfed_core.data import Dataset, IndexArray, make_shards
+from splitfed_core.fedserver import FedServer
+from splitfed_core.wire.rpc import Endpoints, RpcServer, connect
+
+if TYPE_CHECKING:  # these import TensorFlow
+    from splitfed_core.group import ClientGroup
+    from splitfed_core.local import LocalFederation
+    from splitfed_core.server import MainServer
+
+_SPARE_INTER_OP = 2  # an exchange keeps one inter-op thread waiting; with none left the process would stand still
+
+
+class Process:
+    """A process of a cell: its output goes to a file, TensorFlow gets its share of the cores."""
+
+    def __init__(self, name: str, log_dir: str, threads: int, app_path: Sequence[str]) -> None:
+        """Redirect the output, then start TensorFlow (with `threads` = 0: not at all).
+
+        Args:
+            name: Of the process, for its log.
+            log_dir: Where its log goes.
+            threads: TensorFlow's intra-op threads.
+            app_path: Folders of the user's own modules.
+        """
+        _redirect_output(Path(log_dir), name)
+        sys.path.extend(app_path)
+        if threads:
+            _start_tensorflow(threads)
+
+
+class MainServerProcess(Process):
+    """Holds the main server of one cell after the other."""
+
+    _main: "MainServer"
+    _rpc: RpcServer
+
+    def check(self, config: CellConfig, shape: DataShape) -> None:
+        """Build the halves of a cell and forget them; raises `ConfigError` where there is no such model or cut."""
+        from splitfed_core.halves import build_halves
+
+        build_halves(config, shape, seed=0)
+
+    def begin_cell(self, config: CellConfig, shape: DataShape, seed: int, token: str) -> str:
+        """Build the main server and serve it; returns its address."""
+        from splitfed_core.halves import build_main_server
+
+        self._main = build_main_server(config, shape, seed)
+        self._rpc = RpcServer(token=token, callers=config.clients, main=self._main)
+        return self._rpc.address
+
+    def end_cell(self) -> None:
+        """Stop to serve."""
+        self._rpc.stop()
+        self._main.close()
+
+
+class FedServerProcess(Process):
+    """Holds the fed server of one cell after the other; needs no TensorFlow."""
+
+    _rpc: RpcServer
+
+    def begin_cell(self, config: CellConfig, token: str) -> str:
+        """Serve a fed server; returns its address."""
+        self._rpc = RpcServer(token=token, callers=config.clients, fed=FedServer(config.clients, config.timeout_s))
+        return self._rpc.address
+
+    def end_cell(self) -> None:
+        """Stop to serve."""
+        self._rpc.stop()
+
+
+class WorkerProcess(Process):
+    """Holds the clients of one group (or, with `transport: inproc`, a whole federation) of one cell after the other."""
+
+    _cleanup: ExitStack
+    _group: "ClientGroup | LocalFederation"
+
+    def begin_cell(
+        self,
+        key: CellKey,
+        config: CellConfig,
+        shape: DataShape,
+        dataset: Dataset,
+        indices: Mapping[int, IndexArray],
+        ends: Endpoints | None,
+        worker: int,
+    ) -> ModelFacts:
+        """Build the clients and connect them; returns what the manifest says of the model.
+
+        Args:
+            key: Cell, repeat and seed.
+            config: The cell.
+            shape: Of the data.
+            dataset: The whole data set, in shared memory.
+            indices: Which training examples each client of this process holds.
+            ends: Where the servers are; None for a federation within this process.
+            worker: Number of this process.
+        """
+        from splitfed_core.group import ClientGroup
+        from splitfed_core.local import LocalFederation
+
+        self._cleanup = ExitStack()
+        shards = make_shards(dataset, indices)
+        test = (dataset.x_test, dataset.y_test)
+        if ends is None:
+            self._group = self._cleanup.enter_context(LocalFederation(key, config, shape, shards, test))
+        else:
+            transport, fed = connect(config.transport, ends)
+            self._cleanup.callback(transport.close)
+            self._cleanup.callback(fed.close)
+            self._group = ClientGroup(key, config, shape, shards, test, transport, fed, worker=worker)
+        return self._group.facts
+
+    def train_round(self, round: int) -> list[GroupRound]:
+        """Train the clients of this process for a round."""
+        return self._group.train_round(round)
+
+    def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
+        """Evaluate those of these clients that are here."""
+        return self._group.evaluate(client_ids)
+
+    def end_cell(self) -> None:
+        """Close the connections."""
+        self._cleanup.close()
+
+
+def _redirect_output(log_dir: Path, name: str) -> None:
+    """Send file descriptors 1 and 2 to a file: the libraries' chatter does not ask Python before it prints."""
+    log_dir.mkdir(parents=True, exist_ok=True)
+    handle, _ = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=log_dir)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)  # Ray has put its own in their place
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+
+
+def _start_tensorflow(threads: int) -> None:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads + _SPARE_INTER_OP)

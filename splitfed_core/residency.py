@@ -1,0 +1,46 @@
+"""One set of variables, many owners: the state of whoever is seated is in the variables.
+
+A compiled step is bound to its variables. Rather than build and compile one per client, a process has one, and the
+state of its clients (weights, optimizer slots, seeds) moves in and out.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+State = list[Any]  # one tensor per variable
+
+
+class Residency:
+    """Moves the states of many owners in and out of one set of variables. Not thread-safe: its user holds a lock."""
+
+    def __init__(self, variables: Sequence[Any]) -> None:
+        """Take the variables' present values as every owner's first state."""
+        self._variables = [getattr(variable, "value", variable) for variable in variables]
+        self._read, self._write = _compile(self._variables)
+        self._first: State = self._read()
+        self._states: dict[Hashable, State] = {}
+        self._seated: Hashable | None = None
+
+    def seat(self, owner: Hashable) -> None:
+        """Bring the owner's state into the variables, its predecessor's out; free when it is seated already."""
+        if owner == self._seated:
+            return
+        if self._seated is not None:
+            self._states[self._seated] = self._read()
+        self._write(self._states.pop(owner, self._first))
+        self._seated = owner
+
+
+def _compile(variables: Sequence[tf.Variable]) -> tuple[Callable[[], State], Callable[[State], None]]:
+    """Build two graphs, so that a swap is two calls and not two per variable."""
+
+    def read() -> State:
+        return [tf.identity(variable) for variable in variables]
+
+    def write(state: State) -> None:
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+
+    return tf.function(read), tf.function(write, input_signature=[[tf.TensorSpec(v.shape, v.dtype) for v in variables]])

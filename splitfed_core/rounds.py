@@ -1,0 +1,89 @@
+"""The outer loop of every algorithm: rounds of local training and aggregation, each followed by evaluation."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from splitfed_core.cell import CellKey, Evaluation, GroupRound
+from splitfed_core.config import CellConfig
+from splitfed_core.rows import ClientRow, RoundRow, StepRow
+from splitfed_core.seeding import stream
+
+
+class Federation(Protocol):
+    """All processes of a cell, wherever they are."""
+
+    def train_round(self, round: int) -> Sequence[GroupRound]:
+        """Let every group train a round, all at the same time."""
+        ...
+
+    def evaluate(self, client_ids: Sequence[int]) -> Sequence[Evaluation]:
+        """Evaluate the joined models of these clients on the test set."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """The rows of one round, complete."""
+
+    steps: list[StepRow]
+    clients: list[ClientRow]
+    row: RoundRow
+
+
+def train(key: CellKey, config: CellConfig, federation: Federation) -> Iterator[RoundResult]:
+    """Run the rounds of a cell and yield the rows of each; `started_s` counts from the cell's first step."""
+    epoch = None
+    for round in range(config.rounds):
+        groups = federation.train_round(round)
+        if epoch is None:
+            epoch = min(row.started_s for group in groups for row in group.steps)
+        evaluation = None
+        if (round + 1) % config.eval_every == 0 or round + 1 == config.rounds:
+            evaluation = federation.evaluate(_evaluated_clients(key, config, round))
+        yield _result(key, config, round, groups, evaluation, epoch)
+
+
+def _evaluated_clients(key: CellKey, config: CellConfig, round: int) -> list[int]:
+    """With aggregation every client-side model is the same one; without, a seeded sample stands for all."""
+    if config.aggregation:
+        return [0]
+    count = min(config.eval_clients, config.clients)
+    chosen = stream(key.seed, "evaluation", round).choice(config.clients, count, replace=False)
+    return sorted(int(client) for client in chosen)
+
+
+def _result(
+    key: CellKey,
+    config: CellConfig,
+    round: int,
+    groups: Sequence[GroupRound],
+    evaluation: Sequence[Evaluation] | None,
+    epoch: float,
+) -> RoundResult:
+    steps = sorted((row for group in groups for row in group.steps), key=lambda row: (row.client_id, row.step))
+    clients = sorted((row for group in groups for row in group.clients), key=lambda row: row.client_id)
+    started = min(row.started_s for row in steps)
+    trained = max(row.started_s + row.step_s for row in steps)
+    ended = max(group.ended for group in groups)
+    weights = [e.examples for e in evaluation or ()]
+    row = RoundRow(
+        cell_id=key.cell_id,
+        repeat=key.repeat,
+        round=round,
+        train_loss=float(np.average([row.loss for row in steps], weights=[row.examples for row in steps])),
+        eval_loss=float(np.average([e.loss for e in evaluation], weights=weights)) if evaluation else None,
+        eval_accuracy=float(np.average([e.accuracy for e in evaluation], weights=weights)) if evaluation else None,
+        round_s=ended - started,
+        aggregation_s=ended - trained if config.aggregation else None,
+        uplink_bytes=sum(row.uplink_bytes or 0 for row in steps),
+        downlink_bytes=sum(row.downlink_bytes or 0 for row in steps),
+        aggregation_uplink_bytes=sum(group.aggregation_uplink_bytes for group in groups),
+        aggregation_downlink_bytes=sum(group.aggregation_downlink_bytes for group in groups),
+        clients_ok=len(clients),
+        clients_lost=config.clients - len(clients),
+        started_s=started - epoch,
+    )
+    return RoundResult([replace(step, started_s=step.started_s - epoch) for step in steps], clients, row)
