@@ -76,8 +76,12 @@ class Cluster:
         self._stack.callback(ray.shutdown)
 
     def check(self, configs: Sequence[CellConfig]) -> None:
-        """Build every distinct network and cut once; raises `ConfigError` for what cannot be."""
+        """Build every distinct network and cut once; raises `ConfigError` for what cannot be.
+
+        All processes that the first of these cells needs start meanwhile.
+        """
         seen: set[tuple[Any, ...]] = set()
+        self._warm(configs[0].threads, max(_worker_count(c) for c in configs if c.threads == configs[0].threads))
         for config in configs:
             what = (config.dataset, config.model, config.cut_layer)
             if what not in seen:

