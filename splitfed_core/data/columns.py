@@ -23,25 +23,19 @@ def choose_columns(table: Any, features: str | list[str] | None, label: str | No
     named = [features] if isinstance(features, str) else list(features or ())
     for name in [*named, *([label] if label else [])]:
         if name not in types:
-            raise ConfigError(
-                f"dataset column {name!r} is not there; choose from {', '.join(types)}", "dataset"
-            )
+            raise ConfigError(f"dataset column {name!r} is not there; choose from {', '.join(types)}", "dataset")
     if label is None:
         classes = [name for name, kind in types.items() if isinstance(kind, datasets.ClassLabel)]
         label = classes[0] if len(classes) == 1 else "label" if "label" in types else None
     if label is None:
-        raise ConfigError(
-            f"dataset setting 'label' is needed; choose one of the columns {', '.join(types)}", "dataset"
-        )
+        raise ConfigError(f"dataset setting 'label' is needed; choose one of the columns {', '.join(types)}", "dataset")
     if not named:
         images = [name for name, kind in types.items() if isinstance(kind, datasets.Image)]
         named = images if len(images) == 1 else [name for name in types if name != label]
     return named, label
 
 
-def read_features(
-    train: Any, test: Any, names: list[str], size: Size | None
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def read_features(train: Any, test: Any, names: list[str], size: Size | None) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the features of both splits: images with channels last, or numeric columns side by side.
 
     Raises:
@@ -88,9 +82,7 @@ def read_labels(train: Any, test: Any, name: str) -> tuple[Labels, Labels, tuple
     import datasets
 
     kind = train.features[name]
-    y = np.concatenate(
-        [split.select_columns([name]).with_format("numpy")[:][name] for split in (train, test)]
-    )
+    y = np.concatenate([split.select_columns([name]).with_format("numpy")[:][name] for split in (train, test)])
     if isinstance(kind, datasets.ClassLabel):
         names = tuple(kind.names)
         if y.min() < 0:
@@ -112,9 +104,7 @@ def read_others(table: Any, used: Collection[str]) -> dict[str, NDArray[Any]]:
     """Return what partitioners may go by: every column of single values that is neither feature nor label."""
     import datasets
 
-    names = [
-        name for name, kind in table.features.items() if name not in used and isinstance(kind, datasets.Value)
-    ]
+    names = [name for name, kind in table.features.items() if name not in used and isinstance(kind, datasets.Value)]
     return dict(table.select_columns(names).with_format("numpy")[:]) if names else {}
 
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from splitfed_core.config import Named
-from splitfed_core.errors import ConfigError
 from splitfed_core.rows import LabelRow
 from splitfed_core.seeding import stream
 
@@ -17,7 +15,6 @@ IndexArray = NDArray[np.int64]
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]  # height, width
-Settings = TypeVar("Settings", bound=BaseModel)
 
 _TEST_SHARE = 0.2
 
@@ -72,9 +69,7 @@ def label_rows(dataset: Dataset, shards: Sequence[ClientShard]) -> list[LabelRow
     return [
         LabelRow(shard.client_id, name, int(count))
         for shard in shards
-        for name, count in zip(
-            dataset.label_names, np.bincount(shard.y, minlength=dataset.num_classes), strict=True
-        )
+        for name, count in zip(dataset.label_names, np.bincount(shard.y, minlength=dataset.num_classes), strict=True)
     ]
 
 
@@ -83,26 +78,3 @@ def held_out(examples: int) -> tuple[IndexArray, IndexArray]:
     order = stream("train-test-split", examples).permutation(examples)
     test = max(1, round(examples * _TEST_SHARE))
     return np.sort(order[test:]), np.sort(order[:test])
-
-
-def read_settings(choice: Named, model: type[Settings], parameter: str) -> Settings:
-    """Validate the settings of a choice.
-
-    Raises:
-        ConfigError: The first wrong setting, with its value and the rule.
-    """
-    try:
-        return model.model_validate(choice.settings)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        setting = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(model.model_fields)
-        if first["type"] == "extra_forbidden":
-            message = f"{parameter} {choice.name!r} has no setting {setting!r}; choose from {known}"
-        elif first["type"] == "missing":
-            message = f"{parameter} {choice.name!r} needs the setting {setting!r}; its settings are {known}"
-        else:
-            message = (
-                f"{parameter} {choice.name!r}, setting {setting} {first['input']!r}: {first['msg'].lower()}"
-            )
-        raise ConfigError(message, parameter) from None

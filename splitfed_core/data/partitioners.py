@@ -42,9 +42,7 @@ def partition(
             warnings.simplefilter("ignore", UserWarning)
             shards = [np.asarray(partitioner.load_partition(i)[_ROW], dtype=np.int64) for i in range(clients)]
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(
-            f"partitioner {choice.plain()!r} with {clients} clients: {error}", "partitioner"
-        ) from None
+        raise ConfigError(f"partitioner {choice.plain()!r} with {clients} clients: {error}", "partitioner") from None
     for client, rows in enumerate(shards):
         if not len(rows):
             raise ConfigError(
@@ -58,9 +56,7 @@ def _make(choice: Named, clients: int, seed: int) -> Any:
     """Build the partitioner; what its signature asks for and the settings do not give is filled in."""
     known = _known()
     if choice.name not in known:
-        raise ConfigError(
-            f"partitioner {choice.name!r} is unknown; choose one of {', '.join(known)}", "partitioner"
-        )
+        raise ConfigError(f"partitioner {choice.name!r} is unknown; choose one of {', '.join(known)}", "partitioner")
     accepted = inspect.signature(known[choice.name]).parameters
     own = [name for name in accepted if name != "num_partitions"]
     for setting in choice.settings:

@@ -8,10 +8,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from splitfed_core.config import Named
-from splitfed_core.data.dataset import Dataset, Features, Size, held_out, read_settings
+from splitfed_core.data.dataset import Dataset, Features, Size, held_out
 from splitfed_core.data.images import resized
 from splitfed_core.errors import ConfigError
 from splitfed_core.seeding import stream
+from splitfed_core.settings import read_settings
 
 
 class DigitsSettings(BaseModel):
@@ -57,9 +58,7 @@ def _digits(settings: DigitsSettings) -> Dataset:
     """
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
-        raise ConfigError(
-            "dataset 'digits' is carried by scikit-learn, which is not installed; install it", "dataset"
-        )
+        raise ConfigError("dataset 'digits' is carried by scikit-learn, which is not installed; install it", "dataset")
     path = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
     table = np.loadtxt(path, delimiter=",", dtype=np.float32)
     x, y = table[:, :-1].reshape(-1, 8, 8, 1) / np.float32(16), table[:, -1].astype(np.int64)

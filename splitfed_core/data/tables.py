@@ -16,9 +16,10 @@ from splitfed_core.data.columns import (
     read_others,
     to_unit_interval,
 )
-from splitfed_core.data.dataset import Dataset, Size, held_out, read_settings
+from splitfed_core.data.dataset import Dataset, Size, held_out
 from splitfed_core.data.images import resized
 from splitfed_core.errors import ConfigError
+from splitfed_core.settings import read_settings
 
 LOCAL = ("parquet", "csv", "imagefolder")
 
@@ -72,9 +73,7 @@ def _splits(choice: Named, settings: TableSettings) -> tuple[Any, Any]:
 
     datasets.disable_progress_bars()
     files = {k: v for k, v in (("data_files", settings.data_files), ("data_dir", settings.data_dir)) if v}
-    source = FederatedDataset(
-        dataset=choice.name, subset=settings.subset, partitioners={}, shuffle=False, **files
-    )
+    source = FederatedDataset(dataset=choice.name, subset=settings.subset, partitioners={}, shuffle=False, **files)
     try:
         train = source.load_split(settings.train_split)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
@@ -114,7 +113,5 @@ def _shaped(x: NDArray[np.float32], shape: tuple[int, ...] | None) -> NDArray[np
     if shape is None:
         return x
     if np.prod(shape) != x[0].size:
-        raise ConfigError(
-            f"dataset setting shape {list(shape)}: an example has {x[0].size} numbers", "dataset"
-        )
+        raise ConfigError(f"dataset setting shape {list(shape)}: an example has {x[0].size} numbers", "dataset")
     return x.reshape(-1, *shape)
