@@ -1,0 +1,139 @@
+"""One attempt's files, read and reduced: what can be used is used, what cannot is named."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from analysis.csvfile import read_rows, sha256
+from analysis.reduce import CLIENT_COLUMNS, ROUND_COLUMNS, STEP_COLUMNS, reduce_clients, reduce_rounds, reduce_steps
+from analysis.runs import Attempt, Problem
+from splitfed_core.errors import DataError
+from splitfed_core.rows import ROW_FILES
+
+FRAMES = ("phases", "latency", "curve", "rounds", "clients", "labels")
+"""The small frames that an attempt is reduced to."""
+
+_WANTED = {
+    "steps.csv": STEP_COLUMNS,
+    "rounds.csv": ROUND_COLUMNS,
+    "clients.csv": CLIENT_COLUMNS,
+    "labels.csv": ("client_id", "label", "examples"),
+}
+_NEEDED = {
+    "steps.csv": ("round", "step", "warmup", "examples", "loss", "step_s", "started_s"),
+    "rounds.csv": ("round", "train_loss", "round_s"),
+    "clients.csv": ("client_id", "round", "local_s", "rss_bytes"),
+    "labels.csv": ("client_id", "label", "examples"),
+}
+"""Columns without which a file says nothing; the others may be absent in an older schema."""
+
+Value = str | int | float
+
+
+@dataclass
+class Digest:
+    """What one attempt comes to: its line in the table of cells, its small frames, its problems."""
+
+    cell: dict[str, Any]
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
+
+
+def normalise(value: object) -> Value:
+    """Turn a parameter into what a table shows: `on`/`off`, `dirichlet(alpha=0.5)`, `conv1+dense2`, `–` for nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, dict):
+        settings = ", ".join(f"{k}={normalise(v)}" for k, v in value.items() if k != "name")
+        return f"{value.get('name', '')}({settings})" if settings else str(value.get("name", ""))
+    if isinstance(value, list | tuple):
+        return "+".join(str(normalise(item)) for item in value)
+    return value if isinstance(value, int | float) else str(value)
+
+
+def digest(attempt: Attempt) -> Digest:
+    """Read and reduce an attempt's files; only an attempt with status `ok` gives numbers."""
+    made = Digest(
+        {
+            "run": attempt.run,
+            "cell_id": attempt.cell_id,
+            "repeat": attempt.repeat,
+            **{name: normalise(value) for name, value in attempt.config.items()},
+            "status": attempt.status,
+            "reason": attempt.reason or "",
+            "usable": False,
+            **_facts(attempt),
+        }
+    )
+    if attempt.status != "ok":
+        made.problems.append(Problem(attempt.where, f"{attempt.status}: {attempt.reason or 'no reason given'}"))
+        return made
+    rows = {name: _read(attempt, name, made) for name in ROW_FILES}
+    _reduce(rows, made)
+    made.cell["usable"] = bool(len(rows["steps.csv"]) or len(rows["rounds.csv"]))
+    _judge(attempt, made)
+    return made
+
+
+def _reduce(rows: dict[str, pd.DataFrame], made: Digest) -> None:
+    steps = reduce_steps(rows["steps.csv"])
+    rounds, round_metrics = reduce_rounds(rows["rounds.csv"])
+    clients, client_metrics = reduce_clients(rows["clients.csv"])
+    made.cell |= steps.metrics | round_metrics | client_metrics
+    made.frames |= {"phases": steps.phases, "latency": steps.latency, "curve": steps.curve, "clients": clients}
+    made.frames["rounds"] = rounds.merge(steps.network, on="round", how="left")
+    made.frames["labels"] = rows["labels.csv"]
+
+
+def _judge(attempt: Attempt, made: Digest) -> None:
+    """Name what is odd about numbers that could be read."""
+    cell = made.cell
+    if not cell["usable"]:
+        made.problems.append(Problem(attempt.where, "has no rows"))
+        return
+    if not cell["steps"]:
+        made.problems.append(Problem(attempt.where, "has no steps: step times and rates are missing"))
+    elif not cell["timed_steps"]:
+        made.problems.append(Problem(attempt.where, "has warm-up steps only: step times and rates are missing"))
+    if cell["diverged"]:
+        made.problems.append(Problem(attempt.where, "the training loss is not a number: the cell diverged"))
+    if cell["clients_lost"]:
+        made.problems.append(Problem(attempt.where, f"lost {cell['clients_lost']:.0f} client(s) on the way"))
+
+
+def _read(attempt: Attempt, name: str, made: Digest) -> pd.DataFrame:
+    """Read one file; if it cannot be used, say why and go on with none of its rows."""
+    path = attempt.folder / name
+    wanted = _WANTED[name]
+    try:
+        rows = read_rows(path, ROW_FILES[name], wanted, _NEEDED[name])
+    except DataError as error:
+        made.problems.append(Problem(attempt.where, str(error)))
+        return read_nothing(name)
+    notes = list(rows.notes)
+    found, told = sha256(path), attempt.manifest.get("files", {}).get(name)
+    made.hashes.append(found)
+    if told not in (None, found):
+        notes.append(f"{name} is not the file its manifest hashed: cut off or changed since")
+    made.problems += [Problem(attempt.where, note) for note in notes]
+    return rows.frame
+
+
+def read_nothing(name: str) -> pd.DataFrame:
+    """Return a frame with the columns of a file and no rows."""
+    return pd.DataFrame({column: pd.Series(dtype=float) for column in _WANTED[name]})
+
+
+def _facts(attempt: Attempt) -> dict[str, Any]:
+    """Return the numbers of the manifest that figures and tables use."""
+    names = ("client_parameters", "server_parameters", "smashed_bytes_per_example", "setup_s", "first_step_s")
+    known = {name: float(attempt.facts[name]) for name in names if isinstance(attempt.facts.get(name), int | float)}
+    wall = attempt.manifest.get("wall_s")
+    return known | {
+        "wall_s": float(wall) if isinstance(wall, int | float) else float("nan"),
+        "env": str(attempt.manifest.get("env", "")),
+    }

@@ -1,0 +1,155 @@
+"""How all figures look: one colour for one meaning, legends outside the data, units on every axis, no empty panel."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from analysis import layout
+from analysis.load import Axes as GridAxes
+from splitfed_core.errors import DataError
+
+INK, GRID, PAPER = "#1b1f24", "#d5dae0", "#ffffff"
+"""Text, grid lines, background: the page replaces these three by its own, so figures follow light and dark."""
+
+ON, OFF = "#0072b2", "#d55e00"
+UP, DOWN = "#7b5ea7", "#c2568f"
+PHASE_COLOURS = {
+    "client_forward_s": "#1b9e77",
+    "encode_s": "#a6a6a6",
+    "uplink_s": UP,
+    "server_decode_s": "#8c8c8c",
+    "server_queue_s": "#e0b04a",
+    "server_compute_s": "#b8742a",
+    "server_encode_s": "#747474",
+    "downlink_s": DOWN,
+    "decode_s": "#bdbdbd",
+    "client_backward_s": "#56b893",
+}
+_NAMED = ("#1b9e77", "#8a63d2", "#b8860b", "#c2568f", "#4f8fa8", "#7f7f7f", "#a0522d", "#6b8e23")
+_NUMBERED = ("#2a9d8f", "#8a63d2", "#b8860b", "#c2568f", "#4f8fa8", "#7f7f7f", "#a0522d", "#6b8e23")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_LINES = ("-", "--", ":", "-.")
+WIDTH = 7.4
+
+Entry = tuple[str, dict[str, Any]]
+
+_RC: Any = {
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.frameon": False,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": "none",
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "path",
+    "text.parse_math": False,  # names come from run directories: a dollar in one is a dollar
+}
+
+
+class NotShownError(DataError):
+    """A figure has nothing to show; the text is the reason that the report gives."""
+
+
+@contextmanager
+def themed() -> Iterator[None]:
+    """Draw with the look of all our figures, whatever the user's own settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+def colour(axis: str | None, value: object, axes: GridAxes) -> str:
+    """Return the one colour that a value of an axis has in every figure."""
+    if axis == "aggregation":
+        return ON if value == "on" else OFF
+    if axis is None or value not in axes[axis]:
+        return ON
+    palette = _NUMBERED if isinstance(value, int | float) else _NAMED
+    return palette[axes[axis].index(value) % len(palette)]
+
+
+def marker(axis: str | None, value: object, axes: GridAxes) -> str:
+    """Return the marker of a value, so that colour is never the only difference."""
+    return _MARKERS[axes[axis].index(value) % len(_MARKERS)] if axis else "o"
+
+
+def line(axis: str | None, value: object, axes: GridAxes) -> str:
+    """Return the line style of a value."""
+    return _LINES[axes[axis].index(value) % len(_LINES)] if axis else "-"
+
+
+def panels(
+    rows: int, cols: int, *, height: float, sharex: bool | str = True, sharey: bool | str = "row"
+) -> tuple[Figure, list[list[Axes]]]:
+    """Make a figure of equal panels, each `height` inches high."""
+    figure = Figure(figsize=(WIDTH, height * rows + 0.75), layout="constrained")
+    grid = figure.subplots(rows, cols, squeeze=False, sharex=sharex, sharey=sharey)  # type: ignore[arg-type]
+    return figure, np.asarray(grid).tolist()
+
+
+def legend(figure: Figure, entries: Sequence[Entry], *, patches: bool = False) -> None:
+    """Put one legend below the panels, never on the data; each entry is a text and the line's properties."""
+    handles: list[Artist] = [
+        Patch(label=text, **look) if patches else Line2D([], [], label=text, **{"color": INK, **look})
+        for text, look in entries
+    ]
+    if handles:
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=min(len(handles), 5), handlelength=2.2, columnspacing=1.4
+        )
+
+
+def keys(axes: GridAxes, hue: str | None, style: str | None) -> list[Entry]:
+    """Return the legend entries of a colour axis and a line-style axis."""
+    colours: list[Entry] = [
+        (layout.word(hue, value), {"color": colour(hue, value, axes), "marker": marker(hue, value, axes)})
+        for value in (axes[hue] if hue else ())
+        if hue
+    ]
+    styles: list[Entry] = [
+        (layout.word(style, value), {"linestyle": line(style, value, axes)})
+        for value in (axes[style] if style else ())
+        if style
+    ]
+    return colours + styles
+
+
+def note(figure: Figure, text: str) -> None:
+    """Say above the panels under which conditions the numbers hold."""
+    if text:
+        figure.suptitle(text, x=0.005, ha="left", fontsize=8)
+
+
+def averaged(roles: layout.Roles) -> str:
+    """Say over which axes a figure averages, if any."""
+    return f"mean over {', '.join(layout.title(axis) for axis in roles.rest)}" if roles.rest else ""

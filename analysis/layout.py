@@ -1,0 +1,127 @@
+"""Which axis of a grid plays which part in a figure (x, colour, line style, panels), and words for values."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.load import Axes
+from splitfed_core.errors import UsageError
+
+_RANK = (
+    "clients",
+    "workers",
+    "cut_layer",
+    "batch_size",
+    "algorithm",
+    "run",
+    "transport",
+    "codec",
+    "link",
+    "strategy",
+    "aggregation",
+)
+"""Axes that readers ask for first; others follow in the order of the grid."""
+
+_WORDS = {
+    "clients": "{} clients",
+    "batch_size": "batch {}",
+    "cut_layer": "cut {}",
+    "aggregation": "aggregation {}",
+    "algorithm": "{}",
+    "run": "{}",
+    "dataset": "{}",
+    "model": "{}",
+    "optimizer": "{}",
+    "rounds": "{} rounds",
+    "workers": "{} workers",
+    "partitioner": "{}",
+    "transport": "{}",
+}
+_SHORT = {"aggregation": "agg. {}", "cut_layer": "{}", "clients": "{} cl.", "batch_size": "b{}"}
+_TITLES = {"clients": "clients", "batch_size": "batch size", "cut_layer": "cut layer"}
+_ROOM = {"hue": 8, "style": 4, "col": 4, "row": 4}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user asked for; nothing means that the figure decides."""
+
+    metric: str | None = None
+    x: str | None = None
+    hue: str | None = None
+    facet: str | None = None
+
+
+NO_CHOICE = Choice()
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The part of each axis in one figure; what is left is averaged over."""
+
+    x: str | None = None
+    hue: str | None = None
+    style: str | None = None
+    col: str | None = None
+    row: str | None = None
+    rest: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The axes that are told apart in the figure."""
+        return tuple(axis for axis in (self.row, self.col, self.hue, self.style, self.x) if axis)
+
+
+def assign(axes: Axes, parts: Mapping[str, Iterable[str]], choice: Choice | None = None) -> Roles:
+    """Give each axis of a grid its part.
+
+    Args:
+        axes: The axes that vary.
+        parts: The parts of this figure in order of importance, each with the axes it likes best; `*` is any other.
+        choice: What the user asked for, which goes first.
+
+    Raises:
+        UsageError: The user asked for an axis that does not vary.
+    """
+    choice = choice or Choice()
+    asked = {part: axis for part, axis in (("x", choice.x), ("hue", choice.hue), ("col", choice.facet)) if axis}
+    for name in asked.values():
+        if name not in axes:
+            known = ", ".join(axes) or "(none varies)"
+            raise UsageError(f"axis {name!r} does not vary in these runs; choose one of {known}")
+    taken = {part: axis for part, axis in asked.items() if part in parts}
+    free = [axis for axis in sorted(axes, key=_rank) if axis not in taken.values()]
+    for part, liked in parts.items():
+        if part not in taken and (axis := _first(free, tuple(liked), len_of=axes, room=_ROOM.get(part))):
+            taken[part] = axis
+            free.remove(axis)
+    return Roles(**taken, rest=tuple(free))
+
+
+def _first(free: list[str], liked: tuple[str, ...], len_of: Axes, room: int | None) -> str | None:
+    for wish in liked:
+        for axis in free if wish == "*" else [wish]:
+            if axis in free and (room is None or len(len_of[axis]) <= room):
+                return axis
+    return None
+
+
+def _rank(axis: str) -> int:
+    return _RANK.index(axis) if axis in _RANK else len(_RANK) - 1
+
+
+def title(axis: str) -> str:
+    """Name an axis for people: `batch size`."""
+    return _TITLES.get(axis, axis.replace("_", " "))
+
+
+def word(axis: str, value: object, *, short: bool = False) -> str:
+    """Say one value of an axis: `3 clients`, `cut dense1`, `aggregation on`."""
+    pattern = (_SHORT if short else {}).get(axis) or _WORDS.get(axis) or f"{title(axis)} {{}}"
+    text = pattern.format(value)
+    return text.removesuffix("s") if value == 1 and text.endswith("s") else text
+
+
+def words(values: Mapping[str, Any], axes: Iterable[str], *, short: bool = False) -> str:
+    """Say a cell by its axes: `3 clients · cut dense1 · aggregation on`."""
+    return " · ".join(word(axis, values[axis], short=short) for axis in axes)

@@ -1,0 +1,147 @@
+"""`index.html` and `summary.md`: text around figures and tables. What comes from run directories is always escaped."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from analysis import layout
+from analysis.cautions import cautions
+from analysis.findings import findings
+from analysis.load import Results
+from analysis.provenance import Provenance
+from analysis.tables import Table
+from analysis.units import human
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on the page."""
+
+    name: str
+    title: str
+    caption: str
+    command: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A figure that has nothing to show, and why."""
+
+    title: str
+    reason: str
+
+
+def html(results: Results, table: Table, origin: Provenance, figures: Sequence[Shown], absent: Sequence[Absent]) -> str:
+    """Return the page: one file, no network, works without scripts."""
+    shown = [{**vars(figure), "svg": Markup(figure.svg)} for figure in figures]  # noqa: S704 - made by us, and its alt text is escaped
+    return (
+        _templates()
+        .get_template("index.html.j2")
+        .render(
+            **_common(results, table), origin=origin, figures=shown, absent=absent, environments=_environments(results)
+        )
+    )
+
+
+def markdown(results: Results, table: Table) -> str:
+    """Return the summary for a pull request."""
+    return _templates().get_template("summary.md.j2").render(**_common(results, table))
+
+
+def command(results: Results, name: str, extra: str = "") -> str:
+    """Return the command that makes one figure alone."""
+    runs = " ".join(shlex.quote(str(run.folder)) for run in results.runs)
+    return f"sfbench report {runs} --figure {name}{extra}"
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("analysis"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters["md"] = _escape_markdown
+    return environment
+
+
+def _escape_markdown(text: object) -> Markup:
+    """Keep text from a run directory from being markdown or HTML."""
+    return Markup(re.sub(r"([\\`*_\[\]|])", r"\\\1", str(escape(str(text)))).replace("\n", " "))  # noqa: S704 - escaped
+
+
+def _common(results: Results, table: Table) -> dict[str, Any]:
+    return {
+        "name": results.name,
+        "lede": _lede(results),
+        "findings": findings(results),
+        "warnings": cautions(results),
+        "table": {"heads": _heads(table), "rows": _rows(table)},
+    }
+
+
+def _lede(results: Results) -> str:
+    ok = results.ok
+    cells, repeats = ok["cell_id"].nunique(), int(ok.groupby(["run", "cell_id"]).size().max())
+    over = f" over {', '.join(layout.title(axis) for axis in results.axes)}" if results.axes else ""
+    dataset = ", ".join(str(value) for value in dict.fromkeys(ok.get("dataset", [])))
+    steps = f"{int(ok['steps'].sum()):,} training steps"
+    size = f"{cells} cell{'s' * (cells != 1)}{over}, up to {repeats} repeat{'s' * (repeats != 1)} each"
+    return f"{size}, on {dataset or 'unknown data'}: {steps}."
+
+
+def _heads(table: Table) -> list[dict[str, Any]]:
+    heads = [{"text": layout.title(axis), "number": False} for axis in table.axes] + [
+        {"text": "repeats", "number": True}
+    ]
+    return heads + [{"text": table.heading(i), "number": True} for i in range(len(table.metrics))]
+
+
+def _rows(table: Table) -> list[list[dict[str, Any]]]:
+    rows: list[list[dict[str, Any]]] = []
+    for cell in table.cells:
+        named: list[dict[str, Any]] = [
+            {"text": cell.values[axis], "value": cell.values[axis], "number": False} for axis in table.axes
+        ]
+        counted = [{"text": cell.repeats, "value": cell.repeats, "number": True}]
+        measured = [
+            {
+                "text": table.text(cell, i),
+                "value": "" if cell.mean[m.name] != cell.mean[m.name] else cell.mean[m.name],
+                "number": True,
+            }
+            for i, (m, _) in enumerate(table.metrics)
+        ]
+        rows.append(named + counted + measured)
+    return rows
+
+
+def _environments(results: Results) -> list[dict[str, Any]]:
+    made = []
+    for run in results.runs:
+        for key, env in run.environments.items():
+            made.append({"name": f"{run.name} ({key})", "entries": _entries(env)})
+    return made
+
+
+def _entries(env: dict[str, Any]) -> list[tuple[str, str]]:
+    versions = env.get("versions", {})
+    dirty = " with uncommitted changes" if env.get("git_dirty") else ""
+    return [
+        ("CPU", f"{env.get('cpu', 'unknown')}, {env.get('cores', '?')} cores"),
+        ("Memory", human(env["memory_bytes"], "B") if isinstance(env.get("memory_bytes"), int | float) else "unknown"),
+        ("System", f"{env.get('platform', 'unknown')}, kernel {env.get('kernel', 'unknown')}"),
+        ("Commit", f"{env.get('git_commit') or 'unknown'}{dirty}"),
+        (
+            "Versions",
+            ", ".join(f"{name} {version}" for name, version in versions.items())
+            if isinstance(versions, dict)
+            else "unknown",
+        ),
+    ]

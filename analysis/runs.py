@@ -1,0 +1,145 @@
+"""Run directories: which there are, what was planned in them, and which attempts (cell and repeat) they hold."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from splitfed_core.errors import NotARunError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something the reader of a report must know: where, and what."""
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One cell and repeat on disk, as its manifest tells it."""
+
+    run: str
+    folder: Path
+    cell_id: str
+    repeat: int
+    status: str
+    reason: str | None
+    config: dict[str, Any]
+    manifest: dict[str, Any]
+
+    @property
+    def where(self) -> str:
+        """How a report names this attempt."""
+        return f"{self.run}: {self.cell_id} r{self.repeat}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts of the manifest, empty in older ones."""
+        facts = self.manifest.get("facts")
+        return facts if isinstance(facts, dict) else {}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory."""
+
+    name: str
+    folder: Path
+    plan: dict[str, Any]
+    environments: dict[str, dict[str, Any]]
+    attempts: tuple[Attempt, ...]
+    problems: tuple[Problem, ...] = field(default=())
+
+
+def newest_run(root: Path) -> Path:
+    """Return the run directory below `root` that was changed last.
+
+    Raises:
+        NotARunError: There is none.
+    """
+    runs = [folder for folder in root.glob("*") if is_run(folder)]
+    if not runs:
+        raise NotARunError(f"no run directory below {root}/; name one, or make one with: sfbench sweep")
+    return max(
+        runs, key=lambda folder: (max(path.stat().st_mtime for path in (folder, *folder.iterdir())), folder.name)
+    )
+
+
+def is_run(folder: Path) -> bool:
+    """Tell whether a path is a run directory: a sweep leaves a plan and a folder of cells."""
+    return (folder / "plan.json").is_file() or (folder / "cells").is_dir()
+
+
+def open_run(folder: Path) -> Run:
+    """Read the plan, environments and manifests of a run; rows are read later.
+
+    Raises:
+        NotARunError: The path is no run directory.
+    """
+    if not folder.is_dir():
+        raise NotARunError(f"{folder} is no directory; name the directory that sfbench sweep wrote, such as runs/quick")
+    if not is_run(folder):
+        raise NotARunError(
+            f"{folder} is no run directory: it has neither plan.json nor cells/; name what sfbench sweep wrote"
+        )
+    name = folder.resolve().name
+    problems: list[Problem] = []
+    plan = _read_json(folder / "plan.json", name, problems)
+    environments = {path.stem: _read_json(path, name, problems) for path in sorted(folder.glob("env/*.json"))}
+    attempts = tuple(_attempts(folder, name, problems))
+    problems += _missing(name, plan, attempts)
+    return Run(name, folder, plan, environments, attempts, tuple(problems))
+
+
+def _attempts(folder: Path, run: str, problems: list[Problem]) -> list[Attempt]:
+    found = []
+    for path in sorted(folder.glob("cells/*/r*")):
+        if not (path / "manifest.json").is_file():
+            problems.append(Problem(f"{run}: {path.parent.name} {path.name}", "not finished: it has no manifest.json"))
+            continue
+        manifest = _read_json(path / "manifest.json", run, problems)
+        if not isinstance(manifest.get("config"), dict):
+            problems.append(
+                Problem(f"{run}: {path.parent.name} {path.name}", "its manifest.json names no config; left out")
+            )
+            continue
+        found.append(_attempt(path, run, manifest))
+    return sorted(found, key=lambda attempt: (attempt.cell_id, attempt.repeat))
+
+
+def _attempt(path: Path, run: str, manifest: dict[str, Any]) -> Attempt:
+    repeat = manifest.get("repeat", path.name[1:])
+    return Attempt(
+        run=run,
+        folder=path,
+        cell_id=str(manifest.get("cell_id", path.parent.name)),
+        repeat=int(repeat) if str(repeat).isdigit() else 0,
+        status=str(manifest.get("status", "unknown")),
+        reason=manifest.get("reason"),
+        config=manifest["config"],
+        manifest=manifest,
+    )
+
+
+def _missing(run: str, plan: dict[str, Any], attempts: tuple[Attempt, ...]) -> list[Problem]:
+    """Name how many planned attempts have not been run."""
+    there = {(attempt.cell_id, attempt.repeat) for attempt in attempts}
+    cells = [cell for cell in plan.get("cells", []) if isinstance(cell, dict)]
+    planned = {(cell.get("cell_id"), repeat) for cell in cells for repeat in range(int(plan.get("repeats", 1)))}
+    absent = planned - there
+    return (
+        [Problem(run, f"{len(absent)} of {len(planned)} planned repeats of cells have no result yet")] if absent else []
+    )
+
+
+def _read_json(path: Path, run: str, problems: list[Problem]) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        content = None
+    except (OSError, ValueError) as error:
+        content = None
+        problems.append(Problem(f"{run}: {path.name}", f"cannot be read: {error}"))
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,135 @@
+"""The table of cells: one line per cell, mean and standard deviation over its repeats; as CSV and LaTeX too."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis import layout
+from analysis.digest import Value
+from analysis.load import Results
+from analysis.metrics import METRICS, Metric
+from analysis.units import Scale, digits, scale_for
+
+SHOWN = (
+    "step_p50_s",
+    "step_p95_s",
+    "samples_per_s",
+    "network_kbit_per_s",
+    "bytes_per_round",
+    "round_p50_s",
+    "final_train_loss",
+    "final_eval_loss",
+    "final_eval_accuracy",
+    "peak_rss_bytes",
+)
+PAPER = ("step_p50_s", "samples_per_s", "bytes_per_round", "final_eval_loss", "final_eval_accuracy")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: the values of its axes, how many repeats are usable, mean and deviation of each metric."""
+
+    cell_id: str
+    values: dict[str, Value]
+    repeats: int
+    mean: dict[str, float]
+    deviation: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Table:
+    """All cells, the axes that name them, and the metrics with the scale they are shown in."""
+
+    axes: tuple[str, ...]
+    metrics: tuple[tuple[Metric, Scale], ...]
+    cells: tuple[Cell, ...]
+
+    def heading(self, column: int) -> str:
+        """Return the title of a metric's column with its unit."""
+        metric, scale = self.metrics[column]
+        return f"{metric.title} ({scale.unit})" if scale.unit else metric.title
+
+    def text(self, cell: Cell, column: int) -> str:
+        """Say a cell's metric in the column's scale: `12.3 ± 0.4`."""
+        metric, scale = self.metrics[column]
+        mean, deviation = cell.mean[metric.name], cell.deviation[metric.name]
+        if math.isnan(mean):
+            return "–"
+        shown = digits(mean * scale.factor)
+        if math.isnan(deviation) or metric.exact:
+            return shown
+        places = len(shown.partition(".")[2])
+        return f"{shown} ± {deviation * scale.factor:,.{places}f}"
+
+
+def table(results: Results, names: tuple[str, ...] = SHOWN) -> Table:
+    """Make the table of the usable cells, metrics without any value left out."""
+    axes = tuple(results.axes) or ("algorithm",)
+    known = [METRICS[name] for name in names if results.ok[name].notna().any()]
+    cells = tuple(_cell(part, axes, known) for _, part in results.ok.groupby(["run", "cell_id"], sort=False))
+    ordered = sorted(cells, key=lambda cell: tuple(_place(results, axis, cell.values[axis]) for axis in axes))
+    return Table(
+        axes, tuple((metric, scale_for(metric.unit, results.ok[metric.name])) for metric in known), tuple(ordered)
+    )
+
+
+def _cell(part: pd.DataFrame, axes: tuple[str, ...], metrics: list[Metric]) -> Cell:
+    names = [metric.name for metric in metrics]
+    first = part.iloc[0]
+    values = {axis: first.get(axis, "–") for axis in axes}
+    return Cell(str(first["cell_id"]), values, len(part), dict(part[names].mean()), dict(part[names].std()))
+
+
+def _place(results: Results, axis: str, value: Value) -> int:
+    values = results.axes.get(axis, ())
+    return values.index(value) if value in values else len(values)
+
+
+def to_csv(made: Table) -> str:
+    """Return the table as CSV in stored units, for further computing."""
+    lines = [
+        {
+            "cell_id": cell.cell_id,
+            **cell.values,
+            "repeats": cell.repeats,
+            **{
+                f"{m.name}_{kind}": values[m.name]
+                for m, _ in made.metrics
+                for kind, values in (("mean", cell.mean), ("sd", cell.deviation))
+            },
+        }
+        for cell in made.cells
+    ]
+    return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
+
+
+def to_latex(made: Table) -> str:
+    """Return the table for a paper, in the style of booktabs."""
+    columns = "l" * len(made.axes) + "r" * len(made.metrics)
+    heads = [layout.title(axis) for axis in made.axes] + [made.heading(i) for i in range(len(made.metrics))]
+    rows = [
+        [str(cell.values[axis]) for axis in made.axes] + [made.text(cell, i) for i in range(len(made.metrics))]
+        for cell in made.cells
+    ]
+    body = "\n".join(" & ".join(map(_escape, row)) + r" \\" for row in rows)
+    header = " & ".join(map(_escape, heads))
+    return (
+        f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{header} \\\\\n\\midrule\n{body}\n"
+        "\\bottomrule\n\\end{tabular}\n"
+    )
+
+
+_LATEX: dict[str, str] = {
+    **{character: "\\" + character for character in "&%$#_{}"},
+    "±": r"$\pm$",
+    "–": "--",
+    "µ": r"$\mu$",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+}
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

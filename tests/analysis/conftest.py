@@ -1,0 +1,289 @@
+"""Synthetic run directories in the exact file format of a sweep, small and parametrised."""
+
+import csv
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from splitfed_core.rows import PHASES, ClientRow, LabelRow, RoundRow, Row, StepRow, columns
+
+BASE: dict[str, Any] = {
+    "dataset": "digits",
+    "partitioner": {"name": "dirichlet", "alpha": 0.5},
+    "model": "notebook_cnn",
+    "algorithm": "sflv2",
+    "clients": 3,
+    "batch_size": 32,
+    "cut_layer": "dense1",
+    "aggregation": True,
+    "rounds": 4,
+    "local_epochs": 1,
+    "warmup_steps": 2,
+    "transport": "grpc",
+    "timeout_s": 600.0,
+}
+CUT_FLOATS = {"conv1": 1152, "pool1": 288, "flatten": 288, "dense1": 64}
+CUT_PARAMETERS = {"conv1": 320, "pool1": 320, "flatten": 320, "dense1": 18_816}
+PHASE_SHARES = dict(zip(PHASES, (0.16, 0.02, 0.08, 0.02, 0.1, 0.2, 0.02, 0.07, 0.02, 0.31), strict=True))
+
+RunWriter = Callable[..., Path]
+
+
+def text(value: object) -> str:
+    """Write a field as the sink does."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def write_rows(path: Path, row_type: type[Row], rows: Iterable[Row]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns(row_type))
+        writer.writerows([text(value) for value in astuple(row)] for row in rows)
+
+
+def write_json(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1))
+
+
+class Attempt:
+    """One cell and repeat with plausible, seeded numbers: earlier cuts send more, more clients queue longer."""
+
+    def __init__(self, cell_id: str, repeat: int, config: Mapping[str, Any], steps_per_round: int) -> None:
+        self.cell_id, self.repeat, self.config = cell_id, repeat, config
+        self.steps_per_round = steps_per_round
+        self.rng = np.random.default_rng([repeat, *cell_id.encode()])
+        self.smashed = CUT_FLOATS[config["cut_layer"]] * 4
+        self.bytes = self.smashed * config["batch_size"]
+        self.step_s = 0.002 + 5e-5 * config["batch_size"] + self.bytes / 1e9 + 4e-4 * config["clients"]
+        self.steps: list[StepRow] = []
+        self.rounds: list[RoundRow] = []
+        self.clients: list[ClientRow] = []
+
+    def build(self) -> "Attempt":
+        clock = 0.0
+        for round_ in range(1, self.config["rounds"] + 1):
+            clock = self._round(round_, clock) + 0.02
+        return self
+
+    def labels(self) -> list[LabelRow]:
+        shares = np.random.default_rng(0).dirichlet([0.5] * self.config["clients"], 10)
+        return [LabelRow(c, str(k), int(140 * shares[k][c])) for c in range(self.config["clients"]) for k in range(10)]
+
+    def _loss(self, seen: float) -> float:
+        plateau = 0.1 if self.config["aggregation"] else 0.35
+        return plateau + (2.3 - plateau) * math.exp(-seen / 2) * float(self.rng.uniform(0.97, 1.03))
+
+    def _round(self, round_: int, start: float) -> float:
+        ends = [self._client(round_, client, start) for client in range(self.config["clients"])]
+        local = max(ends) - start
+        on = self.config["aggregation"]
+        model_bytes = CUT_PARAMETERS[self.config["cut_layer"]] * 4 * self.config["clients"] if on else 0
+        sent = [s for s in self.steps if s.round == round_]
+        loss = self._loss(round_)
+        self.rounds.append(
+            RoundRow(
+                self.cell_id,
+                self.repeat,
+                round_,
+                sum(s.loss for s in sent) / max(len(sent), 1),
+                loss,
+                round(1 - loss / 3, 4),
+                local + 0.004 * on,
+                0.004 if on else None,
+                sum(s.uplink_bytes or 0 for s in sent),
+                sum(s.downlink_bytes or 0 for s in sent),
+                model_bytes,
+                model_bytes,
+                self.config["clients"],
+                0,
+                start,
+            )
+        )
+        for client, end in enumerate(ends):
+            wait = max(ends) - end + 0.004 if on else None
+            self.clients.append(
+                ClientRow(
+                    self.cell_id,
+                    self.repeat,
+                    client,
+                    client % 2,
+                    round_,
+                    self.steps_per_round,
+                    self.steps_per_round * self.config["batch_size"],
+                    end - start,
+                    wait,
+                    0.8 * (end - start),
+                    400_000_000 + 2_000_000 * client,
+                )
+            )
+        return start + local
+
+    def _client(self, round_: int, client: int, clock: float) -> float:
+        for i in range(self.steps_per_round):
+            total = self.step_s * float(self.rng.lognormal(0, 0.12)) * (1 + 0.1 * client)
+            phases = {name: share * total for name, share in PHASE_SHARES.items()}
+            step = (round_ - 1) * self.steps_per_round + i
+            examples = self.config["batch_size"]
+            loss = self._loss(round_ + i / self.steps_per_round)
+            self.steps.append(
+                StepRow(
+                    self.cell_id,
+                    self.repeat,
+                    client,
+                    round_,
+                    0,
+                    step,
+                    step < self.config["warmup_steps"],
+                    examples,
+                    loss,
+                    int(examples * 0.7),
+                    self.bytes + 8 * examples + 90,
+                    self.bytes + 120,
+                    **phases,
+                    step_s=sum(phases.values()),
+                    server_update_s=0.0004,
+                    started_s=clock,
+                )
+            )
+            clock += total
+        return clock
+
+
+def write_attempt(folder: Path, attempt: Attempt, status: str = "ok", reason: str | None = None) -> None:
+    folder.mkdir(parents=True)
+    write_rows(folder / "steps.csv", StepRow, attempt.steps)
+    write_rows(folder / "rounds.csv", RoundRow, attempt.rounds)
+    write_rows(folder / "clients.csv", ClientRow, attempt.clients)
+    write_rows(folder / "labels.csv", LabelRow, attempt.labels())
+    write_manifest(folder, attempt, status, reason)
+
+
+def write_manifest(folder: Path, attempt: Attempt, status: str, reason: str | None) -> None:
+    hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.glob("*.csv"))}
+    parameters = CUT_PARAMETERS[attempt.config["cut_layer"]]
+    write_json(
+        folder / "manifest.json",
+        {
+            "schema": 1,
+            "cell_id": attempt.cell_id,
+            "repeat": attempt.repeat,
+            "status": status,
+            "reason": reason,
+            "seed": 7 + attempt.repeat,
+            "config": dict(attempt.config),
+            "started_at": "2030-01-02T03:04:05+00:00",
+            "wall_s": 3.5,
+            "env": "e1",
+            "files": hashes,
+            "facts": {
+                "client_parameters": parameters,
+                "server_parameters": 40_000 - parameters,
+                "client_parameter_bytes": 4 * parameters,
+                "server_parameter_bytes": 4 * (40_000 - parameters),
+                "smashed_bytes_per_example": attempt.smashed,
+                "workers": 2,
+                "threads": {"worker": 1, "main_server": 1, "fed_server": 1},
+                "examples": 1437,
+                "dataset": {"train": 1437, "test": 360, "shape": [8, 8, 1], "classes": 10},
+                "setup_s": 4.0,
+                "first_step_s": 0.9,
+                "roles": {
+                    "main_server": {"cpu_s": 1.5, "rss_bytes": 390_000_000},
+                    "fed_server": {"cpu_s": 0.1, "rss_bytes": 210_000_000},
+                },
+            },
+        },
+    )
+
+
+def slug(config: Mapping[str, Any]) -> str:
+    digest = hashlib.blake2b(json.dumps(dict(config), sort_keys=True).encode(), digest_size=5).hexdigest()
+    return f"sflv2-c{config['clients']}-b{config['batch_size']}-{config['cut_layer']}-{digest}"
+
+
+def write_run(
+    folder: Path,
+    axes: Mapping[str, list[Any]] | None = None,
+    *,
+    repeats: int = 2,
+    base: Mapping[str, Any] | None = None,
+    steps_per_round: int = 6,
+    failed: Callable[[Mapping[str, Any], int], str | None] = lambda *_: None,
+) -> Path:
+    """Write a run of the Cartesian product of `axes`; `failed` gives the reason for attempts that failed."""
+    axes = {"aggregation": [True, False]} if axes is None else axes
+    cells = []
+    for values in itertools.product(*axes.values()):
+        config = {**BASE, **(base or {}), **dict(zip(axes, values, strict=True))}
+        cells.append({"cell_id": slug(config), "config": config, "seeds": [7 + r for r in range(repeats)]})
+        for repeat in range(repeats):
+            attempt = Attempt(slug(config), repeat, config, steps_per_round)
+            reason = failed(config, repeat)
+            write_attempt(
+                folder / "cells" / slug(config) / f"r{repeat}",
+                attempt if reason else attempt.build(),
+                "failed" if reason else "ok",
+                reason,
+            )
+    write_json(
+        folder / "plan.json",
+        {
+            "schema": 1,
+            "name": folder.name,
+            "seed": 7,
+            "repeats": repeats,
+            "cells": cells,
+            "excluded": [],
+            "axes": dict(axes),
+            "schedule": "interleaved",
+            "order": [[cell["cell_id"], r] for r in range(repeats) for cell in cells],
+        },
+    )
+    write_json(
+        folder / "env" / "e1.json",
+        {
+            "schema": 1,
+            "cpu": "Test CPU <3 GHz>",
+            "cores": 4,
+            "memory_bytes": 8_000_000_000,
+            "platform": "Linux-x86_64",
+            "kernel": "6.1",
+            "git_commit": "0123456789abcdef0123456789abcdef01234567",
+            "git_dirty": False,
+            "versions": {"python": "3.11.7", "tensorflow": "2.21.0"},
+            "thread_settings": {},
+            "load": [0.1, 0.2, 0.3],
+            "clock_source": "tsc",
+        },
+    )
+    return folder
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> RunWriter:
+    """Write a synthetic run below the test's folder: `make_run("name", {"clients": [2, 3]}, repeats=3)`."""
+
+    def make(name: str = "quick", *args: Any, **options: Any) -> Path:
+        return write_run(tmp_path / "runs" / name, *args, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def grid_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run over clients × cut × aggregation with three repeats; read it, never change it."""
+    axes: dict[str, list[Any]] = {"clients": [2, 4], "cut_layer": ["conv1", "dense1"], "aggregation": [True, False]}
+    return write_run(tmp_path_factory.mktemp("runs") / "grid", axes, repeats=3)
