@@ -1,0 +1,1 @@
+"""How split federated learning is measured: grids, plans, sweeps, and the processes that run them."""

@@ -1,0 +1,114 @@
+"""One attempt at a cell: run it, keep its rows, write down how it ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from benchmarks.environment import canary_s, load
+from benchmarks.interrupt import Interrupt
+from benchmarks.plan import CellObserver, CellRun
+from benchmarks.progress import SweepProgress
+from benchmarks.rundir import RunDirectory
+from benchmarks.sink import CellSink
+from benchmarks.summary import Tally
+from splitfed_core.config import CellConfig
+from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
+from splitfed_core.rows import CellSummary, ClientRow, LabelRow, RoundRow, StepRow
+
+
+class CellRunner(Protocol):
+    """What runs cells; `benchmarks.cluster.Cluster` does."""
+
+    def check(self, configs: Sequence[CellConfig]) -> None:
+        """Raise `ConfigError` for a cell that cannot be run."""
+
+    def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
+        """Run one cell and repeat and return the facts of its manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How an attempt ended."""
+
+    status: str
+    reason: str | None
+    summary: CellSummary
+
+
+@dataclass(frozen=True)
+class Attempter:
+    """Makes attempts; holds what is the same for all of a sweep."""
+
+    runner: CellRunner
+    directory: RunDirectory
+    progress: SweepProgress
+    interrupt: Interrupt
+    env: str
+
+    def attempt(self, run: CellRun, earlier: Sequence[str] = ()) -> Attempt:
+        """Run a cell once.
+
+        Args:
+            run: The cell and repeat.
+            earlier: How earlier attempts at it ended, for the manifest.
+
+        Raises:
+            KeyboardInterrupt: The user wants to stop; the attempt is marked so.
+        """
+        self.interrupt.begin_cell()
+        self.progress.begin(run)
+        try:
+            with CellSink(self.directory.cell(run), run) as sink:
+                ended = self._run(run, sink, earlier)
+        except CellError as error:  # the sink cannot write: whatever is on the disk does not count as done
+            ended = Attempt("failed", str(error), Tally().summary("failed", 0.0))
+        self.progress.end(run, ended.summary, ended.reason)
+        return ended
+
+    def _run(self, run: CellRun, sink: CellSink, earlier: Sequence[str]) -> Attempt:
+        before = _conditions()
+        facts: Mapping[str, Any] = {}
+        status, reason, stopped = "ok", None, None
+        try:
+            facts = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt))
+        except KeyboardInterrupt as error:
+            status, reason, stopped = "interrupted", "stopped by the user", error
+        except CellTimeoutError as error:
+            status, reason = "timeout", str(error)
+        except SfbenchError as error:
+            status, reason = "failed", str(error)
+        conditions = {"before": before, "after": _conditions()}
+        record = {"env": self.env, "conditions": conditions, "earlier_attempts": list(earlier)}
+        summary = sink.finish(status, reason, facts, record)
+        if stopped is not None:
+            raise stopped
+        return Attempt(status, reason, summary)
+
+
+def _conditions() -> dict[str, float]:
+    """Measure the machine beside the cell, so that its drift can be told from that of the code."""
+    return {"canary_s": canary_s(), **load()}
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The observer of a cell: to the disk first, then to the eye, then the question whether to stop."""
+
+    run: CellRun
+    sink: CellSink
+    progress: SweepProgress
+    interrupt: Interrupt
+
+    def labels(self, rows: Sequence[LabelRow]) -> None:
+        """Take the label counts."""
+        self.sink.labels(rows)
+
+    def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
+        """Take the rows of a round."""
+        self.sink.round(steps, clients, row)
+        self.progress.round(self.run, steps, row)
+        self.interrupt.end_round()
+
+    def log(self, text: str) -> None:
+        """Take the chatter of the processes."""
+        self.sink.log(text)

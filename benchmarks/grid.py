@@ -1,0 +1,177 @@
+"""A grid: its file read, every value checked on its own. Every error names file, line and column."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.axes import parse_axes, parse_parameters
+from benchmarks.gridfile import GridFile, OnFailure, Schedule, validate
+from benchmarks.rules import Exclude, Override, parse_rule
+from benchmarks.yamlfile import Key, YamlFile, parse_value, read_yaml
+from splitfed_core.config import CellConfig
+from splitfed_core.errors import ConfigError, GridError, UsageError
+
+QUICK = Path(__file__).parent / "grids" / "quick.yaml"
+"""The bundled grid that `sfbench sweep` runs when none is given."""
+
+Axes = Mapping[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid whose every value was checked on its own; `benchmarks.plan` makes cells of it."""
+
+    source: YamlFile
+    name: str
+    seed: int
+    base: Mapping[str, Any]
+    axes: Axes
+    zips: Sequence[Axes]
+    excludes: Sequence[Exclude]
+    includes: Sequence[Mapping[str, Any]]
+    overrides: Sequence[Override]
+    repeats: int
+    paired: frozenset[str]
+    schedule: Schedule
+    on_failure: OnFailure
+
+    @property
+    def varied(self) -> Axes:
+        """All axes with their values, those that move together too."""
+        return dict(self.axes) | {name: values for group in self.zips for name, values in group.items()}
+
+    def error(self, error: ConfigError) -> GridError:
+        """Add the place in this file to the error of a parameter, as near as its message tells."""
+        return self.source.error(str(error), *self._keys_of(error.parameter or "", str(error)))
+
+    def _keys_of(self, name: str, message: str) -> tuple[Key, ...]:
+        """Find where the value of a parameter that `message` quotes stands."""
+        zips = [("zip",), *(("zip", i) for i in range(len(self.zips)))]
+        cells = [("include", i) for i in range(len(self.includes))]
+        sets = [("overrides", i, "set") for i in range(len(self.overrides))]
+        found: tuple[Key, ...] = ()
+        for section in (("axes",), *zips, ("base",), *cells, *sets):
+            value = self.source.get(*section, name)
+            for i, item in enumerate(value if isinstance(value, list) else ()):
+                if repr(item) in message:
+                    return (*section, name, i)
+            if value is not None and repr(value) in message:
+                return (*section, name)
+            found = found or ((*section, name) if value is not None else ())
+        return found
+
+
+def load_grid(path: Path, settings: Sequence[str] = ()) -> Grid:
+    """Read a grid file.
+
+    Args:
+        path: The file.
+        settings: `key=value` of the command line; a parameter replaces that axis or base value.
+
+    Raises:
+        GridError: Whatever is wrong with it: file, line, value, rule and remedy.
+    """
+    source = read_yaml(path)
+    for setting in settings:
+        source = _with_setting(source, setting)
+    file = validate(source)
+    axes = parse_axes(source, file.axes, "axes")
+    zips = _parse_zips(source, file.zip)
+    _check_each_once(source, axes, zips)
+    return Grid(
+        source=source,
+        name=file.name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "grid",
+        seed=file.seed,
+        base=_parse_base(source, file),
+        axes=axes,
+        zips=zips,
+        excludes=_parse_excludes(source, file),
+        includes=[parse_parameters(source, cell, "include", i) for i, cell in enumerate(file.include)],
+        overrides=_parse_overrides(source, file),
+        repeats=file.repeats,
+        paired=_parse_pairing(source, file, {*axes, *(name for group in zips for name in group)}),
+        schedule=file.schedule,
+        on_failure=file.on_failure,
+    )
+
+
+def _parse_base(source: YamlFile, file: GridFile) -> dict[str, Any]:
+    base = parse_parameters(source, file.base, "base")
+    return base if file.timeout_s is None else {"timeout_s": file.timeout_s, **base}
+
+
+def _parse_excludes(source: YamlFile, file: GridFile) -> list[Exclude]:
+    return [
+        Exclude(parse_rule(source, entry.match, entry.when, "exclude", i), entry.reason)
+        for i, entry in enumerate(file.exclude)
+    ]
+
+
+def _parse_overrides(source: YamlFile, file: GridFile) -> list[Override]:
+    return [
+        Override(
+            parse_rule(source, entry.match, entry.when, "overrides", i),
+            parse_parameters(source, entry.set, "overrides", i, "set"),
+        )
+        for i, entry in enumerate(file.overrides)
+    ]
+
+
+def _check_each_once(source: YamlFile, axes: Axes, zips: Sequence[Axes]) -> None:
+    """Refuse a parameter that gets its value in two places."""
+    seen = dict.fromkeys(source.values.get("base", {}), "base")
+    groups = [("axes", axes), *(("zip", group) for group in zips)]
+    for section, group in groups:
+        for name in group:
+            if name in seen:
+                raise source.error(
+                    f"{name} is below `{seen[name]}:` and below `{section}:`; give it in one of them", section, name
+                )
+            seen[name] = section
+
+
+def _parse_pairing(source: YamlFile, file: GridFile, axes: Collection[str]) -> frozenset[str]:
+    for i, name in enumerate(file.pair_seeds_across or ()):
+        if name not in axes:
+            raise source.error(
+                f"{name!r} is no axis of this grid; choose from {', '.join(sorted(axes)) or 'no axes at all'}",
+                "pair_seeds_across", i,
+            )  # fmt: skip
+    return frozenset(axes if file.pair_seeds_across is None else file.pair_seeds_across)
+
+
+def _with_setting(source: YamlFile, setting: str) -> YamlFile:
+    """Put one `--set key=value` into the file's values."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set {setting!r} is no setting; write --set parameter=value")
+    value, option = parse_value(text), f"--set {setting}"
+    if key not in CellConfig.model_fields:
+        return source.with_option((key,), value, option)
+    axes = source.values.get("axes")
+    if isinstance(axes, dict) and key in axes:
+        values = value if isinstance(value, list | dict) else [value]
+        return source.with_option(("axes", key), values, option)
+    if key in source.values:
+        return source.with_option((key,), value, option)
+    section = "axes" if isinstance(value, list) else "base"
+    return source.with_option((section, key), value, option)
+
+
+def _parse_zips(source: YamlFile, zips: Any) -> list[dict[str, tuple[Any, ...]]]:
+    if isinstance(zips, dict):
+        return [_parse_zip(source, zips, "zip")] if zips else []
+    return [_parse_zip(source, group, "zip", i) for i, group in enumerate(zips)]
+
+
+def _parse_zip(source: YamlFile, group: object, *keys: Key) -> dict[str, tuple[Any, ...]]:
+    axes = parse_axes(source, group, *keys)
+    if len(axes) < 2:
+        raise source.error("axes that move together are at least two; put a single one below `axes:`", *keys)
+    lengths = {name: len(values) for name, values in axes.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise source.error(f"axes that move together have equal lengths, these have {told}", *keys)
+    return axes

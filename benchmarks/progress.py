@@ -1,0 +1,164 @@
+"""What a sweep shows while it runs: a live display in a terminal, plain lines anywhere else."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from benchmarks.plan import CellRun
+from benchmarks.summary import training_wall_s
+from splitfed_core.rows import CellSummary, RoundRow, StepRow
+
+_QUIET_S = 15.0
+"""Without a terminal a running cell says something only so often."""
+
+
+@dataclass
+class Clock:
+    """Tells how long a sweep is going to take from how long it took so far."""
+
+    runs: int
+    finished: int = 0
+    spent_s: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    def begin_run(self) -> None:
+        """Start the clock of one run."""
+        self.began = time.monotonic()
+
+    def end_run(self) -> None:
+        """Count a run."""
+        self.finished += 1
+        self.spent_s += time.monotonic() - self.began
+
+    def left_s(self, share: float) -> float | None:
+        """Return the time left when this share of the running one is done; None before the first round."""
+        elapsed = time.monotonic() - self.began
+        if self.finished:
+            per_run = self.spent_s / self.finished
+            rest = elapsed * (1 - share) / share if share > 0 else per_run - elapsed
+        elif share > 0:
+            per_run = elapsed / share
+            rest = per_run - elapsed
+        else:
+            return None
+        return max(rest, 0.0) + per_run * (self.runs - self.finished - 1)
+
+
+class SweepProgress:
+    """Plain lines: one for each run that ended, and a sign of life during long ones."""
+
+    def __init__(self, console: Console, runs: int) -> None:
+        self.console = console
+        self.clock = Clock(runs)
+        self._width = len(str(runs))
+        self._rounds = 0
+        self._told = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self, run: CellRun) -> None:
+        """Show that a run begins."""
+        self.clock.begin_run()
+        self._rounds = 0
+        self._told = time.monotonic()
+
+    def round(self, run: CellRun, steps: Sequence[StepRow], row: RoundRow) -> None:
+        """Show that a round ended."""
+        self._rounds += 1
+        rate = len(steps) / training_wall_s(steps) if steps else 0.0
+        left = self.clock.left_s(self._rounds / run.config.rounds)
+        self._show_round(run, f"loss {row.train_loss:.3f}, {rate:.0f} steps/s", left)
+
+    def end(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
+        """Show how a run ended."""
+        self.clock.end_run()
+        self.say(f"[{self.clock.finished:{self._width}}/{self.clock.runs}] {run.label}  {_told(summary, reason)}")
+
+    def _show_round(self, run: CellRun, text: str, left: float | None) -> None:
+        if time.monotonic() - self._told < _QUIET_S:
+            return
+        self._told = time.monotonic()
+        self.say(f"    {run.label}: round {self._rounds} of {run.config.rounds}, {text}, {duration(left)} left")
+
+
+class LiveProgress(SweepProgress):
+    """Two bars at the bottom of the terminal, the sweep and the running cell, and the lines above them."""
+
+    def __init__(self, console: Console, runs: int) -> None:
+        super().__init__(console, runs)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=console,
+            transient=True,
+        )
+        self._sweep = self._bars.add_task("cell ", total=runs, text="")
+        self._cell: TaskID = self._bars.add_task("round", total=None, text="starting")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._bars.stop()
+
+    def begin(self, run: CellRun) -> None:
+        """Show that a run begins."""
+        super().begin(run)
+        left = self.clock.left_s(0.0)
+        text = f"{duration(left)} left" if left is not None else ""
+        self._bars.update(self._sweep, completed=self.clock.finished, text=text)
+        self._bars.reset(self._cell, total=run.config.rounds, text=f"{run.label}: setting up")
+
+    def end(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
+        """Show how a run ended."""
+        super().end(run, summary, reason)
+        self._bars.update(self._sweep, completed=self.clock.finished)
+
+    def _show_round(self, run: CellRun, text: str, left: float | None) -> None:
+        self._bars.update(self._cell, completed=self._rounds, text=f"{run.label}: {text}")
+        self._bars.update(self._sweep, text=f"{duration(left)} left")
+
+
+def make_progress(console: Console, runs: int) -> SweepProgress:
+    """Return the display that fits where the output goes."""
+    return LiveProgress(console, runs) if console.is_terminal else SweepProgress(console, runs)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time as people say it: `45 s`, `12 min`, `3 h 20 min`."""
+    if seconds is None:
+        return "unknown time"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _told(summary: CellSummary, reason: str | None) -> str:
+    if summary.status != "ok":
+        return f"{summary.status}: {reason}"
+    parts = [f"ok  {summary.wall_s:.1f} s"]
+    for value, text in (
+        (summary.steps_per_s, "{:.0f} steps/s"),
+        (summary.final_train_loss, "loss {:.3f}"),
+        (summary.final_eval_accuracy, "accuracy {:.3f}"),
+    ):
+        if value is not None:
+            parts.append(text.format(value))
+    return "  ".join(parts)

@@ -1,0 +1,76 @@
+"""Rules of a grid: which cells an exclude or an override speaks of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.axes import parse_parameter
+from benchmarks.expressions import Expression
+from benchmarks.yamlfile import Key, YamlFile
+from splitfed_core.config import CellConfig, Named
+from splitfed_core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Cells chosen by values and by a condition; where both are given, both have to hold.
+
+    Args:
+        place: `file:line:column`, for messages.
+        match: For each parameter the values of which it has to have one.
+        when: The condition, if there is one.
+    """
+
+    place: str
+    match: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    when: Expression | None = None
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Tell whether the rule speaks of a cell with these parameters."""
+        for name, choices in self.match.items():
+            if not any(_same(choice, values[name]) for choice in choices):
+                return False
+        return self.when is None or self.when(values)
+
+
+@dataclass(frozen=True)
+class Exclude:
+    """Cells to leave out, and why."""
+
+    rule: Rule
+    reason: str
+
+
+@dataclass(frozen=True)
+class Override:
+    """Parameters to set in some cells."""
+
+    rule: Rule
+    values: Mapping[str, Any]
+
+
+def parse_rule(source: YamlFile, match: Mapping[str, object] | None, when: str | None, *keys: Key) -> Rule:
+    """Validate the `match:` and `when:` of the entry that stands at `keys`."""
+    if match is None and when is None:
+        raise source.error(f"{keys[0]}[{keys[-1]}] says of no cell; give it `match:` or `when:`", *keys)
+    choices = {name: _choices(source, name, value, *keys, "match") for name, value in (match or {}).items()}
+    try:
+        condition = None if when is None else Expression(when, CellConfig.model_fields)
+    except UsageError as error:
+        raise source.error(str(error), *keys, "when") from None
+    return Rule(source.where(*keys), choices, condition)
+
+
+def _choices(source: YamlFile, name: str, value: object, *keys: Key) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        return (parse_parameter(source, name, value, *keys, name),)
+    if not value:
+        raise source.error(f"match {name} is empty; name the values that match", *keys, name)
+    return tuple(parse_parameter(source, name, item, *keys, name, i) for i, item in enumerate(value))
+
+
+def _same(choice: Any, value: Any) -> bool:
+    """A bare name matches a choice by that name whatever its settings."""
+    if isinstance(choice, Named) and isinstance(value, Named) and not choice.model_extra:
+        return choice.name == value.name
+    return bool(choice == value)

@@ -1,0 +1,114 @@
+"""The directory of one cell and repeat: rows as they come, the manifest last."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+from benchmarks.csvrows import RowFile
+from benchmarks.files import write_json
+from benchmarks.plan import CellRun
+from benchmarks.summary import Tally
+from splitfed_core.errors import CellError
+from splitfed_core.rows import MANIFEST_SCHEMA, ROW_FILES, CellSummary, ClientRow, LabelRow, RoundRow, StepRow
+
+MANIFEST = "manifest.json"
+LOG = "log.txt"
+
+
+class CellSink:
+    """A `CellObserver` that writes. The half of an earlier attempt is cleared away first.
+
+    Raises:
+        CellError: From any method: the disk is full, or the directory cannot be written.
+    """
+
+    def __init__(self, directory: Path, run: CellRun) -> None:
+        self.directory = directory
+        self.tally = Tally()
+        self._run = run
+        self._started = datetime.now(UTC)
+        self._began = perf_counter()
+        self._files: dict[str, RowFile] = {}
+        with _told(directory):
+            if directory.exists():
+                shutil.rmtree(directory)
+            directory.mkdir(parents=True)
+            for name, row_type in ROW_FILES.items():
+                self._files[name] = RowFile(directory / name, row_type)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        for file in self._files.values():
+            with _told(self.directory):
+                file.close()
+
+    def labels(self, rows: Sequence[LabelRow]) -> None:
+        """Write the label counts of the clients."""
+        with _told(self.directory):
+            self._files["labels.csv"].append(rows)
+
+    def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
+        """Write the rows of a round."""
+        self.tally.add(steps, clients, row)
+        with _told(self.directory):
+            self._files["steps.csv"].append(steps)
+            self._files["clients.csv"].append(clients)
+            self._files["rounds.csv"].append([row])
+
+    def log(self, text: str) -> None:
+        """Add to what the processes printed."""
+        with _told(self.directory), (self.directory / LOG).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def finish(
+        self, status: str, reason: str | None, facts: Mapping[str, Any], record: Mapping[str, Any]
+    ) -> CellSummary:
+        """Write the manifest, last of all: from now on this attempt counts as what `status` says.
+
+        Args:
+            status: One of `rows.STATUSES`.
+            reason: Why it is not `ok`.
+            facts: What the cluster says of the cell.
+            record: Further keys, such as the environment.
+        """
+        wall_s = perf_counter() - self._began
+        summary = self.tally.summary(status, wall_s)
+        with _told(self.directory):
+            for file in self._files.values():
+                file.close()
+            manifest = {
+                "schema": MANIFEST_SCHEMA,
+                "cell_id": self._run.cell_id,
+                "repeat": self._run.repeat,
+                "status": status,
+                "reason": reason,
+                "seed": self._run.seed,
+                "config": self._run.config.plain(),
+                "started_at": self._started.isoformat(timespec="milliseconds"),
+                "wall_s": wall_s,
+                **record,
+                "files": {name: file.sha256 for name, file in self._files.items()},
+                "facts": dict(facts),
+                "summary": asdict(summary),
+            }
+            write_json(self.directory / MANIFEST, manifest)
+        return summary
+
+
+@contextmanager
+def _told(directory: Path) -> Iterator[None]:
+    """Turn what the system says into a failure of the cell."""
+    try:
+        yield
+    except OSError as error:
+        raise CellError(
+            f"cannot write {error.filename or directory}: {error.strerror}; free space or mend the permissions, "
+            "then run the same command again"
+        ) from None
