@@ -1,7 +1,8 @@
 """Where a network can be cut: the places that exactly one tensor crosses."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import keras
@@ -9,18 +10,29 @@ import keras
 from splitfed_core.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CutPoint:
     """The place after one layer.
 
-    `tensor` is the layer's output, `crossing` names the layers whose outputs are still needed behind it,
-    `problem` says why the network cannot be cut here (None where it can).
+    `tensor` is the layer's output, `crossing` names the layers whose outputs are still needed behind it, `parameters`
+    is the number of weights before it, `problem` says why the network cannot be cut here (None where it can).
     """
 
     name: str
     tensor: Any
     crossing: tuple[str, ...]
+    parameters: int
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One weight, and the first and last call that needs it."""
+
+    layer: str
+    weight: Any
+    first: int
+    last: int
 
 
 def cut_points(model: keras.Model) -> list[CutPoint]:
@@ -30,12 +42,31 @@ def cut_points(model: keras.Model) -> list[CutPoint]:
     exactly where a layer's own output is the only live tensor.
     """
     calls = _calls(model)
+    uses = _uses(calls)
     places = zip(calls, _crossings(calls, model.outputs[0]), strict=True)
-    return [
-        CutPoint(call.operation.name, call.outputs[0], crossing, _problem(calls, i, crossing))
-        for i, (call, crossing) in enumerate(places)
-        if not call.is_input
-    ]
+    return [_place(calls, uses, i, crossing) for i, (call, crossing) in enumerate(places) if not call.is_input]
+
+
+def _place(calls: list[Any], uses: list[_Use], i: int, crossing: tuple[str, ...]) -> CutPoint:
+    call = calls[i]
+    parameters = sum(prod(use.weight.shape) for use in uses if use.first <= i)
+    return CutPoint(call.operation.name, call.outputs[0], crossing, parameters, _problem(calls, uses, i, crossing))
+
+
+def _problem(calls: list[Any], uses: list[_Use], i: int, crossing: tuple[str, ...]) -> str | None:
+    """Return why there is no cut after call `i`, None where there is one."""
+    smashed = calls[i].outputs[0]
+    if sum(call.operation is calls[i].operation for call in calls) > 1:
+        return "the layer is used more than once, so its name is no one place"
+    if len(crossing) > 1:
+        return f"more than one tensor crosses the cut there, the outputs of {', '.join(crossing)}"
+    if shared := {use.layer: None for use in uses if use.first <= i < use.last}:
+        return f"both sides would hold the weights of {', '.join(shared)}"
+    if not keras.backend.is_float_dtype(smashed.dtype):
+        return f"its output is {smashed.dtype}, which has no gradient"
+    if not any(use.weight.trainable for use in uses if use.first <= i):
+        return "the client side would have nothing to train"
+    return None
 
 
 def _crossings(calls: list[Any], output: Any) -> Iterator[tuple[str, ...]]:
@@ -49,28 +80,14 @@ def _crossings(calls: list[Any], output: Any) -> Iterator[tuple[str, ...]]:
         yield tuple(live.values())
 
 
-def _problem(calls: list[Any], i: int, crossing: tuple[str, ...]) -> str | None:
-    """Return why there is no cut after call `i`, None where there is one."""
-    done, to_come = (
-        {id(call.operation): call.operation for call in part} for part in (calls[: i + 1], calls[i + 1 :])
-    )
-    smashed = calls[i].outputs[0]
-    if sum(call.operation is calls[i].operation for call in calls) > 1:
-        return "the layer is used more than once, so its name is no one place"
-    if len(crossing) > 1:
-        return f"more than one tensor crosses the cut there, the outputs of {', '.join(crossing)}"
-    if shared := sorted(done[key].name for key in done.keys() & to_come.keys() if _variables([done[key]])):
-        return f"both sides would hold the weights of {', '.join(shared)}"
-    if not keras.backend.is_float_dtype(smashed.dtype):
-        return f"its output is {smashed.dtype}, which has no gradient"
-    if not any(variable.trainable for variable in _variables(done.values())):
-        return "the client side would have nothing to train"
-    return None
-
-
-def _variables(operations: Iterable[Any]) -> list[Any]:
-    """Return the weights of these layers; bare operations such as `a + b` have none."""
-    return [w for operation in operations if isinstance(operation, keras.Layer) for w in operation.weights]
+def _uses(calls: list[Any]) -> list[_Use]:
+    """Return every weight of the network once; bare operations such as `a + b` have none."""
+    uses: dict[int, _Use] = {}
+    for i, call in enumerate(calls):
+        for weight in call.operation.weights if isinstance(call.operation, keras.Layer) else ():
+            first = uses[id(weight)].first if id(weight) in uses else i
+            uses[id(weight)] = _Use(call.operation.name, weight, first, i)
+    return list(uses.values())
 
 
 def _calls(model: keras.Model) -> list[Any]:
@@ -81,15 +98,9 @@ def _calls(model: keras.Model) -> list[Any]:
     if isinstance(model, keras.Sequential) and model.built:
         model = keras.Model(model.inputs, model.outputs)
     by_depth = getattr(model, "_nodes_by_depth", None)
-    if by_depth is None:
+    if by_depth is None or (len(model.inputs), len(model.outputs)) != (1, 1):
         raise ConfigError(
-            f"model {model.name!r} is not functional, nor sequential with an input; start with keras.Input",
-            "model",
-        )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ConfigError(
-            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
-            "it needs one of each",
+            f"model {model.name!r} cannot be cut: it must be functional or sequential, with one input and one output",
             "model",
         )
     return [call for depth in sorted(by_depth, reverse=True) for call in by_depth[depth]]

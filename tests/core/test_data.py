@@ -46,17 +46,13 @@ def test_importing_data_loads_nothing_heavy() -> None:
     assert result.stdout == "[]\n"
 
 
-@pytest.mark.parametrize(
-    "choice", [Named(name="iid"), Named(name="dirichlet", alpha=0.5)], ids=lambda c: c.name
-)
+@pytest.mark.parametrize("choice", [Named(name="iid"), Named(name="dirichlet", alpha=0.5)], ids=lambda c: c.name)
 def test_every_example_goes_to_exactly_one_client(digits: Dataset, choice: Named) -> None:
     dealt = np.concatenate(partition(digits, choice, clients=7, seed=1))
     assert sorted(dealt) == list(range(1438))
 
 
-@pytest.mark.parametrize(
-    "choice", [Named(name="iid"), Named(name="dirichlet", alpha=0.5)], ids=lambda c: c.name
-)
+@pytest.mark.parametrize("choice", [Named(name="iid"), Named(name="dirichlet", alpha=0.5)], ids=lambda c: c.name)
 def test_the_seed_decides_who_gets_what(digits: Dataset, choice: Named) -> None:
     first, again, other = (np.concatenate(partition(digits, choice, 3, seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
@@ -90,9 +86,11 @@ def test_label_rows_count_each_label_of_each_client() -> None:
 
 
 def test_examples_per_client_is_an_upper_limit(digits: Dataset) -> None:
-    assert [
-        len(rows) for rows in partition(digits, Named(name="iid"), 3, seed=0, examples_per_client=100)
-    ] == [100, 100, 100]
+    assert [len(rows) for rows in partition(digits, Named(name="iid"), 3, seed=0, examples_per_client=100)] == [
+        100,
+        100,
+        100,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +104,7 @@ def test_examples_per_client_is_an_upper_limit(digits: Dataset) -> None:
         (Named(name="dirichlet", alpha=0.001), 50, "partitioner", "with 50 clients"),
     ],
 )
-def test_bad_partitioners_are_refused(
-    digits: Dataset, choice: Named, clients: int, parameter: str, words: str
-) -> None:
+def test_bad_partitioners_are_refused(digits: Dataset, choice: Named, clients: int, parameter: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         partition(digits, choice, clients, seed=0)
     assert caught.value.parameter == parameter
@@ -146,9 +142,7 @@ def test_resize_scales_images_and_keeps_their_mean() -> None:
 def test_a_hub_name_without_network_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
 
-    monkeypatch.setattr(
-        datasets.config, "HF_ENDPOINT", "http://127.0.0.1:9"
-    )  # the discard port: nobody listens
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", "http://127.0.0.1:9")  # the discard port: nobody listens
     with pytest.raises(ConfigError, match=r"'mnist' .* cannot be reached .*use 'digits'") as caught:
         load_dataset(Named(name="mnist"))
     assert (caught.value.parameter, caught.value.exit_code) == ("dataset", 2)

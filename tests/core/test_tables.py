@@ -48,9 +48,7 @@ def test_without_a_test_split_a_fifth_is_held_out(tmp_path: Path) -> None:
 # datasets leaves the files it reads to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_csv_columns_are_scaled_one_by_one(tmp_path: Path) -> None:
-    pd.DataFrame({"a": [0, 5, 10], "b": [-1.0, 0.0, 1.0], "label": [7, 9, 7]}).to_csv(
-        tmp_path / "t.csv", index=False
-    )
+    pd.DataFrame({"a": [0, 5, 10], "b": [-1.0, 0.0, 1.0], "label": [7, 9, 7]}).to_csv(tmp_path / "t.csv", index=False)
     pd.DataFrame({"a": [20], "b": [0.5], "label": [9]}).to_csv(tmp_path / "u.csv", index=False)
     dataset = load_dataset(
         Named(name="csv", data_files={"train": str(tmp_path / "t.csv"), "test": str(tmp_path / "u.csv")})
