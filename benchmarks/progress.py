@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmarks.plan import CellRun
 from benchmarks.summary import training_wall_s
@@ -101,14 +101,14 @@ class LiveProgress(SweepProgress):
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[text]}"),
             console=console,
             transient=True,
         )
         self._sweep = self._bars.add_task("cell ", total=runs, text="")
-        self._cell: TaskID = self._bars.add_task("round", total=None, text="starting")
+        self._cell: TaskID = self._bars.add_task("round", total=None, text="starting the processes")
 
     def __enter__(self) -> Self:
         self._bars.start()

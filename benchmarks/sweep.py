@@ -90,13 +90,14 @@ class Sweep:
 
     def _run_all(self, todo: Sequence[CellRun], stack: ExitStack, open_runner: OpenRunner) -> None:
         """Start the processes, then run one cell after the other."""
+        progress = stack.enter_context(make_progress(self._errors, len(todo)))
+        progress.say(f"{self._directory.root}: {len(todo)} of {len(self._runs)} {self._unit} to run")
         runner = stack.enter_context(open_runner())
         self._check_cells(runner, todo)
         if not self._directory.exists:  # made only now: a grid that fails the checks leaves nothing behind
             stack.enter_context(self._directory.held())
         self._directory.write_plan(self._plan, self._grid.source.raw)
         env = self._directory.write_environment(environment(Path.cwd()), load())
-        progress = stack.enter_context(make_progress(self._errors, len(todo)))
         interrupt = stack.enter_context(Interrupt(progress.say))
         stack.callback(self._write_summary)
         attempter = Attempter(runner, self._directory, progress, interrupt, env)
@@ -129,7 +130,7 @@ class Sweep:
     def _tell_ended(self) -> int:
         """Say what there is and what to do next."""
         root, total, missing = self._directory.root, len(self._runs), len(self._runs) - len(self._found.done)
-        print(f"{total - missing} of {total} runs are done in {root}")
+        print(f"{total - missing} of {total} {self._unit} are done in {root}")
         if missing:
             told = ", ".join(f"{count} {status}" for status, count in self._found.not_done().items())
             self._tell(f"{missing} are not ({told}): manifest.json and log.txt below {root}/cells say why")
@@ -138,9 +139,13 @@ class Sweep:
         return INCOMPLETE if missing else DONE
 
     def _tell_interrupted(self) -> int:
-        self._tell(f"interrupted: {len(self._found.done)} of {len(self._runs)} runs are done")
+        self._tell(f"interrupted: {len(self._found.done)} of {len(self._runs)} {self._unit} are done")
         self._tell(f"to go on: {self._command}")
         return INTERRUPTED
+
+    @property
+    def _unit(self) -> str:
+        return "cells" if self._plan.repeats == 1 else "cells × repeats"
 
     def _tell(self, text: str) -> None:
         self._errors.print(text, markup=False, highlight=False, soft_wrap=True)
