@@ -109,6 +109,10 @@ class _Rows:
         self.progress.round(self.run, steps, row)
         self.interrupt.end_round()
 
+    def model(self, content: bytes) -> None:
+        """Take the joined model."""
+        self.sink.model(content)
+
     def log(self, text: str) -> None:
         """Take the chatter of the processes."""
         self.sink.log(text)

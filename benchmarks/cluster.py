@@ -16,16 +16,18 @@ from typing import Any, Self
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before import: Ray phones home by default
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; without it Ray warns
 
+import numpy as np
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
+from benchmarks.environment import usable_cores
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
-from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound
+from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig, Named
-from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards, partition
+from splitfed_core.data import Dataset, IndexArray, label_rows, load_dataset, make_shards, partition
 from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
-from splitfed_core.rounds import train
+from splitfed_core.rounds import evaluated_clients, train
 from splitfed_core.seeding import derive
 from splitfed_core.wire.rpc import Endpoints
 from splitfed_core.wire.security import new_token
@@ -83,7 +85,7 @@ class Cluster:
         seen: set[tuple[Any, ...]] = set()
         self._warm(configs[0].threads, max(_worker_count(c) for c in configs if c.threads == configs[0].threads))
         for config in configs:
-            what = (config.dataset, config.model, config.cut_layer)
+            what = (config.dataset, config.model, config.cut_layer, config.loss)
             if what not in seen:
                 seen.add(what)
                 dataset, _ = self._dataset(config.dataset)
@@ -114,47 +116,25 @@ class Cluster:
         config = run.config
         deadline = monotonic() + config.timeout_s
         dataset, shared = self._dataset(config.dataset)
-        key = CellKey(run.cell_id, run.repeat, run.seed)
-        indices = dict(
-            enumerate(
-                partition(
-                    dataset,
-                    config.partitioner,
-                    config.clients,
-                    derive(run.seed, "shards"),
-                    config.examples_per_client,
-                )
-            )
-        )
+        indices = _deal(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
-        count = _worker_count(config)
-        processes = self._warm(config.threads, count)
-        workers = processes.workers[:count]
-        shape = _shape(dataset)
-        ends = self._begin_servers(processes, run, shape, deadline)
-        models = _get(
-            [
-                worker.begin_cell.remote(
-                    key,
-                    config,
-                    shape,
-                    shared,
-                    {i: indices[i] for i in range(number, config.clients, count)},
-                    ends,
-                    number,
-                )
-                for number, worker in enumerate(workers)
-            ],
-            deadline,
+        cell = _Cell(
+            key=CellKey(run.cell_id, run.repeat, run.seed),
+            config=config,
+            shape=_shape(dataset),
+            processes=self._warm(config.threads, _worker_count(config)),
+            deadline=deadline,
         )
+        facts = cell.begin(shared, indices, self._token)
         setup_s = perf_counter() - began
-        for result in train(key, config, _RayFederation(workers, deadline)):
+        for result in train(cell.key, config, cell):
             observer.round(result.steps, result.clients, result.row)
-        servers = [processes.main, processes.fed] if ends else []
-        _get([process.end_cell.remote() for process in (*workers, *servers)], deadline)
+        if config.save_model:
+            observer.model(cell.joined_model())
+        cell.end()
         return {
-            **asdict(models[0]),
-            "workers": count,
+            **asdict(facts),
+            "workers": len(cell.workers),
             "threads": {"worker": config.threads, "main_server": config.threads, "fed_server": 1},
             "examples": sum(map(len, indices.values())),
             "dataset": {
@@ -165,20 +145,6 @@ class Cluster:
             },
             "setup_s": setup_s,
         }
-
-    def _begin_servers(
-        self, processes: _Processes, run: CellRun, shape: DataShape, deadline: float
-    ) -> Endpoints | None:
-        if run.config.transport == "inproc":
-            return None
-        main, fed = _get(
-            [
-                processes.main.begin_cell.remote(run.config, shape, run.seed, self._token),
-                processes.fed.begin_cell.remote(run.config, self._token),
-            ],
-            deadline,
-        )
-        return Endpoints(main=main, fed=fed, token=self._token, deadline_s=run.config.timeout_s)
 
     def _dataset(self, choice: Named) -> tuple[Dataset, Any]:
         """Load a data set once; the workers share one copy of it in Ray's object store."""
@@ -236,23 +202,83 @@ class Cluster:
         self.close()
 
 
-class _RayFederation:
-    """The groups of a cell in their worker processes."""
+@dataclass(slots=True)
+class _Cell:
+    """One cell in its processes: the federation whose rounds are trained."""
 
-    def __init__(self, workers: Sequence[Any], deadline: float) -> None:
-        self._workers = workers
-        self._deadline = deadline
+    key: CellKey
+    config: CellConfig
+    shape: DataShape
+    processes: _Processes
+    deadline: float
+
+    @property
+    def workers(self) -> list[Any]:
+        """The processes that hold its clients."""
+        return self.processes.workers[: _worker_count(self.config)]
+
+    @property
+    def _servers(self) -> list[Any]:
+        """The server processes that it needs; a cell within one process has its servers there."""
+        if self.config.transport in (None, "inproc"):
+            return []
+        main = [self.processes.main] if self.config.has_main_server else []
+        return main + ([self.processes.fed] if self.config.exchanges_models else [])
+
+    def begin(self, dataset: Any, indices: dict[int, IndexArray], token: str) -> ModelFacts:
+        """Build both sides at the same time, then connect them; `dataset` is a reference to the object store."""
+        count = len(self.workers)
+        building = [
+            worker.begin_cell.remote(
+                self.key,
+                self.config,
+                self.shape,
+                dataset,
+                {client: rows for client, rows in indices.items() if client % count == number},
+                number,
+            )
+            for number, worker in enumerate(self.workers)
+        ]
+        serving: dict[str, Any] = {}
+        if self.processes.main in self._servers:
+            examples = {client: len(rows) for client, rows in indices.items()}
+            serving["main"] = self.processes.main.begin_cell.remote(self.key, self.config, self.shape, examples, token)
+        if self.processes.fed in self._servers:
+            start = self.workers[0].start.remote()
+            serving["fed"] = self.processes.fed.begin_cell.remote(self.key, self.config, start, token)
+        facts: list[ModelFacts] = self._get(building)
+        if serving:
+            addresses = dict(zip(serving, self._get(list(serving.values())), strict=True))
+            ends = Endpoints(addresses.get("main"), addresses.get("fed"), token, self.config.timeout_s)
+            self._get([worker.connect.remote(ends) for worker in self.workers])
+        return facts[0]
 
     def train_round(self, round: int) -> list[GroupRound]:
         """Train a round in all workers at the same time."""
-        return self._all([worker.train_round.remote(round) for worker in self._workers])
+        return self._joined([worker.train_round.remote(round) for worker in self.workers])
 
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate these clients, each where it is."""
-        return self._all([worker.evaluate.remote(client_ids) for worker in self._workers])
+        return self._joined([worker.evaluate.remote(client_ids) for worker in self.workers])
 
-    def _all(self, calls: Sequence[Any]) -> list[Any]:
-        return [item for items in _get(calls, self._deadline) for item in items]
+    def joined_model(self) -> bytes:
+        """Return the joined model of the last round, without aggregation that of one client, as a `.keras` file."""
+        (client_id, *_) = evaluated_clients(self.key, self.config, self.config.rounds - 1)
+        server = self.processes.main.get_weights.remote() if self.processes.main in self._servers else []
+        worker = self.workers[client_id % len(self.workers)]
+        (content,) = self._get([worker.joined_model.remote(client_id, server)])
+        return bytes(content)
+
+    def end(self) -> None:
+        """Close connections, then servers."""
+        self._get([worker.end_cell.remote() for worker in self.workers])
+        self._get([server.end_cell.remote() for server in self._servers])
+
+    def _joined(self, calls: Sequence[Any]) -> list[Any]:
+        return [item for items in self._get(calls) for item in items]
+
+    def _get(self, calls: Sequence[Any]) -> list[Any]:
+        return _get(calls, self.deadline)
 
 
 def _get(calls: Sequence[Any], deadline: float | None) -> list[Any]:
@@ -287,9 +313,19 @@ def _shape(dataset: Dataset) -> DataShape:
     return DataShape(dataset.input_shape, dataset.num_classes)
 
 
+def _deal(dataset: Dataset, config: CellConfig, seed: int) -> dict[int, IndexArray]:
+    """Return the training examples of each client; `central` is one that has them all."""
+    if config.partitioner is None:
+        return {0: np.arange(len(dataset.y_train))}
+    shards = partition(
+        dataset, config.partitioner, config.num_clients, derive(seed, "shards"), config.examples_per_client
+    )
+    return dict(enumerate(shards))
+
+
 def _worker_count(config: CellConfig) -> int:
     """Return how many processes hold the clients: one for each, as far as there are cores."""
-    if config.transport == "inproc":
+    if config.transport in (None, "inproc"):
         return 1
-    wanted = len(os.sched_getaffinity(0)) if config.workers == "auto" else config.workers
-    return min(config.clients, wanted)
+    wanted = config.workers if isinstance(config.workers, int) else usable_cores()
+    return min(config.num_clients, wanted)

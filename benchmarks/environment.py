@@ -71,7 +71,7 @@ def _hardware() -> dict[str, Any]:
     return {
         "cpu": model,
         "cpu_flags": flags,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "cgroup": {"cpu_max": _read(_CGROUP / "cpu.max"), "memory_max": _read(_CGROUP / "memory.max")},
         "memory_bytes": psutil.virtual_memory().total,
         "governor": _read(_CPU / "cpu/cpu0/cpufreq/scaling_governor"),
@@ -125,3 +125,8 @@ def _read(path: Path) -> str | None:
         return path.read_text().strip()
     except OSError:
         return None
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

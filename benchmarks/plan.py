@@ -53,6 +53,9 @@ class CellObserver(Protocol):
     def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         """Take the rows of a round that has ended."""
 
+    def model(self, content: bytes) -> None:
+        """Take the joined model as the content of a `.keras` file, with `save_model` only."""
+
     def log(self, text: str) -> None:
         """Take what the processes printed."""
 

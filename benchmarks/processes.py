@@ -8,22 +8,33 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.environment import usable_cores
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, make_shards
-from splitfed_core.fedserver import FedServer
+from splitfed_core.fedserver import build_fed_server
+from splitfed_core.wire.codecs import Array
 from splitfed_core.wire.rpc import Endpoints, RpcServer, connect
 
 if TYPE_CHECKING:  # these import TensorFlow
     from splitfed_core.group import ClientGroup
     from splitfed_core.local import LocalFederation
-    from splitfed_core.server import MainServer
+    from splitfed_core.server import BodyServer, MainServer
 
 _SPARE_INTER_OP = 2  # an exchange keeps one inter-op thread waiting; with none left the process would stand still
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The clients' weights before the first round, and which of them are trained."""
+
+    weights: list[Array]
+    trainable: list[bool]
 
 
 class Process:
@@ -47,22 +58,28 @@ class Process:
 class MainServerProcess(Process):
     """Holds the main server of one cell after the other."""
 
-    _main: "MainServer"
+    _main: "MainServer | BodyServer"
     _rpc: RpcServer
 
     def check(self, config: CellConfig, shape: DataShape) -> None:
-        """Build the halves of a cell and forget them; raises `ConfigError` where there is no such model or cut."""
-        from splitfed_core.halves import build_halves
+        """Build the network of a cell and forget it; raises `ConfigError` where there is no such model or cut."""
+        from splitfed_core.parts import check_network
 
-        build_halves(config, shape, seed=0)
+        check_network(config, shape)
 
-    def begin_cell(self, config: CellConfig, shape: DataShape, seed: int, token: str) -> str:
+    def begin_cell(
+        self, key: CellKey, config: CellConfig, shape: DataShape, examples: Mapping[int, int], token: str
+    ) -> str:
         """Build the main server and serve it; returns its address."""
-        from splitfed_core.halves import build_main_server
+        from splitfed_core.service import build_main_server
 
-        self._main = build_main_server(config, shape, seed)
-        self._rpc = RpcServer(token=token, callers=config.clients, main=self._main)
+        self._main = build_main_server(key, config, shape, examples, desks=usable_cores())
+        self._rpc = RpcServer(token=token, callers=config.num_clients, main=self._main)
         return self._rpc.address
+
+    def get_weights(self) -> list[Array]:
+        """Return the weights of the server-side model."""
+        return self._main.get_weights()
 
     def end_cell(self) -> None:
         """Stop to serve."""
@@ -75,9 +92,10 @@ class FedServerProcess(Process):
 
     _rpc: RpcServer
 
-    def begin_cell(self, config: CellConfig, token: str) -> str:
-        """Serve a fed server; returns its address."""
-        self._rpc = RpcServer(token=token, callers=config.clients, fed=FedServer(config.clients, config.timeout_s))
+    def begin_cell(self, key: CellKey, config: CellConfig, start: Start, token: str) -> str:
+        """Serve a fed server that goes on from the clients' first weights; returns its address."""
+        fed = build_fed_server(key, config, start.weights, start.trainable)
+        self._rpc = RpcServer(token=token, callers=config.num_clients, fed=fed)
         return self._rpc.address
 
     def end_cell(self) -> None:
@@ -88,8 +106,8 @@ class FedServerProcess(Process):
 class WorkerProcess(Process):
     """Holds the clients of one group (or, with `transport: inproc`, a whole federation) of one cell after the other."""
 
-    _cleanup: ExitStack
     _group: "ClientGroup | LocalFederation"
+    _cleanup: ExitStack
 
     def begin_cell(
         self,
@@ -98,10 +116,9 @@ class WorkerProcess(Process):
         shape: DataShape,
         dataset: Dataset,
         indices: Mapping[int, IndexArray],
-        ends: Endpoints | None,
         worker: int,
     ) -> ModelFacts:
-        """Build the clients and connect them; returns what the manifest says of the model.
+        """Build the clients; returns what the manifest says of the network.
 
         Args:
             key: Cell, repeat and seed.
@@ -109,23 +126,36 @@ class WorkerProcess(Process):
             shape: Of the data.
             dataset: The whole data set, in shared memory.
             indices: Which training examples each client of this process holds.
-            ends: Where the servers are; None for a federation within this process.
             worker: Number of this process.
         """
         from splitfed_core.group import ClientGroup
         from splitfed_core.local import LocalFederation
 
         self._cleanup = ExitStack()
+        self._cell = (key, config, shape)
         shards = make_shards(dataset, indices)
         test = (dataset.x_test, dataset.y_test)
-        if ends is None:
+        if config.transport in (None, "inproc"):
             self._group = self._cleanup.enter_context(LocalFederation(key, config, shape, shards, test))
         else:
-            transport, fed = connect(config.transport, ends)
-            self._cleanup.callback(transport.close)
-            self._cleanup.callback(fed.close)
-            self._group = ClientGroup(key, config, shape, shards, test, transport, fed, worker=worker)
+            self._group = ClientGroup(key, config, shape, shards, test, worker)
         return self._group.facts
+
+    def start(self) -> Start:
+        """Return what the fed server must know of the clients' part of the network."""
+        return Start(self._group.part.get_weights(), self._group.part.trainable)
+
+    def connect(self, ends: Endpoints) -> None:
+        """Connect the clients to the servers."""
+        from splitfed_core.group import ClientGroup
+
+        assert isinstance(self._group, ClientGroup)  # noqa: S101  a local federation is connected already
+        _, config, _ = self._cell
+        main, fed = connect(str(config.transport), ends)
+        for transport in (main, fed):
+            if transport is not None:
+                self._cleanup.callback(transport.close)
+        self._group.connect(main, fed)
 
     def train_round(self, round: int) -> list[GroupRound]:
         """Train the clients of this process for a round."""
@@ -134,6 +164,18 @@ class WorkerProcess(Process):
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate those of these clients that are here."""
         return self._group.evaluate(client_ids)
+
+    def joined_model(self, client_id: int, server_weights: list[Array]) -> bytes:
+        """Return the joined model of a client of this process as the content of a `.keras` file.
+
+        Args:
+            client_id: Whose part of the network.
+            server_weights: Of the main server's part; not needed where that is in this process.
+        """
+        from splitfed_core.parts import joined_model
+
+        weights = self._group.get_weights(client_id)
+        return joined_model(*self._cell, weights, self._group.get_server_weights() or server_weights)
 
     def end_cell(self) -> None:
         """Close the connections."""

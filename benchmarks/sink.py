@@ -18,6 +18,7 @@ from splitfed_core.rows import MANIFEST_SCHEMA, ROW_FILES, CellSummary, ClientRo
 
 MANIFEST = "manifest.json"
 LOG = "log.txt"
+MODEL = "model.keras"
 
 
 class CellSink:
@@ -61,6 +62,11 @@ class CellSink:
             self._files["steps.csv"].append(steps)
             self._files["clients.csv"].append(clients)
             self._files["rounds.csv"].append([row])
+
+    def model(self, content: bytes) -> None:
+        """Write the joined model."""
+        with _told(self.directory):
+            (self.directory / MODEL).write_bytes(content)
 
     def log(self, text: str) -> None:
         """Add to what the processes printed."""

@@ -51,4 +51,4 @@ class ModelFacts:
     server_parameters: int
     client_parameter_bytes: int
     server_parameter_bytes: int
-    smashed_bytes_per_example: int
+    smashed_bytes_per_example: int | None

@@ -1,6 +1,6 @@
-"""A client: its shard, its place in the client-side model, and its ledger."""
+"""A client: its shard, its place in the client-side model, and its rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter, process_time
 
@@ -10,25 +10,27 @@ import tensorflow as tf
 from splitfed_core.cell import CellKey
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
-from splitfed_core.ledger import StepLedger
+from splitfed_core.ledger import Ledger
 from splitfed_core.rows import ClientRow, StepRow
 from splitfed_core.seeding import stream
-from splitfed_core.steps import ClientStep
-from splitfed_core.wire.codecs import RAW, Array, EncodedTensor
+from splitfed_core.steps.part import Part
+from splitfed_core.wire.codecs import RAW, Array
 from splitfed_core.wire.messages import ClientModel
 from splitfed_core.wire.transport import FedTransport, Transport
+
+LedgerFactory = Callable[[int, int, int], Ledger]
+"""Makes the ledger of a step from client, round, and the step's number in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """One mini-batch, ready before its step starts."""
+    """One mini-batch, ready before its step starts; `step` counts within the round."""
 
     round: int
     local_epoch: int
-    step: int  # of the client in this round
+    step: int
     x: tf.Tensor
-    labels: EncodedTensor
-    examples: int
+    labels: Array
 
 
 class Client:
@@ -39,25 +41,27 @@ class Client:
         key: CellKey,
         config: CellConfig,
         shard: ClientShard,
-        step: ClientStep,
-        transport: Transport,
-        fed: FedTransport,
+        part: Part,
+        ledger: LedgerFactory,
+        transport: Transport | None,
+        fed: FedTransport | None,
         worker: int,
     ) -> None:
+        """Give a client its data and its ways to the servers, where the algorithm has any."""
         self.client_id = shard.client_id
         self.examples = len(shard.y)
-        self.rows: list[StepRow] = []  # of this round, their `started_s` still on the monotonic clock
-        self.aggregation_bytes = (0, 0)  # up and down, of this round
         self._key, self._config, self._shard, self._worker = key, config, shard, worker
-        self._step, self._transport, self._fed = step, transport, fed
+        self._part, self._ledger, self._transport, self._fed = part, ledger, transport, fed
         self._steps_done = 0
-        self._cpu_s = 0.0
-        self._wait_s: float | None = None
+        self._model_round = -1  # whose aggregate it has
+        self.begin_round()
 
     def begin_round(self) -> None:
         """Forget the last round's rows."""
-        self.rows, self.aggregation_bytes = [], (0, 0)
-        self._cpu_s, self._wait_s = 0.0, None
+        self._rows: list[StepRow] = []  # their `started_s` still on the monotonic clock
+        self.aggregation_bytes = [0, 0]  # up, down
+        self._cpu_s = 0.0
+        self._wait_s: float | None = None
 
     def batches(self, round: int) -> Iterator[Batch]:
         """Yield the mini-batches of a round: `local_epochs` passes, each in a seeded order of its own."""
@@ -66,32 +70,18 @@ class Client:
             order = stream(self._key.seed, "batches", self.client_id, round, local_epoch).permutation(self.examples)
             x, y = self._shard.x[order], self._shard.y[order]
             for start in range(0, self.examples, size):
-                labels = y[start : start + size]
-                yield Batch(
-                    round,
-                    local_epoch,
-                    step,
-                    tf.constant(x[start : start + size]),
-                    RAW.encode(labels),
-                    len(labels),
-                )
+                yield Batch(round, local_epoch, step, tf.constant(x[start : start + size]), y[start : start + size])
                 step += 1
 
     def train_step(self, batch: Batch) -> None:
-        """Forward → main server → backward and update, with the ledger of where the time went."""
-        self._step.residency.seat(self.client_id)
-        ledger = StepLedger(self._transport, self.client_id, batch.round, batch.step, batch.labels)
+        """Train on one mini-batch, as the algorithm's ledger does it, and note where the time went."""
+        self._part.residency.seat(self.client_id)
+        ledger = self._ledger(self.client_id, batch.round, batch.step)
         cpu = process_time()
         started = perf_counter()
-        self._step(batch.x, ledger.exchange)
+        ledger.run(batch.x, batch.labels)
         ended = perf_counter()
         self._cpu_s += process_time() - cpu
-        self._record(batch, ledger, started, ended)
-
-    def _record(self, batch: Batch, ledger: StepLedger, started: float, ended: float) -> None:
-        phases = ledger.phases(started, ended)
-        reply = ledger.reply
-        assert reply.transit is not None  # noqa: S101  every transport sets it
         row = StepRow(
             cell_id=self._key.cell_id,
             repeat=self._key.repeat,
@@ -100,40 +90,63 @@ class Client:
             local_epoch=batch.local_epoch,
             step=self._steps_done,
             warmup=self._steps_done < self._config.warmup_steps,
-            examples=batch.examples,
-            loss=reply.loss,
-            correct=reply.correct,
-            uplink_bytes=reply.transit.uplink_bytes,
-            downlink_bytes=reply.transit.downlink_bytes,
-            **phases,
-            step_s=sum(phases.values()),
-            server_update_s=None,  # known to the server only after its reply; `end_round` brings it
+            examples=len(batch.labels),
+            server_update_s=None,  # the server knows it only after its reply: `end_server_round` brings it
             started_s=started,
+            **ledger.columns(started, ended),
         )
-        self.rows.append(row)
+        self._rows.append(row)
         self._steps_done += 1
+
+    def end_server_round(self, round: int) -> None:
+        """Tell the main server that this client's round is over, and hear how long its updates took."""
+        assert self._transport is not None  # noqa: S101  only algorithms with a main server call this
+        updates = self._transport.end_round(self.client_id, round)
+        pairs = zip(self._rows, updates, strict=True)
+        self._rows = [replace(row, server_update_s=update_s) for row, update_s in pairs]
 
     def push_model(self, round: int) -> None:
         """Send the client-side model to the fed server."""
-        self._step.residency.seat(self.client_id)
-        weights = tuple(RAW.encode(w) for w in self._step.get_weights())
-        self._wait_s = -perf_counter()
-        up = self._fed.push(ClientModel(self.client_id, round, self.examples, weights))
-        self.aggregation_bytes = (up, 0)
+        self._part.residency.seat(self.client_id)
+        self._push(round, self._part.get_weights())
 
     def pull_model(self, round: int) -> None:
-        """Take the average over; the optimizer keeps its own state."""
-        weights, down = self._fed.get_aggregate(self.client_id, round)
-        self._step.residency.seat(self.client_id)
-        self._step.set_weights([RAW.decode(w) for w in weights])
-        self.aggregation_bytes = (self.aggregation_bytes[0], down)
-        self._wait_s = (self._wait_s or 0.0) + perf_counter()
+        """Take the aggregate of a round over, unless it is here already; the optimizer keeps its own state."""
+        if self._model_round >= round:
+            return
+        weights = self._pull(round)
+        self._part.residency.seat(self.client_id)
+        self._part.set_weights(weights)
+        self._model_round = round
+
+    def push_state(self, round: int) -> None:
+        """Hand weights and optimizer state on, through the fed server."""
+        self._push(round, self._part.residency.export(self.client_id))
+
+    def pull_state(self, round: int) -> None:
+        """Take over weights and optimizer state of the client before; the very first one keeps its own."""
+        state = self._pull(round)
+        if state:
+            self._part.residency.restore(self.client_id, state)
+
+    def _push(self, round: int, arrays: Sequence[Array]) -> None:
+        assert self._fed is not None  # noqa: S101  only algorithms with a fed server call this
+        began = perf_counter()
+        tensors = tuple(RAW.encode(array) for array in arrays)
+        self.aggregation_bytes[0] += self._fed.push(ClientModel(self.client_id, round, self.examples, tensors))
+        self._wait_s = (self._wait_s or 0.0) + perf_counter() - began
+
+    def _pull(self, round: int) -> list[Array]:
+        assert self._fed is not None  # noqa: S101  only algorithms with a fed server call this
+        began = perf_counter()
+        tensors, num_bytes = self._fed.get_aggregate(self.client_id, round)
+        self.aggregation_bytes[1] += num_bytes
+        self._wait_s = (self._wait_s or 0.0) + perf_counter() - began
+        return [RAW.decode(tensor) for tensor in tensors]
 
     def end_round(self, round: int) -> tuple[list[StepRow], ClientRow]:
-        """Close the round's rows: the server says how long its updates took after the replies."""
-        updates = self._transport.end_round(self.client_id, round)
-        rows = [replace(row, server_update_s=update_s) for row, update_s in zip(self.rows, updates, strict=True)]
-        local_s = rows[-1].started_s + rows[-1].step_s - rows[0].started_s
+        """Close the round's rows."""
+        rows = self._rows
         return rows, ClientRow(
             cell_id=self._key.cell_id,
             repeat=self._key.repeat,
@@ -142,17 +155,11 @@ class Client:
             round=round,
             steps=len(rows),
             examples=sum(row.examples for row in rows),
-            local_s=local_s,
+            local_s=rows[-1].started_s + rows[-1].step_s - rows[0].started_s,
             aggregation_wait_s=self._wait_s,
             cpu_s=self._cpu_s,
             rss_bytes=psutil.Process().memory_info().rss,
         )
-
-    def predict(self, x: Array) -> Array:
-        """Return the logits of the joined model: this client's half, then the main server's."""
-        self._step.residency.seat(self.client_id)
-        smashed = self._step.infer(x)
-        return RAW.decode(self._transport.predict(self.client_id, RAW.encode(smashed)))
 
 
 def in_turns(clients: Sequence[Client], round: int) -> Iterator[tuple[Client, Batch]]:

@@ -18,8 +18,10 @@ from pydantic import (
     PlainSerializer,
     ValidationError,
     create_model,
+    model_validator,
 )
 
+from splitfed_core.applies import nonsense, without_effect
 from splitfed_core.errors import ConfigError
 
 OPERATIONAL = frozenset({"timeout_s"})
@@ -54,6 +56,12 @@ def _name_to_mapping(value: object) -> object:
 Choice = Annotated[Named, BeforeValidator(_name_to_mapping), PlainSerializer(Named.plain)]
 
 
+Algorithm = Literal["sflv1", "sflv2", "sl", "ushape", "fl", "central"]
+Layer = Annotated[str, Field(min_length=1)]
+Cut = Layer | tuple[Layer, Layer]
+Participation = Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
+
+
 class CellConfig(BaseModel):
     """All parameters of one cell. Immutable; a wrong value raises `ConfigError` from `parse`."""
 
@@ -62,13 +70,18 @@ class CellConfig(BaseModel):
     dataset: Choice = Field(
         Named(name="digits"), description="digits, synthetic, parquet, csv, imagefolder or a hub name"
     )
-    partitioner: Choice = Field(Named(name="iid"), description="how the training data is dealt to the clients")
+    partitioner: Choice | None = Field(Named(name="iid"), description="how the training data is dealt to the clients")
     model: str = Field("notebook_cnn", min_length=1, description="the network")
-    algorithm: Literal["sflv2"] = Field("sflv2", description="how the two sides train together")
-    clients: int = Field(3, ge=1, strict=True, description="number of clients")
+    loss: str = Field("sparse_categorical_crossentropy", min_length=1, description="a Keras loss, by name")
+    algorithm: Algorithm = Field("sflv2", description="how the two sides train together")
+    clients: int | None = Field(3, ge=1, strict=True, description="number of clients")
+    participation: Participation | None = Field(1.0, description="clients of a round: a share, or a number")
     batch_size: int = Field(128, ge=1, strict=True, description="examples in a mini-batch")
-    cut_layer: str = Field("dense1", min_length=1, description="last layer computed on the client")
-    aggregation: bool = Field(True, description="average the client-side models after each round")
+    cut_layer: Cut | None = Field(
+        "dense1", description="last layer computed on the client, frac:0.5 by parameters, or [a, b] for ushape"
+    )
+    aggregation: bool | None = Field(True, description="aggregate the client-side models after each round")
+    strategy: Choice | None = Field(Named(name="fedavg"), description="how client-side models are aggregated")
     rounds: int = Field(50, ge=1, strict=True, description="number of rounds")
     local_epochs: int = Field(1, ge=1, strict=True, description="passes over each client's data in a round")
     warmup_steps: int = Field(
@@ -78,10 +91,13 @@ class CellConfig(BaseModel):
     learning_rate: float = Field(
         1e-3, gt=0, allow_inf_nan=False, strict=True, description="learning rate of both sides"
     )
-    transport: Literal["grpc", "grpc-stream", "inproc"] = Field(
+    order: Literal["arrival", "fixed"] | None = Field(
+        "arrival", description="in which order the main server steps: as messages come, or seeded and repeatable"
+    )
+    transport: Literal["grpc", "grpc-stream", "inproc"] | None = Field(
         "grpc", description="how the two sides exchange tensors"
     )
-    workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] = Field(
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] | None = Field(
         "auto", description="processes that hold the clients"
     )
     threads: int = Field(1, ge=1, strict=True, description="TensorFlow intra-op threads of every process")
@@ -89,7 +105,8 @@ class CellConfig(BaseModel):
         None, ge=1, strict=True, description="use only this many examples of each client"
     )
     eval_every: int = Field(1, ge=1, strict=True, description="evaluate every so many rounds, and after the last one")
-    eval_clients: int = Field(
+    save_model: bool = Field(False, description="keep the joined model as model.keras beside the cell's CSV")
+    eval_clients: int | None = Field(
         10,
         ge=1,
         strict=True,
@@ -102,6 +119,27 @@ class CellConfig(BaseModel):
         strict=True,
         description="a cell that runs longer ends with status timeout",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clear_what_does_not_apply(cls, values: Any) -> Any:
+        """Make parameters null that mean nothing for the algorithm, so that equal cells are equal."""
+        if not isinstance(values, dict):
+            return values
+        named = {"algorithm": "sflv2"} | values
+        return values | dict.fromkeys(without_effect(named), None)
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> Self:
+        values = dict(self)
+        lacking = without_effect(values)
+        for name, value in values.items():
+            if value is None and name not in lacking and _defaults_to_something(name):
+                raise ValueError(f"@{name}@{name} null: {self.algorithm} needs one; give a value, or leave it out")
+        problem = nonsense(values)
+        if problem:
+            raise ValueError("@{}@{}".format(*problem))
+        return self
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:
@@ -135,18 +173,49 @@ class CellConfig(BaseModel):
         return self.model_dump(mode="json")
 
     def identity(self) -> dict[str, Any]:
-        """Return the parameters that differ from their defaults, operational ones left out."""
+        """Return the parameters that differ from their defaults; neither operational ones nor those without effect."""
         default = _defaults()
-        return {k: v for k, v in self.plain().items() if v != default[k] and k not in OPERATIONAL}
+        return {k: v for k, v in self.plain().items() if v not in (None, default[k]) and k not in OPERATIONAL}
+
+    @property
+    def num_clients(self) -> int:
+        """Number of clients; the one process of `central` counts as one that holds all data."""
+        return self.clients or 1
+
+    @property
+    def has_main_server(self) -> bool:
+        """Whether the network is split, so that steps go to a main server."""
+        return self.algorithm not in ("fl", "central")
+
+    @property
+    def exchanges_models(self) -> bool:
+        """Whether models go to a fed server, to be aggregated or handed on."""
+        return self.algorithm in ("fl", "sl") or bool(self.aggregation)
+
+    @property
+    def participants(self) -> int:
+        """Number of clients in a round: `participation` as a number, at least one."""
+        chosen = 1.0 if self.participation is None else self.participation
+        return chosen if isinstance(chosen, int) else max(1, round(chosen * self.num_clients))
 
     @property
     def cell_id(self) -> str:
         """A readable slug and a hash of `identity()`: a new parameter renames no old cell."""
         identity = self.identity()
         digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=5).hexdigest()
-        aggregation = "on" if self.aggregation else "off"
-        slug = f"{self.algorithm}-c{self.clients}-b{self.batch_size}-{self.cut_layer}-agg{aggregation}"
-        return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', slug)[:80]}-{digest}"
+        clients = f"c{self.clients}" if self.clients else ""
+        parts = [self.algorithm, clients, f"b{self.batch_size}", _slug(self.cut_layer)]
+        if self.aggregation is not None:
+            parts.append("aggon" if self.aggregation else "aggoff")
+        return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', '-'.join(filter(None, parts)))[:80]}-{digest}"
+
+
+def _slug(cut: str | tuple[str, str] | None) -> str:
+    return cut if isinstance(cut, str) else "+".join(cut or ())
+
+
+def _defaults_to_something(name: str) -> bool:
+    return CellConfig.model_fields[name].default is not None
 
 
 @cache
@@ -171,7 +240,10 @@ def _unknown(name: str, model: type[BaseModel]) -> str:
 def _explain(error: ValidationError, model: type[BaseModel]) -> ConfigError:
     """Turn pydantic's first complaint into value, rule and remedy."""
     first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
+    if not first["loc"]:  # of `_make_sense`: says the parameter itself
+        _, name, message = str(first["ctx"]["error"]).split("@", 2)
+        return ConfigError(message, name)
+    name = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         return ConfigError(_unknown(name, model), name)
     purpose = model.model_fields[name].description if name in model.model_fields else ""

@@ -5,14 +5,17 @@ from time import perf_counter
 
 import numpy as np
 
-from splitfed_core.algorithms import sflv2
+from splitfed_core.algorithms import CLIENT_UPDATE
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.client import Client
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
-from splitfed_core.halves import build_halves, model_facts
-from splitfed_core.steps import ClientStep, count_correct, loss_from_logits, make_optimizer
-from splitfed_core.wire.codecs import Array
+from splitfed_core.objective import Objective
+from splitfed_core.parts import Network, ledger_factory
+from splitfed_core.schedule import in_order, participants
+from splitfed_core.steps.part import Part
+from splitfed_core.steps.ushape import UShapeClientStep
+from splitfed_core.wire.codecs import RAW, Array
 from splitfed_core.wire.transport import FedTransport, Transport
 
 _EVAL_BATCH = 256  # bounds the memory and the message of an evaluation, whatever the size of the test set
@@ -28,11 +31,9 @@ class ClientGroup:
         shape: DataShape,
         shards: Sequence[ClientShard],
         test: tuple[Array, Array],
-        transport: Transport,
-        fed: FedTransport,
         worker: int = 0,
     ) -> None:
-        """Build the client-side model and its clients.
+        """Build the clients' part of the network.
 
         Args:
             key: Cell, repeat and seed.
@@ -40,24 +41,35 @@ class ClientGroup:
             shape: Of the data.
             shards: The data of each client of this process.
             test: Inputs and labels of the test set.
-            transport: The way to the main server; clients of a process take turns, so they share it.
-            fed: The way to the fed server.
             worker: Number of this process among those that hold clients.
         """
-        halves = build_halves(config, shape, key.seed)
-        client_side = halves.client_side
-        self.facts: ModelFacts = model_facts(halves)
-        step = ClientStep(client_side, make_optimizer(config.optimizer, config.learning_rate, client_side))
-        self._aggregation = config.aggregation
+        network = Network(config, shape, key.seed)
+        self.facts: ModelFacts = network.facts()
+        self.part: Part = network.client_part()
+        self._key, self._config, self._shards, self._worker = key, config, shards, worker
+        self._objective = Objective(config.loss, shape.num_classes)
         self._test = test
-        self._clients = {shard.client_id: Client(key, config, shard, step, transport, fed, worker) for shard in shards}
+        self._clients: dict[int, Client] = {}
+        self._transport: Transport | None = None
+
+    def connect(self, transport: Transport | None, fed: FedTransport | None) -> None:
+        """Give the clients their ways to the servers; those of a process take turns, so they share them."""
+        ledger = ledger_factory(self.part, transport)
+        self._transport = transport
+        for shard in self._shards:
+            self._clients[shard.client_id] = Client(
+                self._key, self._config, shard, self.part, ledger, transport, fed, self._worker
+            )
 
     def train_round(self, round: int) -> list[GroupRound]:
-        """Train all clients for a round and exchange their models, as the algorithm says."""
-        clients = list(self._clients.values())
+        """Train those clients of the round that are here and exchange their models, as the algorithm says."""
+        chosen = participants(self._key, self._config, round)
+        if self._config.order == "fixed" or self._config.algorithm == "sl":
+            chosen = in_order(self._key, chosen, round)
+        clients = [self._clients[client_id] for client_id in chosen if client_id in self._clients]
         for client in clients:
             client.begin_round()
-        sflv2.client_update(clients, round, aggregation=self._aggregation)
+        CLIENT_UPDATE[self._config.algorithm](clients, round, aggregation=bool(self._config.aggregation))
         ended = perf_counter()
         closed = [client.end_round(round) for client in clients]
         return [
@@ -72,11 +84,30 @@ class ClientGroup:
 
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate the joined models of those of these clients that are here."""
-        return [_evaluate(self._clients[i], *self._test) for i in client_ids if i in self._clients]
+        return [self._evaluate(self._clients[i]) for i in client_ids if i in self._clients]
 
+    def get_weights(self, client_id: int) -> list[Array]:
+        """Return the weights of one client's part."""
+        self.part.residency.seat(client_id)
+        return self.part.get_weights()
 
-def _evaluate(client: Client, x: Array, y: Array) -> Evaluation:
-    logits = np.concatenate([client.predict(x[i : i + _EVAL_BATCH]) for i in range(0, len(x), _EVAL_BATCH)])
-    labels = y.astype(np.int32)
-    loss, correct = loss_from_logits(labels, logits), count_correct(labels, logits)
-    return Evaluation(client.client_id, float(loss), int(correct) / len(y), client.examples)
+    def get_server_weights(self) -> list[Array]:
+        """Return the weights of the main server's part: none of it is here."""
+        return []
+
+    def _evaluate(self, client: Client) -> Evaluation:
+        x, y = self._test
+        self.part.residency.seat(client.client_id)
+        logits = np.concatenate(
+            [self._predict(client.client_id, x[i : i + _EVAL_BATCH]) for i in range(0, len(x), _EVAL_BATCH)]
+        )
+        labels = y.astype(np.int32)
+        loss, correct = self._objective.loss(labels, logits), self._objective.correct(labels, logits)
+        return Evaluation(client.client_id, float(loss), int(correct) / len(y), client.examples)
+
+    def _predict(self, client_id: int, x: Array) -> Array:
+        """Return the logits of the joined model: this client's part, and the main server's where there is one."""
+        output = self.part.infer(x)
+        if self._transport is not None:
+            output = RAW.decode(self._transport.predict(client_id, RAW.encode(output)))
+        return self.part.infer_tail(output) if isinstance(self.part, UShapeClientStep) else output

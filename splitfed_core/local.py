@@ -8,9 +8,10 @@ from typing import Self
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
-from splitfed_core.fedserver import FedServer
+from splitfed_core.fedserver import build_fed_server
 from splitfed_core.group import ClientGroup
-from splitfed_core.halves import build_main_server
+from splitfed_core.service import build_main_server
+from splitfed_core.steps.part import Part
 from splitfed_core.wire.codecs import Array
 from splitfed_core.wire.rpc import Endpoints, RpcServer, connect
 from splitfed_core.wire.security import new_token
@@ -38,22 +39,36 @@ class LocalFederation:
             test: Inputs and labels of the test set.
         """
         self._stack = ExitStack()
-        main = build_main_server(config, shape, key.seed)
-        self._stack.callback(main.close)
-        fed = FedServer(config.clients, config.timeout_s)
-        transport: Transport
-        fed_transport: FedTransport
-        if config.transport == "inproc":
-            transport, fed_transport = InProcessTransport(main), InProcessFedTransport(fed)
-        else:
-            token = new_token()
-            server = self._stack.enter_context(RpcServer(token=token, callers=config.clients, main=main, fed=fed))
-            ends = Endpoints(main=server.address, fed=server.address, token=token, deadline_s=config.timeout_s)
-            transport, fed_transport = connect(config.transport, ends)
-        self._stack.callback(transport.close)
-        self._stack.callback(fed_transport.close)
-        self._group = ClientGroup(key, config, shape, shards, test, transport, fed_transport)
+        self._group = ClientGroup(key, config, shape, shards, test)
         self.facts: ModelFacts = self._group.facts
+        self.part: Part = self._group.part
+        self.main = self.fed = None
+        if config.has_main_server:
+            examples = {shard.client_id: len(shard.y) for shard in shards}
+            self.main = build_main_server(key, config, shape, examples)
+            self._stack.callback(self.main.close)
+        if config.exchanges_models:
+            self.fed = build_fed_server(key, config, self._group.part.get_weights(), self._group.part.trainable)
+        self._group.connect(*self._connect(config))
+
+    def _connect(self, config: CellConfig) -> tuple[Transport | None, FedTransport | None]:
+        if config.transport in (None, "inproc"):
+            main = InProcessTransport(self.main) if self.main else None
+            return main, InProcessFedTransport(self.fed) if self.fed else None
+        token = new_token()
+        server = RpcServer(token=token, callers=config.num_clients, main=self.main, fed=self.fed)
+        self._stack.enter_context(server)
+        ends = Endpoints(
+            main=server.address if self.main else None,
+            fed=server.address if self.fed else None,
+            token=token,
+            deadline_s=config.timeout_s,
+        )
+        transports = connect(config.transport, ends)
+        for transport in transports:
+            if transport is not None:
+                self._stack.callback(transport.close)
+        return transports
 
     def train_round(self, round: int) -> list[GroupRound]:
         """Train a round of all clients."""
@@ -62,6 +77,14 @@ class LocalFederation:
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate the joined models of these clients."""
         return self._group.evaluate(client_ids)
+
+    def get_weights(self, client_id: int) -> list[Array]:
+        """Return the weights of one client's part."""
+        return self._group.get_weights(client_id)
+
+    def get_server_weights(self) -> list[Array]:
+        """Return the weights of the main server's part; empty where there is none."""
+        return self.main.get_weights() if self.main else []
 
     def close(self) -> None:
         """Close connections, then servers."""

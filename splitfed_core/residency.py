@@ -32,6 +32,24 @@ class Residency:
         self._write(self._states.pop(owner, self._first))
         self._seated = owner
 
+    def export(self, owner: Hashable) -> State:
+        """Return the whole state of an owner, one array per variable."""
+        self.seat(owner)
+        return [value.numpy() for value in self._read()]
+
+    def restore(self, owner: Hashable, state: State) -> None:
+        """Give an owner the whole state of another."""
+        self.seat(owner)
+        self._write([tf.constant(value) for value in state])
+
+    def replace_first(self, values: State) -> None:
+        """Replace the first variables of everybody's state, of owners yet to come too."""
+        new = [tf.constant(value) for value in values]
+        for state in (self._first, *self._states.values()):
+            state[: len(new)] = new
+        for variable, value in zip(self._variables, new, strict=False):
+            variable.assign(value)
+
 
 def _compile(variables: Sequence[tf.Variable]) -> tuple[Callable[[], State], Callable[[State], None]]:
     """Build two graphs, so that a swap is two calls and not two per variable."""

@@ -9,6 +9,7 @@ import numpy as np
 from splitfed_core.cell import CellKey, Evaluation, GroupRound
 from splitfed_core.config import CellConfig
 from splitfed_core.rows import ClientRow, RoundRow, StepRow
+from splitfed_core.schedule import in_order, participants
 from splitfed_core.seeding import stream
 
 
@@ -42,17 +43,16 @@ def train(key: CellKey, config: CellConfig, federation: Federation) -> Iterator[
             epoch = min(row.started_s for group in groups for row in group.steps)
         evaluation = None
         if (round + 1) % config.eval_every == 0 or round + 1 == config.rounds:
-            evaluation = federation.evaluate(_evaluated_clients(key, config, round))
+            evaluation = federation.evaluate(evaluated_clients(key, config, round))
         yield _result(key, config, round, groups, evaluation, epoch)
 
 
-def _evaluated_clients(key: CellKey, config: CellConfig, round: int) -> list[int]:
-    """With aggregation every client-side model is the same one; without, a seeded sample stands for all."""
-    if config.aggregation:
-        return [0]
-    count = min(config.eval_clients, config.clients)
-    chosen = stream(key.seed, "evaluation", round).choice(config.clients, count, replace=False)
-    return sorted(int(client) for client in chosen)
+def evaluated_clients(key: CellKey, config: CellConfig, round: int) -> list[int]:
+    """Return who has the round's model: after aggregation any client of it; without, a seeded sample stands for all."""
+    if config.aggregation is not False:
+        return [in_order(key, participants(key, config, round), round)[-1]]  # of `sl`, the last one in line
+    clients = stream(key.seed, "evaluation", round).permutation(config.num_clients)[: config.eval_clients]
+    return sorted(int(client) for client in clients)
 
 
 def _result(
@@ -77,13 +77,13 @@ def _result(
         eval_loss=float(np.average([e.loss for e in evaluation], weights=weights)) if evaluation else None,
         eval_accuracy=float(np.average([e.accuracy for e in evaluation], weights=weights)) if evaluation else None,
         round_s=ended - started,
-        aggregation_s=ended - trained if config.aggregation else None,
+        aggregation_s=ended - trained if config.exchanges_models else None,
         uplink_bytes=sum(row.uplink_bytes or 0 for row in steps),
         downlink_bytes=sum(row.downlink_bytes or 0 for row in steps),
         aggregation_uplink_bytes=sum(group.aggregation_uplink_bytes for group in groups),
         aggregation_downlink_bytes=sum(group.aggregation_downlink_bytes for group in groups),
         clients_ok=len(clients),
-        clients_lost=config.clients - len(clients),
+        clients_lost=config.participants - len(clients),
         started_s=started - epoch,
     )
     return RoundResult([replace(step, started_s=step.started_s - epoch) for step in steps], clients, row)

@@ -1,7 +1,7 @@
-"""SplitFedV2: one server-side model for all clients, client-side models averaged after each round.
+"""SplitFedV2: one server-side model for all clients, client-side models aggregated after each round.
 
-Thapa, Chamikara, Camtepe, Sun: "SplitFed: When Federated Learning Meets Split Learning", AAAI 2022; Algorithms 1 and 2 with
-the changes of the section on SFLV2: the main server updates one model, one client's mini-batch after the other.
+Thapa, Chamikara, Camtepe, Sun: "SplitFed: When Federated Learning Meets Split Learning", AAAI 2022, section SFLV2:
+Algorithms 1 and 2, but the main server updates one model, with one client's mini-batch after the other's.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,13 @@ from splitfed_core.client import Client, in_turns
 
 def client_update(clients: Sequence[Client], round: int, *, aggregation: bool) -> None:
     """Algorithm 2, ClientUpdate, for the clients of one process, which take turns step by step."""
+    if aggregation:
+        for client in clients:
+            client.pull_model(round - 1)  # costs nothing but for those who sat the last round out
     for client, batch in in_turns(clients, round):
         client.train_step(batch)
+    for client in clients:
+        client.end_server_round(round)
     if aggregation:
         for client in clients:
             client.push_model(round)

@@ -5,7 +5,7 @@ and the payload, joined once. The result is what protobuf would have written, wi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.codecs import EncodedTensor
@@ -57,6 +57,25 @@ class StepReply:
 
 
 @dataclass(frozen=True, slots=True)
+class BodyRequest:
+    """One exchange of a u-shaped step: smashed data, or the gradient of the body's output."""
+
+    client_id: int
+    round: int
+    step: int
+    tensor: EncodedTensor
+
+
+@dataclass(frozen=True, slots=True)
+class BodyReply:
+    """Its answer: the body's output, or the gradient of the smashed data."""
+
+    tensor: EncodedTensor
+    stamps: ServerStamps
+    transit: Transit | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClientModel:
     """A client-side model on its way to the fed server, with its weight in the average."""
 
@@ -89,27 +108,39 @@ def read_step_request(data: bytes) -> StepRequest:
 
 def step_reply_parts(reply: StepReply) -> list[Part]:
     """Serialise a step reply, its payload not yet copied."""
-    stamps = reply.stamps
-    small = pb.StepReply(
-        loss=reply.loss,
-        correct=reply.correct,
-        stamps=pb.ServerStamps(
-            received=stamps.received,
-            decoded=stamps.decoded,
-            started=stamps.started,
-            computed=stamps.computed,
-            encoded=stamps.encoded,
-        ),
-    )
+    small = pb.StepReply(loss=reply.loss, correct=reply.correct, stamps=_stamps(reply.stamps))
     return [small.SerializeToString(), *_tensor_field(pb.StepReply.GRADIENT_FIELD_NUMBER, reply.gradient)]
 
 
 def read_step_reply(data: bytes, transit: Transit) -> StepReply:
     """Parse a step reply and add what the transport saw."""
     message = pb.StepReply.FromString(data)
-    s = message.stamps
-    stamps = ServerStamps(s.received, s.decoded, s.started, s.computed, s.encoded)
+    stamps = _read_stamps(message.stamps)
     return StepReply(_read(message.gradient), message.loss, message.correct, stamps, transit)
+
+
+def body_request_parts(request: BodyRequest) -> list[Part]:
+    """Serialise one exchange of a u-shaped step, its payload not yet copied."""
+    small = pb.BodyRequest(client_id=request.client_id, round=request.round, step=request.step)
+    return [small.SerializeToString(), *_tensor_field(pb.BodyRequest.TENSOR_FIELD_NUMBER, request.tensor)]
+
+
+def read_body_request(data: bytes) -> BodyRequest:
+    """Parse one exchange of a u-shaped step."""
+    message = pb.BodyRequest.FromString(data)
+    return BodyRequest(message.client_id, message.round, message.step, _read(message.tensor))
+
+
+def body_reply_parts(reply: BodyReply) -> list[Part]:
+    """Serialise the answer of a u-shaped exchange, its payload not yet copied."""
+    small = pb.BodyReply(stamps=_stamps(reply.stamps))
+    return [small.SerializeToString(), *_tensor_field(pb.BodyReply.TENSOR_FIELD_NUMBER, reply.tensor)]
+
+
+def read_body_reply(data: bytes, transit: Transit) -> BodyReply:
+    """Parse the answer of a u-shaped exchange and add what the transport saw."""
+    message = pb.BodyReply.FromString(data)
+    return BodyReply(_read(message.tensor), _read_stamps(message.stamps), transit)
 
 
 def client_model_parts(model: ClientModel) -> list[Part]:
@@ -155,6 +186,14 @@ def predict_reply_parts(logits: EncodedTensor) -> list[Part]:
 def read_predict_reply(data: bytes) -> EncodedTensor:
     """Parse predictions."""
     return _read(pb.PredictReply.FromString(data).logits)
+
+
+def _stamps(stamps: ServerStamps) -> pb.ServerStamps:
+    return pb.ServerStamps(**asdict(stamps))
+
+
+def _read_stamps(message: pb.ServerStamps) -> ServerStamps:
+    return ServerStamps(message.received, message.decoded, message.started, message.computed, message.encoded)
 
 
 def _read(tensor: pb.Tensor) -> EncodedTensor:

@@ -6,7 +6,7 @@ Messages cross gRPC as bytes that `messages.py` reads and writes, so that a stam
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import SimpleQueue
 from time import perf_counter
 from types import TracebackType
@@ -19,9 +19,17 @@ from splitfed_core.errors import RemoteError, SfbenchError
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.codecs import EncodedTensor
-from splitfed_core.wire.messages import ClientModel, StepReply, StepRequest, Transit
+from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
 from splitfed_core.wire.security import TokenGuard, credentials
-from splitfed_core.wire.transport import FedService, FedTransport, MainService, Transport
+from splitfed_core.wire.transport import (
+    BodyService,
+    FedService,
+    FedTransport,
+    MainService,
+    StepService,
+    Transport,
+    encoded_now,
+)
 
 Handler = Any  # grpc.RpcMethodHandler: generic in its stubs, not in the library
 
@@ -74,17 +82,6 @@ class RpcServer:
 
 
 def _main_handlers(service: MainService) -> dict[str, Handler]:
-    def answer(data: bytes) -> bytes:
-        received = perf_counter()
-        reply = service.step(messages.read_step_request(data), received)
-        # The stamp travels in the message it ends, so the one copy of the join below counts as downlink.
-        reply = replace(reply, stamps=replace(reply.stamps, encoded=perf_counter()))
-        return b"".join(messages.step_reply_parts(reply))
-
-    def train_steps(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        for data in requests:
-            yield _guarded(answer, data, context)
-
     def end_round(data: bytes) -> bytes:
         request = pb.EndRoundRequest.FromString(data)
         times = service.end_round(request.client_id, request.round)
@@ -93,12 +90,37 @@ def _main_handlers(service: MainService) -> dict[str, Handler]:
     def predict(data: bytes) -> bytes:
         return b"".join(messages.predict_reply_parts(service.predict(*messages.read_predict_request(data))))
 
-    return {
-        "TrainStep": _unary(answer),
-        "TrainSteps": grpc.stream_stream_rpc_method_handler(train_steps),
-        "EndRound": _unary(end_round),
-        "Predict": _unary(predict),
-    }
+    handlers = {"EndRound": _unary(end_round), "Predict": _unary(predict)}
+    if isinstance(service, StepService):
+        handlers |= _step_handlers(service)
+    if isinstance(service, BodyService):
+        handlers |= {"ForwardBody": _body_handler(service.forward), "BackwardBody": _body_handler(service.backward)}
+    return handlers
+
+
+# A server's last stamp travels in the very message that it ends: the one copy of the join after it counts as downlink.
+
+
+def _step_handlers(service: StepService) -> dict[str, Handler]:
+    def answer(data: bytes) -> bytes:
+        received = perf_counter()
+        reply = service.step(messages.read_step_request(data), received)
+        return b"".join(messages.step_reply_parts(encoded_now(reply)))
+
+    def train_steps(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        for data in requests:
+            yield _guarded(answer, data, context)
+
+    return {"TrainStep": _unary(answer), "TrainSteps": grpc.stream_stream_rpc_method_handler(train_steps)}
+
+
+def _body_handler(method: Callable[[BodyRequest, float], BodyReply]) -> Handler:
+    def answer(data: bytes) -> bytes:
+        received = perf_counter()
+        reply = method(messages.read_body_request(data), received)
+        return b"".join(messages.body_reply_parts(encoded_now(reply)))
+
+    return _unary(answer)
 
 
 def _fed_handlers(service: FedService) -> dict[str, Handler]:
@@ -171,6 +193,8 @@ class GrpcTransport:
         """
         self._connection = _Connection(address, token, deadline_s)
         self._train_step = self._connection.unary(f"/{_MAIN}/TrainStep")
+        self._forward = self._connection.unary(f"/{_MAIN}/ForwardBody")
+        self._backward = self._connection.unary(f"/{_MAIN}/BackwardBody")
         self._end_round = self._connection.unary(f"/{_MAIN}/EndRound")
         self._predict = self._connection.unary(f"/{_MAIN}/Predict")
 
@@ -180,6 +204,20 @@ class GrpcTransport:
         sent = perf_counter()
         reply = self._train_step(data)
         return messages.read_step_reply(reply, Transit(sent, perf_counter(), len(data), len(reply)))
+
+    def forward(self, request: BodyRequest) -> BodyReply:
+        """Exchange smashed data for the body's output."""
+        return self._exchange(self._forward, request)
+
+    def backward(self, request: BodyRequest) -> BodyReply:
+        """Exchange the gradient of the body's output for that of the smashed data."""
+        return self._exchange(self._backward, request)
+
+    def _exchange(self, call: Callable[[bytes], bytes], request: BodyRequest) -> BodyReply:
+        data = b"".join(messages.body_request_parts(request))
+        sent = perf_counter()
+        reply = call(data)
+        return messages.read_body_reply(reply, Transit(sent, perf_counter(), len(data), len(reply)))
 
     def end_round(self, client_id: int, round: int) -> Sequence[float]:
         """Return the server's optimizer times of the client's steps in this round."""
@@ -205,10 +243,10 @@ class GrpcStreamTransport(GrpcTransport):
     def __init__(self, address: str, *, token: str, deadline_s: float) -> None:
         super().__init__(address, token=token, deadline_s=deadline_s)
         self._requests: SimpleQueue[bytes | None] = SimpleQueue()
-        self._train_step = self._exchange
+        self._train_step = self._through_stream
         self._replies: Any = None
 
-    def _exchange(self, data: bytes) -> bytes:
+    def _through_stream(self, data: bytes) -> bytes:
         if self._replies is None:
             self._replies = self._connection.stream(f"/{_MAIN}/TrainSteps", iter(self._requests.get, None))
         self._requests.put(data)
@@ -254,14 +292,14 @@ class Endpoints:
     """Where the servers of a cell listen and what a caller needs to know.
 
     Attributes:
-        main: Address of the main server.
-        fed: Address of the fed server.
+        main: Address of the main server, if the algorithm has one.
+        fed: Address of the fed server, if the algorithm has one.
         token: What every call must carry.
         deadline_s: How long a single call may take.
     """
 
-    main: str
-    fed: str
+    main: str | None
+    fed: str | None
     token: str
     deadline_s: float
 
@@ -269,7 +307,8 @@ class Endpoints:
 _TRANSPORTS = {"grpc": GrpcTransport, "grpc-stream": GrpcStreamTransport}
 
 
-def connect(transport: str, ends: Endpoints) -> tuple[Transport, FedTransport]:
-    """Connect to both servers; `transport` is a value of the parameter of that name."""
-    main = _TRANSPORTS[transport](ends.main, token=ends.token, deadline_s=ends.deadline_s)
-    return main, GrpcFedTransport(ends.fed, token=ends.token, deadline_s=ends.deadline_s)
+def connect(transport: str, ends: Endpoints) -> tuple[Transport | None, FedTransport | None]:
+    """Connect to the servers that there are; `transport` is a value of the parameter of that name."""
+    main = ends.main and _TRANSPORTS[transport](ends.main, token=ends.token, deadline_s=ends.deadline_s)
+    fed = ends.fed and GrpcFedTransport(ends.fed, token=ends.token, deadline_s=ends.deadline_s)
+    return main or None, fed or None

@@ -1,28 +1,46 @@
 """The seam between two sides: what a server offers, what a client calls, and both in one process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from splitfed_core.wire import messages
 from splitfed_core.wire.codecs import EncodedTensor
-from splitfed_core.wire.messages import ClientModel, StepReply, StepRequest, Transit
+from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
 
 
 class MainService(Protocol):
-    """What a main server offers. `received_s` is when the message reached it, on its monotonic clock."""
+    """What every main server offers."""
+
+    def end_round(self, client_id: int, round: int) -> Sequence[float]:
+        """Close a client's round; return the optimizer times of its steps, in their order."""
+        ...
+
+    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+        """Return the output for smashed data, without training."""
+        ...
+
+
+@runtime_checkable
+class StepService(MainService, Protocol):
+    """A main server that has the labels. `received_s` is when a message reached it, on its monotonic clock."""
 
     def step(self, request: StepRequest, received_s: float) -> StepReply:
         """Train on one mini-batch and return the gradient of its smashed data."""
         ...
 
-    def end_round(self, client_id: int, round: int) -> Sequence[float]:
-        """Return the optimizer times of the client's steps in this round, in their order."""
+
+@runtime_checkable
+class BodyService(MainService, Protocol):
+    """A main server that has only the middle of the network."""
+
+    def forward(self, request: BodyRequest, received_s: float) -> BodyReply:
+        """Return the body's output for smashed data."""
         ...
 
-    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
-        """Return the logits of smashed data, without training."""
+    def backward(self, request: BodyRequest, received_s: float) -> BodyReply:
+        """Return the gradient of the smashed data for that of the body's output, and train."""
         ...
 
 
@@ -43,6 +61,14 @@ class Transport(Protocol):
 
     def train_step(self, request: StepRequest) -> StepReply:
         """Exchange one mini-batch; the reply's `transit` is set."""
+        ...
+
+    def forward(self, request: BodyRequest) -> BodyReply:
+        """Exchange smashed data for the body's output; the reply's `transit` is set."""
+        ...
+
+    def backward(self, request: BodyRequest) -> BodyReply:
+        """Exchange the gradient of the body's output for that of the smashed data; the reply's `transit` is set."""
         ...
 
     def end_round(self, client_id: int, round: int) -> Sequence[float]:
@@ -79,16 +105,30 @@ class InProcessTransport:
 
     def __init__(self, service: MainService) -> None:
         self._service = service
+        self._kind: Any = service  # which kind of main server it is, the algorithm knows
 
     def train_step(self, request: StepRequest) -> StepReply:
         """Exchange one mini-batch by a function call."""
         sent = perf_counter()
-        reply = self._service.step(request, sent)
-        arrived = perf_counter()
-        reply = replace(reply, stamps=replace(reply.stamps, encoded=arrived))
+        reply: StepReply = encoded_now(self._kind.step(request, sent))
         uplink = messages.size(messages.step_request_parts(request))
         downlink = messages.size(messages.step_reply_parts(reply))
-        return replace(reply, transit=Transit(sent, arrived, uplink, downlink))
+        return replace(reply, transit=Transit(sent, reply.stamps.encoded, uplink, downlink))
+
+    def forward(self, request: BodyRequest) -> BodyReply:
+        """Ask the server directly."""
+        return self._exchange(self._kind.forward, request)
+
+    def backward(self, request: BodyRequest) -> BodyReply:
+        """Ask the server directly."""
+        return self._exchange(self._kind.backward, request)
+
+    def _exchange(self, method: Callable[[BodyRequest, float], BodyReply], request: BodyRequest) -> BodyReply:
+        sent = perf_counter()
+        reply = encoded_now(method(request, sent))
+        uplink = messages.size(messages.body_request_parts(request))
+        downlink = messages.size(messages.body_reply_parts(reply))
+        return replace(reply, transit=Transit(sent, reply.stamps.encoded, uplink, downlink))
 
     def end_round(self, client_id: int, round: int) -> Sequence[float]:
         """Ask the server directly."""
@@ -120,3 +160,11 @@ class InProcessFedTransport:
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+Reply = TypeVar("Reply", StepReply, BodyReply)
+
+
+def encoded_now(reply: Reply) -> Reply:
+    """Stamp the reply as encoded: what follows is the way back."""
+    return replace(reply, stamps=replace(reply.stamps, encoded=perf_counter()))

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%splitfed_core/wire/_pb/splitfed.proto\x12\x0bsplitfed.v1\"C\n\x06Tensor\x12\r\n\x05\x64type\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\r\x12\r\n\x05\x63odec\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"e\n\x0cServerStamps\x12\x10\n\x08received\x18\x01 \x01(\x01\x12\x0f\n\x07\x64\x65\x63oded\x18\x02 \x01(\x01\x12\x0f\n\x07started\x18\x03 \x01(\x01\x12\x10\n\x08\x63omputed\x18\x04 \x01(\x01\x12\x0f\n\x07\x65ncoded\x18\x05 \x01(\x01\"\x88\x01\n\x0bStepRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04step\x18\x03 \x01(\r\x12#\n\x06labels\x18\x04 \x01(\x0b\x32\x13.splitfed.v1.Tensor\x12$\n\x07smashed\x18\x05 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"|\n\tStepReply\x12\x0c\n\x04loss\x18\x01 \x01(\x01\x12\x0f\n\x07\x63orrect\x18\x02 \x01(\r\x12)\n\x06stamps\x18\x03 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12%\n\x08gradient\x18\x04 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"3\n\x0f\x45ndRoundRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\"(\n\rEndRoundReply\x12\x17\n\x0fserver_update_s\x18\x01 \x03(\x01\"I\n\x0ePredictRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12$\n\x07smashed\x18\x02 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"3\n\x0cPredictReply\x12#\n\x06logits\x18\x01 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"g\n\x0b\x43lientModel\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\x12\x10\n\x08\x65xamples\x18\x03 \x01(\x04\x12$\n\x07weights\x18\x04 \x03(\x0b\x32\x13.splitfed.v1.Tensor\"\x0b\n\tPushReply\"4\n\x10\x41ggregateRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\"1\n\tAggregate\x12$\n\x07weights\x18\x01 \x03(\x0b\x32\x13.splitfed.v1.Tensor2\x98\x02\n\nMainServer\x12=\n\tTrainStep\x12\x18.splitfed.v1.StepRequest\x1a\x16.splitfed.v1.StepReply\x12\x42\n\nTrainSteps\x12\x18.splitfed.v1.StepRequest\x1a\x16.splitfed.v1.StepReply(\x01\x30\x01\x12\x44\n\x08\x45ndRound\x12\x1c.splitfed.v1.EndRoundRequest\x1a\x1a.splitfed.v1.EndRoundReply\x12\x41\n\x07Predict\x12\x1b.splitfed.v1.PredictRequest\x1a\x19.splitfed.v1.PredictReply2\x8c\x01\n\tFedServer\x12\x38\n\x04Push\x12\x18.splitfed.v1.ClientModel\x1a\x16.splitfed.v1.PushReply\x12\x45\n\x0cGetAggregate\x12\x1d.splitfed.v1.AggregateRequest\x1a\x16.splitfed.v1.Aggregateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%splitfed_core/wire/_pb/splitfed.proto\x12\x0bsplitfed.v1\"C\n\x06Tensor\x12\r\n\x05\x64type\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\r\x12\r\n\x05\x63odec\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"e\n\x0cServerStamps\x12\x10\n\x08received\x18\x01 \x01(\x01\x12\x0f\n\x07\x64\x65\x63oded\x18\x02 \x01(\x01\x12\x0f\n\x07started\x18\x03 \x01(\x01\x12\x10\n\x08\x63omputed\x18\x04 \x01(\x01\x12\x0f\n\x07\x65ncoded\x18\x05 \x01(\x01\"\x88\x01\n\x0bStepRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04step\x18\x03 \x01(\r\x12#\n\x06labels\x18\x04 \x01(\x0b\x32\x13.splitfed.v1.Tensor\x12$\n\x07smashed\x18\x05 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"|\n\tStepReply\x12\x0c\n\x04loss\x18\x01 \x01(\x01\x12\x0f\n\x07\x63orrect\x18\x02 \x01(\r\x12)\n\x06stamps\x18\x03 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12%\n\x08gradient\x18\x04 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"b\n\x0b\x42odyRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04step\x18\x03 \x01(\r\x12#\n\x06tensor\x18\x04 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"[\n\tBodyReply\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12#\n\x06tensor\x18\x02 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"3\n\x0f\x45ndRoundRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\"(\n\rEndRoundReply\x12\x17\n\x0fserver_update_s\x18\x01 \x03(\x01\"I\n\x0ePredictRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12$\n\x07smashed\x18\x02 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"3\n\x0cPredictReply\x12#\n\x06logits\x18\x01 \x01(\x0b\x32\x13.splitfed.v1.Tensor\"g\n\x0b\x43lientModel\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\x12\x10\n\x08\x65xamples\x18\x03 \x01(\x04\x12$\n\x07weights\x18\x04 \x03(\x0b\x32\x13.splitfed.v1.Tensor\"\x0b\n\tPushReply\"4\n\x10\x41ggregateRequest\x12\x11\n\tclient_id\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\r\"1\n\tAggregate\x12$\n\x07weights\x18\x01 \x03(\x0b\x32\x13.splitfed.v1.Tensor2\x9b\x03\n\nMainServer\x12=\n\tTrainStep\x12\x18.splitfed.v1.StepRequest\x1a\x16.splitfed.v1.StepReply\x12\x42\n\nTrainSteps\x12\x18.splitfed.v1.StepRequest\x1a\x16.splitfed.v1.StepReply(\x01\x30\x01\x12?\n\x0b\x46orwardBody\x12\x18.splitfed.v1.BodyRequest\x1a\x16.splitfed.v1.BodyReply\x12@\n\x0c\x42\x61\x63kwardBody\x12\x18.splitfed.v1.BodyRequest\x1a\x16.splitfed.v1.BodyReply\x12\x44\n\x08\x45ndRound\x12\x1c.splitfed.v1.EndRoundRequest\x1a\x1a.splitfed.v1.EndRoundReply\x12\x41\n\x07Predict\x12\x1b.splitfed.v1.PredictRequest\x1a\x19.splitfed.v1.PredictReply2\x8c\x01\n\tFedServer\x12\x38\n\x04Push\x12\x18.splitfed.v1.ClientModel\x1a\x16.splitfed.v1.PushReply\x12\x45\n\x0cGetAggregate\x12\x1d.splitfed.v1.AggregateRequest\x1a\x16.splitfed.v1.Aggregateb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,24 +39,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STEPREQUEST']._serialized_end=363
   _globals['_STEPREPLY']._serialized_start=365
   _globals['_STEPREPLY']._serialized_end=489
-  _globals['_ENDROUNDREQUEST']._serialized_start=491
-  _globals['_ENDROUNDREQUEST']._serialized_end=542
-  _globals['_ENDROUNDREPLY']._serialized_start=544
-  _globals['_ENDROUNDREPLY']._serialized_end=584
-  _globals['_PREDICTREQUEST']._serialized_start=586
-  _globals['_PREDICTREQUEST']._serialized_end=659
-  _globals['_PREDICTREPLY']._serialized_start=661
-  _globals['_PREDICTREPLY']._serialized_end=712
-  _globals['_CLIENTMODEL']._serialized_start=714
-  _globals['_CLIENTMODEL']._serialized_end=817
-  _globals['_PUSHREPLY']._serialized_start=819
-  _globals['_PUSHREPLY']._serialized_end=830
-  _globals['_AGGREGATEREQUEST']._serialized_start=832
-  _globals['_AGGREGATEREQUEST']._serialized_end=884
-  _globals['_AGGREGATE']._serialized_start=886
-  _globals['_AGGREGATE']._serialized_end=935
-  _globals['_MAINSERVER']._serialized_start=938
-  _globals['_MAINSERVER']._serialized_end=1218
-  _globals['_FEDSERVER']._serialized_start=1221
-  _globals['_FEDSERVER']._serialized_end=1361
+  _globals['_BODYREQUEST']._serialized_start=491
+  _globals['_BODYREQUEST']._serialized_end=589
+  _globals['_BODYREPLY']._serialized_start=591
+  _globals['_BODYREPLY']._serialized_end=682
+  _globals['_ENDROUNDREQUEST']._serialized_start=684
+  _globals['_ENDROUNDREQUEST']._serialized_end=735
+  _globals['_ENDROUNDREPLY']._serialized_start=737
+  _globals['_ENDROUNDREPLY']._serialized_end=777
+  _globals['_PREDICTREQUEST']._serialized_start=779
+  _globals['_PREDICTREQUEST']._serialized_end=852
+  _globals['_PREDICTREPLY']._serialized_start=854
+  _globals['_PREDICTREPLY']._serialized_end=905
+  _globals['_CLIENTMODEL']._serialized_start=907
+  _globals['_CLIENTMODEL']._serialized_end=1010
+  _globals['_PUSHREPLY']._serialized_start=1012
+  _globals['_PUSHREPLY']._serialized_end=1023
+  _globals['_AGGREGATEREQUEST']._serialized_start=1025
+  _globals['_AGGREGATEREQUEST']._serialized_end=1077
+  _globals['_AGGREGATE']._serialized_start=1079
+  _globals['_AGGREGATE']._serialized_end=1128
+  _globals['_MAINSERVER']._serialized_start=1131
+  _globals['_MAINSERVER']._serialized_end=1542
+  _globals['_FEDSERVER']._serialized_start=1545
+  _globals['_FEDSERVER']._serialized_end=1685
 # @@protoc_insertion_point(module_scope)

@@ -58,6 +58,26 @@ class StepReply(_message.Message):
     gradient: Tensor
     def __init__(self, loss: _Optional[float] = ..., correct: _Optional[int] = ..., stamps: _Optional[_Union[ServerStamps, _Mapping]] = ..., gradient: _Optional[_Union[Tensor, _Mapping]] = ...) -> None: ...
 
+class BodyRequest(_message.Message):
+    __slots__ = ("client_id", "round", "step", "tensor")
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    TENSOR_FIELD_NUMBER: _ClassVar[int]
+    client_id: int
+    round: int
+    step: int
+    tensor: Tensor
+    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., tensor: _Optional[_Union[Tensor, _Mapping]] = ...) -> None: ...
+
+class BodyReply(_message.Message):
+    __slots__ = ("stamps", "tensor")
+    STAMPS_FIELD_NUMBER: _ClassVar[int]
+    TENSOR_FIELD_NUMBER: _ClassVar[int]
+    stamps: ServerStamps
+    tensor: Tensor
+    def __init__(self, stamps: _Optional[_Union[ServerStamps, _Mapping]] = ..., tensor: _Optional[_Union[Tensor, _Mapping]] = ...) -> None: ...
+
 class EndRoundRequest(_message.Message):
     __slots__ = ("client_id", "round")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -1,0 +1,118 @@
+"""Who has which part of the network: built alike by every process, from the cell's seed.
+
+The unsplit network is built first and then cut, so that the initial weights do not depend on the cut.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from splitfed_core.cell import CellKey, DataShape, ModelFacts
+from splitfed_core.client import LedgerFactory
+from splitfed_core.config import CellConfig
+from splitfed_core.ledger import SplitLedger, UShapeLedger, WholeLedger
+from splitfed_core.models import build_model, split, split_ushape
+from splitfed_core.objective import Objective
+from splitfed_core.seeding import derive
+from splitfed_core.steps.part import Part, make_optimizer
+from splitfed_core.steps.split import ClientStep, ServerStep
+from splitfed_core.steps.ushape import BodyStep, UShapeClientStep
+from splitfed_core.steps.whole import WholeStep
+from splitfed_core.wire.codecs import Array
+from splitfed_core.wire.transport import Transport
+
+
+class Network:
+    """The network of a cell: the whole, and the models of either side in the order of the data."""
+
+    def __init__(self, config: CellConfig, shape: DataShape, seed: int) -> None:
+        """Build and cut it.
+
+        Raises:
+            ConfigError: No such network, cut or loss, or the data is too small for the network.
+        """
+        self._config = config
+        self._objective = Objective(config.loss, shape.num_classes)
+        self.whole = build_model(config.model, shape.example, shape.num_classes, derive(seed, "weights"))
+        self.client_side: list[keras.Model] = [self.whole]
+        self.server_side: list[keras.Model] = []
+        if isinstance(config.cut_layer, str):
+            halves = split(self.whole, config.cut_layer)
+            self.client_side, self.server_side = [halves.client_side], [halves.server_side]
+        elif config.cut_layer:
+            thirds = split_ushape(self.whole, config.cut_layer)
+            self.client_side, self.server_side = [thirds.head, thirds.tail], [thirds.body]
+
+    def client_part(self) -> Part:
+        """Return the compiled step of the client's side."""
+        optimizer = make_optimizer(self._config.optimizer, self._config.learning_rate, self.client_side)
+        if not self.server_side:
+            return WholeStep(self.whole, optimizer, self._objective)
+        if len(self.client_side) == 1:
+            return ClientStep(self.client_side[0], optimizer)
+        head, tail = self.client_side
+        return UShapeClientStep(head, tail, optimizer, self._objective)
+
+    def server_part(self) -> ServerStep:
+        """Return the compiled step of the main server's half."""
+        return ServerStep(self.server_side[0], self._server_optimizer(), self._objective)
+
+    def body_part(self) -> BodyStep:
+        """Return the compiled step of the main server's body."""
+        return BodyStep(self.server_side[0], self._server_optimizer())
+
+    def _server_optimizer(self) -> keras.optimizers.Optimizer:
+        return make_optimizer(self._config.optimizer, self._config.learning_rate, self.server_side)
+
+    def facts(self) -> ModelFacts:
+        """Measure both sides: parameters, their bytes, and the bytes of smashed data per example."""
+        return ModelFacts(
+            client_parameters=sum(model.count_params() for model in self.client_side),
+            server_parameters=sum(model.count_params() for model in self.server_side),
+            client_parameter_bytes=sum(map(_weight_bytes, self.client_side)),
+            server_parameter_bytes=sum(map(_weight_bytes, self.server_side)),
+            smashed_bytes_per_example=_output_bytes(self.client_side[0]) if self.server_side else None,
+        )
+
+
+def ledger_factory(part: Part, transport: Transport | None) -> LedgerFactory:
+    """Return what makes the ledger of a step for this kind of part."""
+    match part:
+        case ClientStep() if transport is not None:
+            return lambda *address: SplitLedger(part, transport, *address)
+        case UShapeClientStep() if transport is not None:
+            return lambda *address: UShapeLedger(part, transport, *address)
+        case WholeStep():
+            return lambda *_: WholeLedger(part)
+    raise TypeError(f"no ledger for {type(part).__name__} with transport {transport}")
+
+
+def check_network(config: CellConfig, shape: DataShape) -> None:
+    """Build a cell's network and forget it; raises `ConfigError` where there is no such model, cut or loss."""
+    Network(config, shape, seed=0)
+
+
+def joined_model(
+    key: CellKey, config: CellConfig, shape: DataShape, client: Sequence[Array], server: Sequence[Array]
+) -> bytes:
+    """Return the unsplit model with these weights of its two sides, as the content of a `.keras` file."""
+    network = Network(config, shape, key.seed)
+    variables = [w for model in (*network.client_side, *network.server_side) for w in model.weights]
+    for variable, value in zip(variables, (*client, *server), strict=True):
+        variable.assign(value)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        network.whole.save(path)
+        return path.read_bytes()
+
+
+def _weight_bytes(model: keras.Model) -> int:
+    return sum(int(np.prod(weight.shape)) * np.dtype(weight.dtype).itemsize for weight in model.weights)
+
+
+def _output_bytes(model: keras.Model) -> int:
+    output = model.outputs[0]
+    return int(np.prod(output.shape[1:])) * int(np.dtype(output.dtype).itemsize)

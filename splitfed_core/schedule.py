@@ -1,0 +1,31 @@
+"""Who takes part in a round, and in which order: computed alike by every process, from the cell's seed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from splitfed_core.cell import CellKey
+from splitfed_core.config import CellConfig
+from splitfed_core.seeding import stream
+
+
+def participants(key: CellKey, config: CellConfig, round: int) -> list[int]:
+    """Return the clients of a round, a seeded sample of `config.participants`, by id."""
+    chosen = stream(key.seed, "participation", round).permutation(config.num_clients)[: config.participants]
+    return sorted(int(client) for client in chosen)
+
+
+def in_order(key: CellKey, clients: Sequence[int], round: int) -> list[int]:
+    """Return clients in the seeded order of a round; who else takes part does not change who of two comes first."""
+    return sorted(clients, key=lambda client: int(stream(key.seed, "order", round, client).integers(2**62)))
+
+
+def turns(order: Sequence[int], steps: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield (client, step) of a round: step t of every client before step t + 1 of any, finished clients left out."""
+    for step in range(max((steps[client] for client in order), default=0)):
+        for client in order:
+            if step < steps[client]:
+                yield client, step
+
+
+def steps_of_round(config: CellConfig, examples: int) -> int:
+    """Return how many mini-batches a client with so many examples trains on in a round."""
+    return config.local_epochs * -(-examples // config.batch_size)
