@@ -59,7 +59,7 @@ def _problem(calls: list[Any], uses: list[_Use], i: int, crossing: tuple[str, ..
     if sum(call.operation is calls[i].operation for call in calls) > 1:
         return "the layer is used more than once, so its name is no one place"
     if len(crossing) > 1:
-        return f"more than one tensor crosses the cut there, the outputs of {', '.join(crossing)}"
+        return f"{len(crossing)} tensors cross there, not one: {', '.join(crossing)}"
     if shared := {use.layer: None for use in uses if use.first <= i < use.last}:
         return f"both sides would hold the weights of {', '.join(shared)}"
     if not keras.backend.is_float_dtype(smashed.dtype):

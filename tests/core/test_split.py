@@ -29,7 +29,9 @@ def test_a_cut_across_a_skip_connection_names_the_neighbours() -> None:
     before = keras.layers.Dense(4, name="before")(x)
     inside = keras.layers.Dense(4, name="inside")(before)
     model = keras.Model(x, keras.layers.Dense(2, name="after")(inside + before), name="skip")
-    with pytest.raises(ConfigError, match=r"outputs of before, inside; nearest valid: before or add"):
+    with pytest.raises(
+        ConfigError, match=r"2 tensors cross there, not one: before, inside; nearest valid: before or add"
+    ):
         split(model, "inside")
     assert [layer.name for layer in split(model, "before").client_side.layers[1:]] == ["before"]
 

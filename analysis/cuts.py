@@ -1,0 +1,96 @@
+"""What `sfbench cuts` prints: where a network can be cut, and what each cut costs."""
+
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from analysis.units import digits, human, scale_for
+
+_WIDE = 140  # columns of a file or pipe, which have no width of their own
+
+
+class Cut(Protocol):
+    """What is shown of one place in a network (`splitfed_core.models.cuts.Cut`)."""
+
+    @property
+    def layer(self) -> str:
+        """The layer before it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the layer's output for one example."""
+
+    @property
+    def smashed_bytes(self) -> int:
+        """Bytes of that."""
+
+    @property
+    def client_parameters(self) -> int:
+        """Weights before it."""
+
+    @property
+    def server_parameters(self) -> int:
+        """Weights behind it."""
+
+    @property
+    def client_flops(self) -> int:
+        """Work before it."""
+
+    @property
+    def server_flops(self) -> int:
+        """Work behind it."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no cut."""
+
+
+def show_cuts(model: str, input_shape: tuple[int, ...], cuts: Sequence[Cut]) -> None:
+    """Print the places where a network cannot be cut, each with the reason, and below them those where it can."""
+    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
+    valid = [cut for cut in cuts if cut.problem is None]
+    if len(valid) < len(cuts):
+        console.print(_reasons([cut for cut in cuts if cut.problem]), style="dim")
+    console.print(_costs(valid))
+    console.print(
+        f"{model} on {_shape(input_shape)}: {len(valid)} of {len(cuts)} places can be a cut_layer. FLOP: one example's "
+        "forward pass. Training sends the smashed data up and a gradient of the same size down."
+    )
+
+
+def _reasons(cuts: Sequence[Cut]) -> Table:
+    table = Table(title="No cut", title_justify="left", title_style="", box=box.SIMPLE_HEAD)
+    table.add_column("after layer", overflow="fold")
+    table.add_column("because", overflow="fold")
+    for cut in cuts:
+        table.add_row(cut.layer, cut.problem)
+    return table
+
+
+def _costs(cuts: Sequence[Cut]) -> Table:
+    work = scale_for("FLOP", [cut.client_flops + cut.server_flops for cut in cuts])
+    table = Table(title="Cuts", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("cut layer", overflow="fold", style="bold")
+    for name in ("smashed\ndata", "bytes per\nexample", "client\nweights", "server\nweights"):
+        table.add_column(name, justify="right")
+    for side in ("client", "server"):
+        table.add_column(f"{side}\n{work.unit}", justify="right")
+    for cut in cuts:
+        table.add_row(
+            cut.layer,
+            _shape(cut.shape),
+            human(cut.smashed_bytes, "B"),
+            f"{cut.client_parameters:,}",
+            f"{cut.server_parameters:,}",
+            digits(cut.client_flops * work.factor),
+            digits(cut.server_flops * work.factor),
+        )
+    return table
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
