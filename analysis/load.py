@@ -103,14 +103,17 @@ def load(*runs: str | Path) -> Results:
 
 
 def find_axes(cells: list[dict[str, Value]], runs: tuple[Run, ...]) -> dict[str, tuple[Value, ...]]:
-    """Find the parameters with more than one value; several runs are an axis of their own."""
+    """Find the parameters with more than one value; several runs are an axis of their own.
+
+    A parameter that has one value where it applies and none elsewhere follows from another one: no axis.
+    """
     names = dict.fromkeys(
         name for run in runs for attempt in run.attempts for name in attempt.config if name not in OPERATIONAL
     )
     axes = {}
     for name in ("run", *names):
         values = list(dict.fromkeys(cell[name] for cell in cells if name in cell))
-        if len(values) > 1:
+        if len([value for value in values if value != "–"]) > 1:
             axes[name] = in_order(values, _planned(name, runs))
     return axes
 
