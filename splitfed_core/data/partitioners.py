@@ -1,8 +1,13 @@
 """Dealing the training data to the clients, with any horizontal partitioner of flwr-datasets by its name."""
 
+import importlib
 import inspect
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -13,13 +18,16 @@ from splitfed_core.errors import ConfigError
 from splitfed_core.seeding import stream
 
 _LABEL = "label"
-_ROW = "row"
+_ROW = "__row__"
 
 
 def partition(
     dataset: Dataset, choice: Named, clients: int, seed: int, examples_per_client: int | None = None
 ) -> list[IndexArray]:
     """Deal the training examples to the clients.
+
+    Where the data itself says how many shards there are (`natural_id`), a seeded choice of as many as there are
+    clients is used; fewer clients get a subset of the shards of more.
 
     Returns:
         Row numbers into `x_train`, one array per client, at most `examples_per_client` in each.
@@ -30,71 +38,103 @@ def partition(
     examples = len(dataset.y_train)
     if clients > examples:
         raise ConfigError(
-            f"clients {clients}: {dataset.name!r} has {examples} training examples; every client needs one",
+            f"clients {clients}: {dataset.name!r} has {examples} training examples, and every client needs one",
             "clients",
         )
-    partitioner = _make(choice, clients, seed)
-    order = stream(seed, "deal").permutation(examples)
-    partitioner.dataset = _table(dataset, order)
-    try:
-        with warnings.catch_warnings():
-            # flwr-datasets warns at each of its tries; what comes of them is known after the last
-            warnings.simplefilter("ignore", UserWarning)
-            shards = [np.asarray(partitioner.load_partition(i)[_ROW], dtype=np.int64) for i in range(clients)]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"partitioner {choice.plain()!r} with {clients} clients: {error}", "partitioner") from None
+    kind = _find(choice)
+    table = _table(dataset, stream(seed, "deal").permutation(examples))
+    with _explained(choice, clients):
+        partitioner = kind(**_arguments(choice, kind, table, clients, seed))
+        partitioner.dataset = table
+        chosen = _choose(choice, partitioner.num_partitions, clients, seed)
+        shards = [np.asarray(partitioner.load_partition(int(i))[_ROW], dtype=np.int64) for i in chosen]
     for client, rows in enumerate(shards):
         if not len(rows):
             raise ConfigError(
-                f"partitioner {choice.plain()!r} leaves client {client} without examples; use fewer clients",
+                f"partitioner {_short(choice)} leaves client {client} without examples; use fewer clients",
                 "partitioner",
             )
     return [rows[:examples_per_client] for rows in shards]
 
 
-def _make(choice: Named, clients: int, seed: int) -> Any:
-    """Build the partitioner; what its signature asks for and the settings do not give is filled in."""
-    known = _known()
-    if choice.name not in known:
-        raise ConfigError(f"partitioner {choice.name!r} is unknown; choose one of {', '.join(known)}", "partitioner")
-    accepted = inspect.signature(known[choice.name]).parameters
-    own = [name for name in accepted if name != "num_partitions"]
-    for setting in choice.settings:
-        if setting not in own:
-            raise ConfigError(
-                f"partitioner {choice.name!r} has no setting {setting!r}; it has {', '.join(own) or 'none'}",
-                "partitioner",
-            )
-    given = {"num_partitions": clients, "partition_by": _LABEL, "seed": seed} | choice.settings
-    arguments = {name: value for name, value in given.items() if name in accepted}
-    for name, parameter in accepted.items():
-        if parameter.default is parameter.empty and name not in arguments:
-            raise ConfigError(
-                f"partitioner {choice.name!r} needs the setting {name!r}: {{name: {choice.name}, {name}: …}}",
-                "partitioner",
-            )
-    try:
-        return known[choice.name](**arguments)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"partitioner {choice.plain()!r}: {error}", "partitioner") from None
-
-
-def _known() -> dict[str, type]:
-    """Map names to partitioners: `dirichlet` to `DirichletPartitioner`, and so on."""
+def _find(choice: Named) -> type:
     import flwr_datasets.partitioner as package
 
-    found = {}
+    known: dict[str, type] = {}
     for name in package.__all__:
         kind = getattr(package, name)
         if not inspect.isabstract(kind) and not name.startswith("Vertical"):
-            found[re.sub(r"(?<!^)(?=[A-Z])", "_", name.removesuffix("Partitioner")).lower()] = kind
-    return found
+            known[re.sub(r"(?<!^)(?=[A-Z])", "_", name.removesuffix("Partitioner")).lower()] = kind
+    if choice.name not in known:
+        raise ConfigError(f"partitioner {choice.name!r} is unknown; choose one of {', '.join(known)}", "partitioner")
+    return known[choice.name]
 
 
 def _table(dataset: Dataset, order: IndexArray) -> Any:
     """Lay out labels and row numbers in shuffled order: the IID partitioner cuts contiguous shards."""
     import datasets
 
-    return datasets.Dataset.from_dict(
-        {_ROW: order, _LABEL: dataset.y_train[order], **{k: v[order] for k, v in dataset.columns.items()}}
-    )
+    columns = {name: values[order] for name, values in dataset.columns.items()}
+    return datasets.Dataset.from_dict({**columns, _LABEL: dataset.y_train[order], _ROW: order})
+
+
+def _arguments(choice: Named, kind: type, table: Any, clients: int, seed: int) -> dict[str, Any]:
+    """Return the settings, and what the partitioner asks for beyond them: number of clients, label, seed."""
+    accepted = inspect.signature(kind).parameters
+    own = [name for name in accepted if name != "num_partitions"]
+    for setting in choice.settings:
+        if setting not in own:
+            has = ", ".join(own) or "none"
+            raise ConfigError(f"partitioner {choice.name!r} has no setting {setting!r}; it has {has}", "partitioner")
+    implied: dict[str, Any] = {"num_partitions": clients, "seed": seed}
+    if "num_partitions" in accepted or "partition_sizes" in accepted:  # the others go by a column of their own
+        implied["partition_by"] = _LABEL
+    given = {name: value for name, value in {**implied, **choice.settings}.items() if name in accepted}
+    for name, parameter in accepted.items():
+        if parameter.default is parameter.empty and name not in given:
+            raise ConfigError(
+                f"partitioner {choice.name!r} needs the setting {name!r}: {{name: {choice.name}, {name}: …}}",
+                "partitioner",
+            )
+    return _converted(given, table)
+
+
+def _converted(given: dict[str, Any], table: Any) -> dict[str, Any]:
+    """Turn what a grid can hold into what a partitioner takes: lists into arrays, `module:function` into one."""
+    if given.get("partition_by", _LABEL) not in table.column_names:
+        columns = ", ".join(name for name in table.column_names if name != _ROW)
+        raise ValueError(f"there is no column {given['partition_by']!r} to partition by; choose one of {columns}")
+    if "distribution_array" in given:
+        given = {**given, "distribution_array": np.asarray(given["distribution_array"], dtype=np.float64)}
+    if isinstance(reference := given.get("partition_id_to_size_fn"), str):
+        module, _, function = reference.partition(":")
+        given = {**given, "partition_id_to_size_fn": getattr(importlib.import_module(module), function)}
+    return given
+
+
+def _choose(choice: Named, shards: int, clients: int, seed: int) -> IndexArray:
+    """Return which shards are used: all, or as many as there are clients where nature decides their number."""
+    if "natural" in choice.name and shards > clients:
+        return stream(seed, "choose").permutation(shards)[:clients]
+    if shards != clients:
+        raise ValueError(f"it makes {shards} shards; set clients to {shards}")
+    return np.arange(shards)
+
+
+@contextmanager
+def _explained(choice: Named, clients: int) -> Iterator[None]:
+    """Turn the complaints of flwr-datasets into ours."""
+    try:
+        # it shows progress bars, warns at each of its tries (what comes of them is known after the last), and uses
+        # what others deprecate
+        with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
+            yield
+    except (ValueError, TypeError, LookupError, ArithmeticError, AssertionError, ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"partitioner {_short(choice)} with {clients} clients: {error or 'its settings do not fit the data'}",
+            "partitioner",
+        ) from None
+
+
+def _short(choice: Named) -> str:
+    return shorten(repr(choice.plain()), 120, placeholder=" …")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from splitfed_core.config import Named
-from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards, partition
+from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards
 from splitfed_core.errors import ConfigError
 
 
@@ -46,33 +46,6 @@ def test_importing_data_loads_nothing_heavy() -> None:
     assert result.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("choice", [Named(name="iid"), Named(name="dirichlet", alpha=0.5)], ids=lambda c: c.name)
-def test_every_example_goes_to_exactly_one_client(digits: Dataset, choice: Named) -> None:
-    dealt = np.concatenate(partition(digits, choice, clients=7, seed=1))
-    assert sorted(dealt) == list(range(1438))
-
-
-@pytest.mark.parametrize("choice", [Named(name="iid"), Named(name="dirichlet", alpha=0.5)], ids=lambda c: c.name)
-def test_the_seed_decides_who_gets_what(digits: Dataset, choice: Named) -> None:
-    first, again, other = (np.concatenate(partition(digits, choice, 3, seed)) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-
-
-def test_iid_shards_of_sorted_data_hold_every_label(digits: Dataset) -> None:
-    order = np.argsort(digits.y_train)
-    in_order = Dataset(
-        "sorted",
-        digits.x_train[order],
-        digits.y_train[order],
-        digits.x_test,
-        digits.y_test,
-        digits.label_names,
-    )
-    shards = partition(in_order, Named(name="iid"), 3, seed=0)
-    assert [len(np.unique(in_order.y_train[rows])) for rows in shards] == [10, 10, 10]
-
-
 def test_label_rows_count_each_label_of_each_client() -> None:
     x, y = np.zeros((4, 1, 1, 1), np.float32), np.array([0, 1, 1, 1])
     toy = Dataset("toy", x, y, x, y, ("cat", "dog"))
@@ -83,31 +56,6 @@ def test_label_rows_count_each_label_of_each_client() -> None:
         (1, "cat", 0),
         (1, "dog", 2),
     ]
-
-
-def test_examples_per_client_is_an_upper_limit(digits: Dataset) -> None:
-    assert [len(rows) for rows in partition(digits, Named(name="iid"), 3, seed=0, examples_per_client=100)] == [
-        100,
-        100,
-        100,
-    ]
-
-
-@pytest.mark.parametrize(
-    ("choice", "clients", "parameter", "words"),
-    [
-        (Named(name="iid"), 1439, "clients", "1438 training examples"),
-        (Named(name="nope"), 2, "partitioner", "choose one of"),
-        (Named(name="dirichlet"), 2, "partitioner", "needs the setting 'alpha'"),
-        (Named(name="dirichlet", alpha=-1.0), 2, "partitioner", "greater than zero"),
-        (Named(name="dirichlet", beta=1), 2, "partitioner", "no setting 'beta'"),
-        (Named(name="dirichlet", alpha=0.001), 50, "partitioner", "with 50 clients"),
-    ],
-)
-def test_bad_partitioners_are_refused(digits: Dataset, choice: Named, clients: int, parameter: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words) as caught:
-        partition(digits, choice, clients, seed=0)
-    assert caught.value.parameter == parameter
 
 
 @pytest.mark.parametrize(
