@@ -27,6 +27,8 @@ from splitfed_core.errors import ConfigError
 OPERATIONAL = frozenset({"timeout_s"})
 """Parameters that say how a cell is run, not what it is: they are no part of its identity."""
 
+_SORTED_JSON = json.JSONEncoder(sort_keys=True)
+
 
 class Named(BaseModel):
     """A choice with settings of its own: `{name: dirichlet, alpha: 0.3}`; a bare name means the defaults."""
@@ -131,7 +133,7 @@ class CellConfig(BaseModel):
 
     @model_validator(mode="after")
     def _make_sense(self) -> Self:
-        values = dict(self)
+        values = self.__dict__  # a plan makes many cells: iterating a pydantic model costs as much as validating it
         lacking = without_effect(values)
         for name, value in values.items():
             if value is None and name not in lacking and _defaults_to_something(name):
@@ -175,7 +177,8 @@ class CellConfig(BaseModel):
     def identity(self) -> dict[str, Any]:
         """Return the parameters that differ from their defaults; neither operational ones nor those without effect."""
         default = _defaults()
-        return {k: v for k, v in self.plain().items() if v not in (None, default[k]) and k not in OPERATIONAL}
+        changed = {name for name, value in self.__dict__.items() if not _same(value, default[name])}
+        return self.model_dump(mode="json", include=changed - OPERATIONAL)
 
     @property
     def num_clients(self) -> int:
@@ -202,7 +205,7 @@ class CellConfig(BaseModel):
     def cell_id(self) -> str:
         """A readable slug and a hash of `identity()`: a new parameter renames no old cell."""
         identity = self.identity()
-        digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=5).hexdigest()
+        digest = hashlib.blake2b(_SORTED_JSON.encode(identity).encode(), digest_size=5).hexdigest()
         clients = f"c{self.clients}" if self.clients else ""
         parts = [self.algorithm, clients, f"b{self.batch_size}", _slug(self.cut_layer)]
         if self.aggregation is not None:
@@ -220,7 +223,12 @@ def _defaults_to_something(name: str) -> bool:
 
 @cache
 def _defaults() -> dict[str, Any]:
-    return CellConfig().plain()
+    return dict(CellConfig())
+
+
+def _same(value: object, default: object) -> bool:
+    """Whether a value needs no mention; `participation: 1` is one client, and not 1.0, which is all of them."""
+    return value is None or value is default or (type(value) is type(default) and value == default)
 
 
 @cache
