@@ -42,9 +42,9 @@ class Grid:
         """All axes with their values, those that move together too."""
         return dict(self.axes) | {name: values for group in self.zips for name, values in group.items()}
 
-    def error(self, error: ConfigError) -> GridError:
+    def error(self, error: ConfigError, before: str = "") -> GridError:
         """Add the place in this file to the error of a parameter, as near as its message tells."""
-        return self.source.error(str(error), *self._keys_of(error.parameter or "", str(error)))
+        return self.source.error(f"{before}{error}", *self._keys_of(error.parameter or "", str(error)))
 
     def _keys_of(self, name: str, message: str) -> tuple[Key, ...]:
         """Find where the value of a parameter that `message` quotes stands."""
@@ -53,13 +53,16 @@ class Grid:
         sets = [("overrides", i, "set") for i in range(len(self.overrides))]
         found: tuple[Key, ...] = ()
         for section in (("axes",), *zips, ("base",), *cells, *sets):
-            value = self.source.get(*section, name)
-            for i, item in enumerate(value if isinstance(value, list) else ()):
-                if repr(item) in message:
-                    return (*section, name, i)
-            if value is not None and repr(value) in message:
+            group = self.source.get(*section)
+            if not isinstance(group, dict) or name not in group:
+                continue
+            items = group[name] if isinstance(group[name], list) else []
+            exact = next((i for i, item in enumerate(items) if repr(item) in message), None)
+            if exact is not None:
+                return (*section, name, exact)
+            if repr(group[name]) in message:
                 return (*section, name)
-            found = found or ((*section, name) if value is not None else ())
+            found = found or (*section, name)
         return found
 
 
@@ -99,7 +102,11 @@ def load_grid(path: Path, settings: Sequence[str] = ()) -> Grid:
 
 def _parse_base(source: YamlFile, file: GridFile) -> dict[str, Any]:
     base = parse_parameters(source, file.base, "base")
-    return base if file.timeout_s is None else {"timeout_s": file.timeout_s, **base}
+    if file.timeout_s is None:
+        return base
+    if "timeout_s" in base:
+        raise source.error("timeout_s stands at the top and below `base:`; give it in one of them", "timeout_s")
+    return {**base, "timeout_s": file.timeout_s}
 
 
 def _parse_excludes(source: YamlFile, file: GridFile) -> list[Exclude]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from benchmarks.grid import Grid
 from benchmarks.gridfile import Schedule
 from benchmarks.rules import Rule
+from splitfed_core.applies import without_effect
 from splitfed_core.config import CellConfig, Named
 from splitfed_core.errors import ConfigError, GridError, UsageError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
@@ -176,6 +177,8 @@ class _Expansion:
         self._defaults = dict(CellConfig())
         self._silent = {entry.rule.place: "exclude" for entry in self.grid.excludes}
         self._silent |= {entry.rule.place: "override" for entry in self.grid.overrides}
+        self._nonsense: ConfigError | None = None
+        self._seeds: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._unpaired = sorted(self.grid.varied.keys() - self.grid.paired)
 
     def add(self, point: dict[str, Any]) -> None:
@@ -185,6 +188,7 @@ class _Expansion:
             if self._speaks(override.rule, values):
                 point.update(override.values)
                 values.update(override.values)
+        values.update(dict.fromkeys(without_effect(values)))
         for exclude in self.grid.excludes:
             if self._speaks(exclude.rule, values):
                 self.excluded.append(Excluded(point, exclude.reason))
@@ -196,6 +200,7 @@ class _Expansion:
         try:
             config = CellConfig.parse(point)
         except ConfigError as error:
+            self._nonsense = self._nonsense or error
             self.excluded.append(Excluded(point, str(error)))
             return
         cell_id = config.cell_id
@@ -203,16 +208,19 @@ class _Expansion:
             reason = f"the same as {cell_id}: what differs does not apply to it, or was overridden"
             self.excluded.append(Excluded(point, reason))
             return
-        self.cells[cell_id] = PlannedCell(cell_id, config, self._seeds(config))
+        self.cells[cell_id] = PlannedCell(cell_id, config, self._seeds_of(config))
 
     def check(self) -> None:
         """Refuse a plan with a rule that speaks of no cell, or with nothing to run."""
         for place, kind in self._silent.items():
             if not self.grid.source.options:  # --set may have taken its cells away
                 raise GridError(f"{place}: this {kind} matches no cell; mend it, or leave it out")
-        if not self.cells:
-            reasons = "; ".join(dict.fromkeys(point.reason for point in self.excluded[:3]))
-            raise self.grid.source.error(f"no cell is left to run: {reasons}", "axes")
+        if self.cells:
+            return
+        told = "no cell is left to run: "
+        if self._nonsense:
+            raise self.grid.error(self._nonsense, told)
+        raise self.grid.source.error(told + "; ".join(dict.fromkeys(p.reason for p in self.excluded[:3])), "axes")
 
     def _speaks(self, rule: Rule, values: Values) -> bool:
         try:
@@ -223,10 +231,13 @@ class _Expansion:
             self._silent.pop(rule.place, None)
         return holds
 
-    def _seeds(self, config: CellConfig) -> tuple[int, ...]:
+    def _seeds_of(self, config: CellConfig) -> tuple[int, ...]:
         """Cells that differ only along paired axes share the seed of each repeat."""
-        names = [f"{name}={_plain(getattr(config, name))}" for name in self._unpaired]
-        return tuple(derive(self.grid.seed, "cell", *names, repeat) for repeat in range(self.grid.repeats))
+        names = tuple(f"{name}={_plain(getattr(config, name))}" for name in self._unpaired)
+        if names not in self._seeds:
+            repeats = range(self.grid.repeats)
+            self._seeds[names] = tuple(derive(self.grid.seed, "cell", *names, repeat) for repeat in repeats)
+        return self._seeds[names]
 
 
 def _plain(value: Any) -> Any:

@@ -73,4 +73,4 @@ def _same(choice: Any, value: Any) -> bool:
     """A bare name matches a choice by that name whatever its settings."""
     if isinstance(choice, Named) and isinstance(value, Named) and not choice.model_extra:
         return choice.name == value.name
-    return bool(choice == value)
+    return type(choice) is type(value) and bool(choice == value)  # participation 1 is not 1.0
