@@ -14,6 +14,8 @@ from splitfed_core.errors import ConfigError
 from splitfed_core.seeding import stream
 from splitfed_core.settings import read_settings
 
+_PATTERNS = 4
+
 
 class DigitsSettings(BaseModel):
     """Settings of `dataset: digits`."""
@@ -68,12 +70,15 @@ def _digits(settings: DigitsSettings) -> Dataset:
 
 
 def _synthetic(settings: SyntheticSettings) -> Dataset:
-    """Draw examples of one blocky pattern per class, each shifted by up to two places, under noise."""
+    """Draw examples of four blocky patterns per class, each shifted by up to two places, under noise.
+
+    One pattern per class would be learned in one epoch; these take a small network some ten.
+    """
     rng = stream("synthetic", settings.seed)
-    patterns = np.stack([_pattern(settings.shape, rng) for _ in range(settings.classes)])
+    patterns = np.stack([_pattern(settings.shape, rng) for _ in range(settings.classes * _PATTERNS)])
     total = settings.examples + settings.test_examples
     y = rng.permutation(np.arange(total) % settings.classes)
-    x = patterns[y]
+    x = patterns[y * _PATTERNS + rng.integers(0, _PATTERNS, total)]
     for axis in range(1, x.ndim - 1):
         shift = rng.integers(-2, 3, total)
         places = (np.arange(x.shape[axis]) - shift[:, None]) % x.shape[axis]

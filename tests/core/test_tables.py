@@ -62,6 +62,51 @@ def test_csv_columns_are_scaled_one_by_one(tmp_path: Path) -> None:
     )
 
 
+def test_parquet_of_images_and_named_labels_as_the_hub_has_them(tmp_path: Path) -> None:
+    import datasets
+
+    images = [Image.fromarray(np.full((4, 4, 3), value, np.uint8)) for value in (0, 51, 255)]
+    columns = datasets.Features({"img": datasets.Image(), "fine": datasets.ClassLabel(names=["cat", "dog"])})
+    for name, labels in (("train", [1, 0, 1]), ("test", [0, 0, 1])):
+        table = datasets.Dataset.from_dict({"img": images, "fine": labels}, features=columns)
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    files = {name: str(tmp_path / f"{name}.parquet") for name in ("train", "test")}
+    dataset = load_dataset(Named(name="parquet", data_files=files))
+    assert (dataset.x_train.shape, dataset.label_names) == ((3, 4, 4, 3), ("cat", "dog"))
+    assert dataset.x_train[:, 0, 0, 0].tolist() == [0, np.float32(0.2), 1]
+    assert (dataset.y_train.tolist(), dataset.y_test.tolist()) == ([1, 0, 1], [0, 0, 1])
+
+
+def test_images_of_several_sizes_need_resize(tmp_path: Path) -> None:
+    for name, size in (("cat", 4), ("dog", 6)):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for i in range(5):
+            Image.new("RGBA", (size, size), "red").save(tmp_path / "train" / name / f"{i}.png")
+    with pytest.raises(ConfigError, match=r"differ in size \(\(4, 4\), \(6, 6\), …\); scale them with resize"):
+        load_dataset(Named(name="imagefolder", data_dir=str(tmp_path)))
+    dataset = load_dataset(Named(name="imagefolder", data_dir=str(tmp_path), resize=[5, 5]))
+    assert (dataset.x_train.shape, dataset.x_test.shape) == ((8, 5, 5, 3), (2, 5, 5, 3))
+    assert dataset.x_train[0, 0, 0].tolist() == [1, 0, 0]
+
+
+def test_two_label_columns_are_a_question(tmp_path: Path) -> None:
+    import datasets
+
+    columns = datasets.Features(
+        {"x": datasets.Value("float32")} | {name: datasets.ClassLabel(names=["a", "b"]) for name in ("fine", "coarse")}
+    )
+    table = datasets.Dataset.from_dict({"x": [0.0] * 9, "fine": [0] * 9, "coarse": [1] * 9}, features=columns)
+    table.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ConfigError, match="setting 'label' is needed; choose one of the columns x, fine, coarse"):
+        load_dataset(Named(name="parquet", data_files=str(tmp_path / "t.parquet")))
+
+
+def test_missing_values_are_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [0.0, None, 1.0] * 3, "label": [0, 1, 0] * 3}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ConfigError, match="features a: values are missing"):
+        load_dataset(Named(name="parquet", data_files=str(tmp_path / "t.parquet")))
+
+
 def test_image_folders_take_labels_from_folder_names(tmp_path: Path) -> None:
     for split, value in (("train", 255), ("test", 51)):
         for name in ("cat", "dog"):
