@@ -64,14 +64,8 @@ class Client:
         self._wait_s: float | None = None
 
     def batches(self, round: int) -> Iterator[Batch]:
-        """Yield the mini-batches of a round: `local_epochs` passes, each in a seeded order of its own."""
-        size, step = self._config.batch_size, 0
-        for local_epoch in range(self._config.local_epochs):
-            order = stream(self._key.seed, "batches", self.client_id, round, local_epoch).permutation(self.examples)
-            x, y = self._shard.x[order], self._shard.y[order]
-            for start in range(0, self.examples, size):
-                yield Batch(round, local_epoch, step, tf.constant(x[start : start + size]), y[start : start + size])
-                step += 1
+        """Yield this client's mini-batches of a round."""
+        return mini_batches(self._key, self._config, self._shard, round)
 
     def train_step(self, batch: Batch) -> None:
         """Train on one mini-batch, as the algorithm's ledger does it, and note where the time went."""
@@ -160,6 +154,17 @@ class Client:
             cpu_s=self._cpu_s,
             rss_bytes=psutil.Process().memory_info().rss,
         )
+
+
+def mini_batches(key: CellKey, config: CellConfig, shard: ClientShard, round: int) -> Iterator[Batch]:
+    """Yield the mini-batches of a round: `local_epochs` passes, each in a seeded order of its own."""
+    size, examples, step = config.batch_size, len(shard.y), 0
+    for local_epoch in range(config.local_epochs):
+        order = stream(key.seed, "batches", shard.client_id, round, local_epoch).permutation(examples)
+        x, y = shard.x[order], shard.y[order]
+        for start in range(0, examples, size):
+            yield Batch(round, local_epoch, step, tf.constant(x[start : start + size]), y[start : start + size])
+            step += 1
 
 
 def in_turns(clients: Sequence[Client], round: int) -> Iterator[tuple[Client, Batch]]:

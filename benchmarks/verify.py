@@ -1,0 +1,80 @@
+"""`sfbench verify`: the oracles of the core on what a grid is going to run, as a table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks.grid import QUICK, Grid, load_grid
+from benchmarks.plan import make_plan
+from splitfed_core.config import CellConfig
+from splitfed_core.data import load_dataset
+from splitfed_core.errors import ConfigError
+from splitfed_core.oracles import Verdict
+from splitfed_core.oracles import verify as verify_cell
+
+PASSED, FAILED = 0, 1
+"""The exit codes of a verification."""
+
+
+def verify(grid: Path | None) -> int:
+    """Run the oracles on every distinct network and cut of a grid and print what they found.
+
+    Returns:
+        The exit code: whether all passed.
+
+    Raises:
+        UsageError: The grid cannot be used.
+    """
+    loaded = load_grid(grid or QUICK)
+    plan = make_plan(loaded)
+    cases = distinct(cell.config for cell in plan.cells)
+    console = Console()
+    verdicts: list[Verdict] = []
+    with _progress() as progress:
+        task = progress.add_task("starting TensorFlow")
+        for config in cases:
+            for verdict in _verdicts(loaded, config, plan.seed):
+                verdicts.append(verdict)
+                progress.update(task, description=f"{verdict.case}: {verdict.oracle}")
+    console.print(_table(verdicts))
+    failed = sum(not verdict.passed for verdict in verdicts)
+    console.print(f"{len(verdicts) - failed} of {len(verdicts)} oracles passed on {len(cases)} networks and cuts")
+    return FAILED if failed else PASSED
+
+
+def distinct(configs: Iterator[CellConfig]) -> list[CellConfig]:
+    """Return one cell for each data set, network, loss and cut: what else varies changes no computation of a step."""
+    return list({(str(c.dataset.plain()), c.model, c.loss, c.cut_layer, c.optimizer): c for c in configs}.values())
+
+
+def _verdicts(grid: Grid, config: CellConfig, seed: int) -> Iterator[Verdict]:
+    try:
+        yield from verify_cell(config, load_dataset(config.dataset), seed)
+    except ConfigError as error:
+        raise grid.error(error) from None
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _table(verdicts: list[Verdict]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("network · cut", "oracle"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("tolerance", justify="right")
+    table.add_column("difference", justify="right")
+    table.add_column("", justify="left")
+    for verdict in verdicts:
+        passed = "[green]passed[/green]" if verdict.passed else "[bold red]FAILED[/bold red]"
+        table.add_row(verdict.case, verdict.oracle, f"{verdict.tolerance:g}", f"{verdict.difference:.1e}", passed)
+    return table
