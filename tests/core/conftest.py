@@ -1,0 +1,83 @@
+"""Small federations: real roles, real gRPC where a cell asks for it, a few 8×8 images of noise."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from splitfed_core.cell import CellKey, DataShape, ModelFacts
+from splitfed_core.config import CellConfig
+from splitfed_core.data import ClientShard
+from splitfed_core.rounds import RoundResult, train
+from splitfed_core.rows import StepRow
+from splitfed_core.wire.codecs import Array
+
+if TYPE_CHECKING:
+    from splitfed_core.local import LocalFederation
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a federation left behind; weights by client."""
+
+    rounds: list[RoundResult]
+    clients: dict[int, list[Array]]
+    server: list[Array]
+    facts: ModelFacts
+
+    @property
+    def steps(self) -> list[StepRow]:
+        """The step rows of all rounds."""
+        return [row for result in self.rounds for row in result.steps]
+
+    def of(self, client_id: int) -> list[StepRow]:
+        """The step rows of one client."""
+        return [row for row in self.steps if row.client_id == client_id]
+
+
+class Federations:
+    """Builds federations, and trains each kind of cell once a session: its results are there for every test."""
+
+    shape = DataShape((8, 8, 1), 10)
+    key = CellKey("cell", 0, seed=7)
+
+    def __init__(self) -> None:
+        self._trained: dict[tuple[Any, ...], Trained] = {}
+
+    def examples(self, count: int, seed: int) -> tuple[Array, Array]:
+        """Return images and labels."""
+        rng = np.random.default_rng(seed)
+        return rng.random((count, *self.shape.example), dtype=np.float32), rng.integers(0, 10, count).astype(np.uint8)
+
+    def config(self, **parameters: Any) -> CellConfig:
+        """Return a cell that trains for a second."""
+        small = {"model": "mlp", "cut_layer": "dense1", "batch_size": 8, "rounds": 2, "transport": "inproc"}
+        return CellConfig.parse(small | parameters)
+
+    def shards(self, *sizes: int) -> list[ClientShard]:
+        """Return shards of these sizes, each with data of its own."""
+        return [ClientShard(client, *self.examples(size, seed=client)) for client, size in enumerate(sizes)]
+
+    def build(self, config: CellConfig, shards: list[ClientShard]) -> "LocalFederation":
+        """Build a federation of the holders of these shards."""
+        from splitfed_core.local import LocalFederation
+
+        return LocalFederation(self.key, config, self.shape, shards, self.examples(30, seed=99))
+
+    def train(self, *sizes: int, **parameters: Any) -> Trained:
+        """Train a cell, whose clients hold so many examples each, to its end."""
+        config = self.config(clients=len(sizes), **parameters)
+        if (config, sizes) not in self._trained:
+            with self.build(config, self.shards(*sizes)) as federation:
+                rounds = list(train(self.key, config, federation))
+                clients = {client: federation.get_weights(client) for client in range(len(sizes))}
+                server = federation.get_server_weights()
+                self._trained[config, sizes] = Trained(rounds, clients, server, federation.facts)
+        return self._trained[config, sizes]
+
+
+@pytest.fixture(scope="session")
+def federations() -> Federations:
+    """Build federations, and train each kind of cell once a session."""
+    return Federations()

@@ -1,0 +1,75 @@
+from typing import Any
+
+import pytest
+
+from splitfed_core.rows import PHASES, StepRow
+
+SIZES = (20, 13, 7)
+ALGORITHMS: dict[str, dict[str, Any]] = {
+    "sflv2": {},
+    "sflv1": {"algorithm": "sflv1"},
+    "ushape": {"algorithm": "ushape", "cut_layer": ["dense1", "dense2"]},
+    "sl": {"algorithm": "sl"},
+    "fl": {"algorithm": "fl"},
+}
+
+
+def exact(rows: list[StepRow]) -> list[tuple[Any, ...]]:
+    """Everything of the rows that is not a time."""
+    return [
+        (r.client_id, r.round, r.step, r.examples, r.loss, r.correct, r.uplink_bytes, r.downlink_bytes) for r in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "transport"),
+    [
+        ("sflv2", "grpc"),
+        ("sflv2", "grpc-stream"),
+        ("sflv1", "grpc-stream"),
+        ("ushape", "grpc"),
+        ("sl", "grpc"),
+        ("fl", "grpc"),
+    ],
+)
+def test_all_transports_give_the_same_bits(algorithm: str, transport: str, federations: Any) -> None:
+    here = federations.train(*SIZES, **ALGORITHMS[algorithm])
+    there = federations.train(*SIZES, **ALGORITHMS[algorithm], transport=transport)
+    assert exact(there.steps) == exact(here.steps)
+    for ours, theirs in ((here.server, there.server), *((here.clients[i], there.clients[i]) for i in range(3))):
+        assert [w.tobytes() for w in ours] == [w.tobytes() for w in theirs]
+    for near, far in zip(here.rounds, there.rounds, strict=True):
+        for name in (
+            "train_loss",
+            "eval_loss",
+            "eval_accuracy",
+            "aggregation_uplink_bytes",
+            "aggregation_downlink_bytes",
+        ):
+            assert getattr(near.row, name) == getattr(far.row, name)
+
+
+@pytest.mark.parametrize("transport", ["inproc", "grpc"])
+def test_bytes_of_a_round_are_the_formula_and_one_percent_of_framing(transport: str, federations: Any) -> None:
+    sizes, batch = (300, 140), 128
+    trained = federations.train(*sizes, batch_size=batch, rounds=1, transport=transport)
+    smashed, labels = trained.facts.smashed_bytes_per_example, 1
+    assert (smashed, trained.facts.client_parameter_bytes) == (4 * 200, 4 * (64 * 200 + 200))
+    row = trained.rounds[0].row
+    model = len(sizes) * trained.facts.client_parameter_bytes
+    for measured, formula in (
+        (row.uplink_bytes, sum(sizes) * (smashed + labels)),
+        (row.downlink_bytes, sum(sizes) * smashed),
+        (row.aggregation_uplink_bytes, model),
+        (row.aggregation_downlink_bytes, model),
+    ):
+        assert formula < measured <= 1.01 * formula
+
+
+@pytest.mark.parametrize("transport", ["inproc", "grpc", "grpc-stream"])
+def test_phases_are_never_negative_and_add_up_exactly(transport: str, federations: Any) -> None:
+    for row in federations.train(*SIZES, transport=transport).steps:
+        phases = [getattr(row, name) for name in PHASES]
+        assert min(phases) >= 0  # wall clocks of two processes, and abs(), hid that in the notebook
+        assert sum(phases) == row.step_s
+        assert row.server_update_s > 0

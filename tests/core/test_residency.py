@@ -1,0 +1,48 @@
+import keras
+import numpy as np
+import pytest
+
+from splitfed_core.residency import Residency
+
+
+@pytest.fixture
+def variable() -> keras.Variable:
+    return keras.Variable([1.0, 2.0])
+
+
+def test_every_owner_begins_with_the_first_state_and_keeps_its_own(variable: keras.Variable) -> None:
+    residency = Residency([variable])
+    for owner, value in (("a", 10.0), ("b", 20.0)):
+        residency.seat(owner)
+        assert variable.numpy().tolist() == [1, 2]
+        variable.assign(np.array([value, value + 1], np.float32))
+    for owner, value in (("a", 10), ("b", 20), ("b", 20), ("a", 10)):
+        residency.seat(owner)
+        assert variable.numpy().tolist() == [value, value + 1]
+
+
+def test_a_state_handed_on_is_the_whole_state(variable: keras.Variable) -> None:
+    slot = keras.Variable(5.0)
+    residency = Residency([variable, slot])
+    residency.seat("a")
+    variable.assign(np.array([3, 4], np.float32))
+    slot.assign(6.0)
+    residency.restore("b", residency.export("a"))
+    assert [array.tolist() for array in residency.export("b")] == [[3, 4], 6]
+    variable.assign(np.zeros(2, np.float32))  # b's; it shares nothing with a's
+    assert [array.tolist() for array in residency.export("a")] == [[3, 4], 6]
+
+
+def test_replacing_the_first_variables_reaches_everybody_and_leaves_the_rest(variable: keras.Variable) -> None:
+    slot = keras.Variable(0.0)
+    residency = Residency([variable, slot])
+    for owner, value in (("absent", 1.0), ("seated", 2.0)):
+        residency.seat(owner)
+        slot.assign(value)
+    residency.replace_first([np.array([7, 8], np.float32)])
+    states = {owner: residency.export(owner) for owner in ("seated", "absent", "new")}
+    assert {owner: (list(state[0]), int(state[1])) for owner, state in states.items()} == {
+        "seated": ([7, 8], 2),
+        "absent": ([7, 8], 1),
+        "new": ([7, 8], 0),
+    }
