@@ -1,9 +1,13 @@
-"""What a reader must know before trusting the numbers: failed cells, few repeats, mixed environments."""
+"""What a reader must know before trusting the numbers: failed cells, few repeats, drift, mixed environments."""
 
 from dataclasses import dataclass
 
-from analysis.load import Results
+from analysis.intervals import FEWEST
+from analysis.results import KEY, Results
 from analysis.runs import Problem
+
+_DRIFT = 0.10
+"""A fixed computation that differs by more than this between cells shows that the machine was not steady."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,14 @@ class Caution:
 
 def cautions(results: Results) -> list[Caution]:
     """Return all warnings, gravest first."""
-    made = [_failed(results), _notes(results), _repeats(results), _environments(results)]
+    made = [
+        _failed(results),
+        _notes(results),
+        _environments(results),
+        _dirty(results),
+        _drift(results),
+        _repeats(results),
+    ]
     return [caution for caution in made if caution]
 
 
@@ -25,40 +36,51 @@ def _failed(results: Results) -> Caution | None:
     bad = results.cells[~results.cells["usable"]]
     if bad.empty:
         return None
-    count = len(bad)
-    details = tuple(
-        Problem(f"{line.run}: {line.cell_id} r{line.repeat}", f"{line.status}: {line.reason}")
-        for line in bad.itertuples()
-    )
-    return Caution(
-        f"{count} of {len(results.cells)} repeats of cells have no results.",
-        "They are left out of every figure.",
-        details,
-    )
+    details = tuple(p for p in results.problems if p.where in _names(results))
+    title = f"{len(bad)} of {len(results.cells)} attempts have no results."
+    return Caution(title, "They are left out of every figure.", details)
+
+
+def _names(results: Results) -> set[str]:
+    bad = results.cells[~results.cells["usable"]]
+    return {f"{run}: {cell} r{repeat}" for run, cell, repeat in bad[list(KEY)].itertuples(index=False)}
 
 
 def _notes(results: Results) -> Caution | None:
-    bad = {
-        f"{line.run}: {line.cell_id} r{line.repeat}" for line in results.cells[~results.cells["usable"]].itertuples()
-    }
-    others = tuple(problem for problem in results.problems if problem.where not in bad)
+    others = tuple(problem for problem in results.problems if problem.where not in _names(results))
     return Caution("Some data are missing or odd.", "What could be used is shown.", others) if others else None
+
+
+def _environments(results: Results) -> Caution | None:
+    used = results.ok[["run", "env"]].drop_duplicates()
+    if used["env"].nunique() < 2:
+        return None
+    details = tuple(
+        Problem(f"environment {env}", f"{int((results.ok['env'] == env).sum())} attempts")
+        for env in dict.fromkeys(used["env"])
+    )
+    text = "Not all cells ran on the same machine, code and versions; compare their times with care."
+    return Caution("Mixed environments.", text, details)
+
+
+def _dirty(results: Results) -> Caution | None:
+    dirty = any(env.get("git_dirty") for run in results.runs for env in run.environments.values())
+    text = "The commit alone does not say which code was measured."
+    return Caution("The code had uncommitted changes.", text) if dirty else None
+
+
+def _drift(results: Results) -> Caution | None:
+    canary = results.ok["canary_s"].dropna()
+    if len(canary) < 2 or canary.max() < canary.min() * (1 + _DRIFT):
+        return None
+    spread = canary.max() / canary.min() - 1
+    text = f"A fixed computation timed beside every cell took up to {spread:.0%} longer than at its fastest."
+    return Caution("The machine was not steady.", text.replace("%", " %"))
 
 
 def _repeats(results: Results) -> Caution | None:
     fewest = int(results.ok.groupby(["run", "cell_id"]).size().min())
-    if fewest >= 3:
+    if fewest >= FEWEST:
         return None
-    return Caution(
-        "Few repeats.", f"At least one cell has only {fewest}; intervals need 3 or more, a regression gate 5."
-    )
-
-
-def _environments(results: Results) -> Caution | None:
-    used = {(line.run, line.env) for line in results.ok.itertuples()}
-    if len({env for _, env in used}) < 2:
-        return None
-    return Caution(
-        "Mixed environments.",
-        "The cells were not all run on the same machine, code and versions: their times do not compare.",
-    )
+    text = f"At least one cell has only {fewest}; intervals need {FEWEST} or more, a regression gate 5."
+    return Caution("Few repeats.", text)

@@ -34,11 +34,48 @@ def sweep(
         str | None,
         typer.Option(envvar="RAY_ADDRESS", help="Join this Ray cluster instead of starting a local one."),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the grid; again for more."),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="EXPR", help='Only cells for which this holds, as in "clients > 2".')
+    ] = None,
+    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only part I of N of the cells.")] = None,
+    retry: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only cells that ended as failed, timeout or interrupted.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Begin no cell that would end later than this: 30m, 1h30m.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw away the results that are there.")] = False,
+    accept_plan_change: Annotated[
+        bool, typer.Option("--accept-plan-change", help="Go on although the grid has changed since the run began.")
+    ] = False,
 ) -> None:
     """Run every cell of a grid into a run directory. The same command again resumes."""
+    from benchmarks.selection import parse_duration, parse_selection
+    from benchmarks.sweep import SweepOptions
     from benchmarks.sweep import sweep as run_sweep
 
-    raise typer.Exit(run_sweep(grid, out=out, ray_address=ray_address))
+    options = SweepOptions(
+        settings=tuple(settings or ()),
+        selection=parse_selection(only, shard, retry),
+        budget_s=None if budget is None else parse_duration(budget),
+        fresh=fresh,
+        accept_plan_change=accept_plan_change,
+    )
+    raise typer.Exit(run_sweep(grid, out=out, ray_address=ray_address, options=options))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a grid file, for editors that check and complete YAML."""
+    import json
+
+    from benchmarks.gridschema import grid_schema
+
+    print(json.dumps(grid_schema(), indent=2))
 
 
 @app.command()
@@ -52,11 +89,48 @@ def report(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; reports/<name of the run> by default.")
     ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Add a figure of this metric, and show it in the heat map.")
+    ] = None,
+    x: Annotated[str | None, typer.Option(help="Axis of the grid to put on x.")] = None,
+    hue: Annotated[str | None, typer.Option(help="Axis of the grid to tell apart by colour.")] = None,
+    facet: Annotated[str | None, typer.Option(help="Axis of the grid to give panels of its own.")] = None,
+    figure: Annotated[str | None, typer.Option(metavar="NAME", help="Make this figure alone.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="png, svg or pdf, once or more; png and svg by default.", show_default=False),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the result when it is made.")] = False,
 ) -> None:
     """Turn the logs of one or more runs into figures, tables, one index.html and summary.md."""
+    from analysis.layout import Choice
+    from analysis.report import DEFAULT_FORMATS
     from analysis.report import report as make_report
 
-    print(make_report(runs or [], out=out))
+    choice = Choice(metric, x, hue, facet)
+    made = make_report(runs or [], out, only=figure, formats=formats or DEFAULT_FORMATS, choice=choice)
+    print(made)
+    if show:
+        typer.launch(made.resolve().as_uri())
+
+
+@app.command()
+def verify(
+    grid: Annotated[
+        Path | None, typer.Argument(help="Grid file. Without it: the bundled quick grid.", show_default=False)
+    ] = None,
+) -> None:
+    """Check that what a grid trains is right: run the correctness oracles on its networks and cuts."""
+    _prepare_for_models()
+    from analysis.hush import hushed
+
+    with hushed():
+        import tensorflow as tf
+    tf.get_logger().setLevel("ERROR")  # it warns of building many small networks, which is what this is about
+
+    from benchmarks.verify import verify as run_verify
+
+    raise typer.Exit(run_verify(grid))
 
 
 @app.command()
@@ -74,12 +148,17 @@ def cuts(
     from analysis.hush import hushed
 
     shape = _read_shape(input_shape)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported, or it talks
-    sys.path.append(str(Path.cwd()))  # where the user's own model may be
+    _prepare_for_models()
     with hushed():
         from splitfed_core.models import build_model
         from splitfed_core.models.cuts import cuts as find_cuts
     show_cuts(model, shape, find_cuts(build_model(model, shape, classes, seed=0)))
+
+
+def _prepare_for_models() -> None:
+    """Keep TensorFlow quiet, and find the user's own model in this folder; before either is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.path.append(str(Path.cwd()))
 
 
 def _read_shape(text: str) -> tuple[int, ...]:

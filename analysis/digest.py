@@ -129,11 +129,18 @@ def read_nothing(name: str) -> pd.DataFrame:
 
 
 def _facts(attempt: Attempt) -> dict[str, Any]:
-    """Return the numbers of the manifest that figures and tables use."""
-    names = ("client_parameters", "server_parameters", "smashed_bytes_per_example", "setup_s", "first_step_s")
-    known = {name: float(attempt.facts[name]) for name in names if isinstance(attempt.facts.get(name), int | float)}
-    wall = attempt.manifest.get("wall_s")
-    return known | {
-        "wall_s": float(wall) if isinstance(wall, int | float) else float("nan"),
-        "env": str(attempt.manifest.get("env", "")),
-    }
+    """Return the numbers of the manifest that figures, tables and cautions use."""
+    facts, names = attempt.facts, ("client_parameters", "server_parameters", "setup_s", "first_step_s")
+    found: dict[str, Any] = {name: number(facts.get(name)) for name in names}
+    roles = facts.get("roles")
+    for role, used in (roles if isinstance(roles, dict) else {}).items():
+        found |= {f"{role}_{name}": number(used.get(name)) for name in ("cpu_s", "rss_bytes") if isinstance(used, dict)}
+    conditions = attempt.manifest.get("conditions")
+    canaries = [number(c.get("canary_s")) for c in conditions.values()] if isinstance(conditions, dict) else []
+    env, wall = str(attempt.manifest.get("env", "")), number(attempt.manifest.get("wall_s"))
+    return found | {"env": env, "wall_s": wall, "canary_s": sum(canaries) / len(canaries) if canaries else float("nan")}
+
+
+def number(value: object) -> float:
+    """Return a number, or NaN for anything else."""
+    return float(value) if isinstance(value, int | float) else float("nan")

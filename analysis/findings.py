@@ -1,16 +1,18 @@
 """What the numbers say, in words: each finding is computed from the data and says how sure it is."""
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-from scipy.special import stdtrit
-
 from analysis import layout
-from analysis.load import Results
+from analysis.intervals import Ratio, compare, interval
+from analysis.layout import word
+from analysis.links import LINKS, predict
+from analysis.results import KEY, Results
+from analysis.targets import reached, target_accuracy
 from analysis.units import digits, human
+from splitfed_core.rows import PHASES
+
+_SAME = 0.02
+"""A difference smaller than this is not worth a sentence."""
 
 
 @dataclass(frozen=True)
@@ -21,116 +23,203 @@ class Finding:
     sure: str
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """One value of an axis against another: geometric mean of paired ratios, and its 95 % interval over repeats."""
-
-    ratio: float
-    low: float
-    high: float
-    cells: int
-    repeats: int
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves 1 on one side."""
-        return self.low > 1 or self.high < 1
-
-    def sure(self) -> str:
-        """Say how sure the ratio is."""
-        basis = f"{self.cells} paired cell{'s' * (self.cells != 1)}, {self.repeats} repeat{'s' * (self.repeats != 1)}"
-        if math.isnan(self.low):
-            return f"{basis}: too few repeats for an interval"
-        return f"95 % interval {digits(self.low)}–{digits(self.high)}×, from {basis}"
-
-
-def compare(results: Results, axis: str, value: object, base: object, name: str) -> Ratio | None:
-    """Compare a metric of two values of an axis over cells that are alike in everything else, repeat by repeat."""
-    others = [other for other in results.axes if other not in (axis, "run")]
-    keys = [*others, "run", "repeat"]
-    frame = results.ok[results.ok[name] > 0]
-    pairs = frame[frame[axis] == value].merge(frame[frame[axis] == base], on=keys, suffixes=("", "_base"))
-    if pairs.empty:
-        return None
-    logs = pairs.assign(log=np.log(pairs[name] / pairs[f"{name}_base"]))
-    by_repeat = logs.groupby(["run", "repeat"])["log"].mean()
-    n = len(by_repeat)
-    mean, reach = interval(by_repeat.to_numpy(dtype=float))
-    return Ratio(
-        math.exp(mean), math.exp(mean - reach), math.exp(mean + reach), len(pairs.groupby(others or ["run"])), n
-    )
-
-
-def interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return a mean and the reach of its 95 % t-interval, NaN with fewer than three values."""
-    n = len(values)
-    reach = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(n) if n >= 3 else math.nan
-    return float(values.mean()), reach
-
-
 def findings(results: Results) -> list[Finding]:
     """Return the headline findings, most useful first."""
     made = [
-        _fastest(results),
-        *(_extremes(results, axis) for axis in ("cut_layer", "batch_size", "clients")),
-        _aggregation(results),
-    ]
+        _fastest(results), _first_to_target(results), _cut(results), _aggregation(results), _clients(results),
+        _batch(results), _time_goes(results), _slow_link(results), _stragglers(results),
+    ]  # fmt: skip
     return [finding for finding in made if finding]
 
 
+def times_faster(ratio: Ratio) -> str:
+    """Say how much faster something is, by the ratio of the other's time to its own: `2.1× faster`, `5 % slower`."""
+    change = ratio.ratio - 1
+    if abs(change) < _SAME or (ratio.low <= 1 <= ratio.high):
+        return "not clearly faster or slower"
+    way = "faster" if change > 0 else "slower"
+    factor = max(ratio.ratio, 1 / ratio.ratio)
+    return f"{digits(factor)}× {way}" if factor >= 1.1 else f"{digits((factor - 1) * 100)} % {way}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _fastest(results: Results) -> Finding | None:
-    means = results.ok.groupby("cell_id")["samples_per_s"].mean()
-    if not results.axes or means.isna().all():
+    means = results.ok.groupby(["run", "cell_id"])["samples_per_s"].mean()
+    if len(means) < 2 or means.isna().all():
         return None
-    first = results.ok.groupby("cell_id").first()
+    first = results.ok.groupby(["run", "cell_id"]).first().reset_index("run")
     best, worst = dict(first.iloc[int(means.argmax())]), dict(first.iloc[int(means.argmin())])
     fast, slow = float(means.max()), float(means.min())
     return Finding(
-        f"{layout.words(best, results.axes).capitalize()} trains fastest: {human(fast, 'samples/s')}, "
+        f"Fastest: {layout.words(best, results.axes)} with {human(fast, 'samples/s')}, "
         f"{digits(fast / slow)}× the slowest cell.",
-        f"Slowest: {layout.words(worst, results.axes)} with {human(slow, 'samples/s')}.",
+        f"Slowest: {layout.words(worst, results.axes)} with {human(slow, 'samples/s')}. {_rests_on(results)}",
     )
 
 
-def _extremes(results: Results, axis: str) -> Finding | None:
-    """Compare the values of an axis that differ most in step latency."""
-    if axis not in results.axes:
+def _rests_on(results: Results) -> str:
+    sizes = results.ok.groupby(["run", "cell_id"]).size()
+    least, most = int(sizes.min()), int(sizes.max())
+    count = str(most) if least == most else f"{least} to {most}"
+    return f"Means of {count} repeat{'s' * (most != 1)} a cell."
+
+
+def _first_to_target(results: Results) -> Finding | None:
+    goal = target_accuracy(results)
+    if goal is None or not results.axes:
         return None
-    means = results.ok.groupby(axis)["step_p50_s"].mean().dropna()
-    if len(means) < 2:
+    got = reached(results, goal)
+    cells = got.groupby(["run", "cell_id"])
+    always = cells["elapsed_s"].apply(lambda times: times.notna().all())
+    means = cells["elapsed_s"].mean()[always]
+    if means.empty:
         return None
-    fast, slow = means.idxmin(), means.idxmax()
-    time = compare(results, axis, slow, fast, "step_p50_s")
-    data = compare(results, axis, slow, fast, "uplink_bytes_per_step")
-    if time is None:
-        return None
-    sent = (
-        f" and sends {digits(1 / data.ratio)}× the bytes up"
-        if data and not math.isclose(data.ratio, 1, rel_tol=0.02)
-        else ""
+    run, cell_id = means.index[int(means.argmin())]
+    best = got[(got["run"] == run) & (got["cell_id"] == cell_id)]
+    never = int((~always).sum())
+    rest = f"{never} of {len(always)} cells did not get there in every repeat." if never else "Every cell got there."
+    return Finding(
+        f"First to {human(goal, 'share')} test accuracy: {layout.words(dict(best.iloc[0]), results.axes)}, "
+        f"after {human(float(means.min()), 's')} of training and {human(float(best['total_bytes'].mean()), 'B')}.",
+        f"{rest} {_rests_on(results)}",
     )
-    start = (
-        f"{layout.word(axis, fast)}: a step is {digits(time.ratio)}× faster than with {layout.word(axis, slow)}{sent}."
+
+
+def _cut(results: Results) -> Finding | None:
+    """Compare the cut that sends least with the cut that sends most."""
+    if "cut_layer" not in results.axes:
+        return None
+    sent = results.ok.groupby("cut_layer")["uplink_bytes_per_step"].mean().dropna()
+    if len(sent) < 2:
+        return None
+    least, most = sent.idxmin(), sent.idxmax()
+    fewer = compare(results, "cut_layer", most, least, "uplink_bytes_per_step")
+    time = compare(results, "cut_layer", most, least, "step_p50_s")
+    if fewer is None or time is None:
+        return None
+    return Finding(
+        f"{_sentence(word('cut_layer', least))} sends {digits(fewer.ratio)}× fewer bytes up per step than {most} "
+        f"and is {times_faster(time)} per step.",
+        f"Step latency of {most} ÷ {least}: {digits(time.ratio)}×, {time.sure()}. Bytes are counted. "
+        "Over loopback: see the prediction for slower links.",
     )
-    return Finding(start[0].upper() + start[1:], f"Step latency ratio: {time.sure()}.")
 
 
 def _aggregation(results: Results) -> Finding | None:
-    if "aggregation" not in results.axes:
+    if not {"on", "off"} <= set(results.axes.get("aggregation", ())):
         return None
-    means = results.ok.groupby("aggregation")[["final_eval_accuracy", "bytes_per_round"]].mean()
-    accuracy = means["final_eval_accuracy"]
-    if accuracy.isna().any() or len(accuracy) < 2:
-        return None
-    gap = accuracy["on"] - accuracy["off"]
+    pairs = _paired(results, "final_eval_accuracy")
     more = compare(results, "aggregation", "on", "off", "bytes_per_round")
-    cost = f", for {digits(more.ratio)}× the bytes per round" if more else ""
+    time = compare(results, "aggregation", "on", "off", "round_p50_s")
+    if pairs is None or more is None or time is None:
+        return None
+    gap, reach = pairs
+    sure = (
+        f"95 % interval {_points(gap - reach)} to {_points(gap + reach)}"
+        if reach == reach
+        else "too few repeats for an interval"
+    )
     return Finding(
-        f"Aggregation on ends at {human(accuracy['on'], 'share')} test accuracy, "
-        f"off at {human(accuracy['off'], 'share')} ({'+' if gap >= 0 else '−'}{digits(abs(gap) * 100)} points){cost}.",
-        f"Means over {_count(results.ok)}.",
+        f"Aggregation changes the final test accuracy by {_points(gap)} points, "
+        f"for {digits(more.ratio)}× the bytes and {digits(time.ratio)}× the time per round.",
+        f"On against off, {sure}, from {more.basis}.",
     )
 
 
-def _count(frame: pd.DataFrame) -> str:
-    return f"{frame['cell_id'].nunique()} cells and {frame['repeat'].nunique()} repeats"
+def _paired(results: Results, name: str) -> tuple[float, float] | None:
+    """Return mean and reach of the difference on − off, repeat by repeat over the cells that have both."""
+    keys = [axis for axis in results.axes if axis not in ("aggregation", "run")] + ["run", "repeat"]
+    wide = results.ok.pivot_table(index=keys, columns="aggregation", values=name).dropna()
+    if wide.empty:
+        return None
+    by_repeat = (wide["on"] - wide["off"]).groupby(["run", "repeat"]).mean()
+    return interval(by_repeat.to_numpy(dtype=float))
+
+
+def _points(share: float) -> str:
+    return f"{'+' if share >= 0 else '−'}{digits(abs(share) * 100)}"
+
+
+def _clients(results: Results) -> Finding | None:
+    counts = [value for value in results.axes.get("clients", ()) if isinstance(value, int)]
+    if len(counts) < 2:
+        return None
+    few, many = counts[0], counts[-1]
+    more = compare(results, "clients", many, few, "samples_per_s")
+    if more is None:
+        return None
+    return Finding(
+        f"{word('clients', many)} train {digits(more.ratio)}× the samples per second of {few}; "
+        f"linear would be {digits(many / few)}×.",
+        f"{_sentence(more.sure())}.",
+    )
+
+
+def _batch(results: Results) -> Finding | None:
+    sizes = [value for value in results.axes.get("batch_size", ()) if isinstance(value, int)]
+    if len(sizes) < 2:
+        return None
+    small, large = sizes[0], sizes[-1]
+    rate = compare(results, "batch_size", large, small, "samples_per_s")
+    time = compare(results, "batch_size", large, small, "step_p50_s")
+    if rate is None or time is None:
+        return None
+    return Finding(
+        f"{_sentence(word('batch_size', large))} trains {digits(rate.ratio)}× the samples per second of {small}, "
+        f"with steps {digits(time.ratio)}× as long.",
+        f"Samples per second: {rate.sure()}.",
+    )
+
+
+_GROUPS = {
+    "computing on the clients": ("client_forward_s", "client_backward_s"),
+    "computing on the main server": ("server_compute_s",),
+    "waiting for the main server": ("server_queue_s",),
+    "transfer": ("uplink_s", "downlink_s"),
+    "encoding and decoding": ("encode_s", "server_decode_s", "server_encode_s", "decode_s"),
+}
+
+
+def _time_goes(results: Results) -> Finding | None:
+    if results.phases.empty:
+        return None
+    frame = results.phases[results.phases["phase"].isin(PHASES)]
+    total = frame.groupby(list(KEY))["mean_s"].transform("sum")
+    shares = (
+        frame.assign(share=frame["mean_s"] / total).groupby("phase")["share"].sum()
+        / frame[list(KEY)].drop_duplicates().shape[0]
+    )
+    parts = {name: float(shares.reindex(list(phases)).fillna(0).sum()) for name, phases in _GROUPS.items()}
+    told = sorted(parts.items(), key=lambda part: -part[1])
+    others = ", ".join(f"{share * 100:.0f} % {name}" for name, share in told[1:])
+    headline = f"Most of a step goes into {told[0][0]}: {told[0][1] * 100:.0f} %."
+    return Finding(headline, f"Then {others}. Mean over all cells; which phases they are: see the ledger.")
+
+
+def _slow_link(results: Results) -> Finding | None:
+    """Say what the prediction says about the slowest link."""
+    predicted = predict(results)
+    if predicted.empty or "cut_layer" not in results.axes:
+        return None
+    slowest = predicted[predicted["link"] == len(LINKS)].groupby("cut_layer")["step_s"].mean()
+    if len(slowest) < 2:
+        return None
+    best, worst = slowest.idxmin(), slowest.idxmax()
+    return Finding(
+        f"Predicted, not measured: over {LINKS[-1].name} a step takes {human(float(slowest.min()), 's')} "
+        f"with cut {best} and {human(float(slowest.max()), 's')} with cut {worst}.",
+        "From measured compute and counted bytes, without propagation delay and loss.",
+    )
+
+
+def _stragglers(results: Results) -> Finding | None:
+    ratio = results.ok["straggler_ratio"].dropna()
+    if ratio.empty or ratio.median() < 1.05:
+        return None
+    return Finding(
+        f"In a typical round the slowest client takes {digits(float(ratio.median()))}× as long as the median one.",
+        f"Median over all cells; the worst cell has {digits(float(ratio.max()))}×.",
+    )

@@ -1,10 +1,10 @@
 """Which axis of a grid plays which part in a figure (x, colour, line style, panels), and words for values."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.load import Axes
+from analysis.results import Axes
 from splitfed_core.errors import UsageError
 
 _RANK = (
@@ -51,6 +51,11 @@ class Choice:
     hue: str | None = None
     facet: str | None = None
 
+    def without(self, axis: str) -> "Choice":
+        """Return the choice without what it says about an axis."""
+        kept = {part: None if getattr(self, part) == axis else getattr(self, part) for part in ("x", "hue", "facet")}
+        return replace(self, **kept)
+
 
 NO_CHOICE = Choice()
 
@@ -83,19 +88,30 @@ def assign(axes: Axes, parts: Mapping[str, Iterable[str]], choice: Choice | None
     Raises:
         UsageError: The user asked for an axis that does not vary.
     """
-    choice = choice or Choice()
-    asked = {part: axis for part, axis in (("x", choice.x), ("hue", choice.hue), ("col", choice.facet)) if axis}
-    for name in asked.values():
-        if name not in axes:
-            known = ", ".join(axes) or "(none varies)"
-            raise UsageError(f"axis {name!r} does not vary in these runs; choose one of {known}")
+    asked = check(axes, choice or NO_CHOICE)
     taken = {part: axis for part, axis in asked.items() if part in parts}
-    free = [axis for axis in sorted(axes, key=_rank) if axis not in taken.values()]
+    free = [axis for axis in sorted(axes, key=rank) if axis not in taken.values()]
     for part, liked in parts.items():
         if part not in taken and (axis := _first(free, tuple(liked), len_of=axes, room=_ROOM.get(part))):
             taken[part] = axis
             free.remove(axis)
     return Roles(**taken, rest=tuple(free))
+
+
+def check(axes: Axes, choice: Choice) -> dict[str, str]:
+    """Return the parts that the user gave to axes.
+
+    Raises:
+        UsageError: The user asked for an axis that does not vary, or for one axis twice.
+    """
+    asked = {part: axis for part, axis in (("x", choice.x), ("hue", choice.hue), ("col", choice.facet)) if axis}
+    if len(set(asked.values())) < len(asked):
+        raise UsageError(f"--x, --hue and --facet name {', '.join(asked.values())}; give each part an axis of its own")
+    for name in asked.values():
+        if name not in axes:
+            known = ", ".join(axes) or "none, the grid has one cell"
+            raise UsageError(f"axis {name!r} does not vary in these runs; choose one of: {known}")
+    return asked
 
 
 def _first(free: list[str], liked: tuple[str, ...], len_of: Axes, room: int | None) -> str | None:
@@ -106,7 +122,8 @@ def _first(free: list[str], liked: tuple[str, ...], len_of: Axes, room: int | No
     return None
 
 
-def _rank(axis: str) -> int:
+def rank(axis: str) -> int:
+    """Return the place of an axis among those that readers ask for first."""
     return _RANK.index(axis) if axis in _RANK else len(_RANK) - 1
 
 
@@ -122,6 +139,6 @@ def word(axis: str, value: object, *, short: bool = False) -> str:
     return text.removesuffix("s") if value == 1 and text.endswith("s") else text
 
 
-def words(values: Mapping[str, Any], axes: Iterable[str], *, short: bool = False) -> str:
+def words(values: Mapping[Any, Any], axes: Iterable[str], *, short: bool = False) -> str:
     """Say a cell by its axes: `3 clients · cut dense1 · aggregation on`."""
     return " · ".join(word(axis, values[axis], short=short) for axis in axes)

@@ -12,8 +12,9 @@ from markupsafe import Markup, escape
 from analysis import layout
 from analysis.cautions import cautions
 from analysis.findings import findings
-from analysis.load import Results
+from analysis.layout import Choice
 from analysis.provenance import Provenance
+from analysis.results import Results
 from analysis.tables import Table
 from analysis.units import human
 
@@ -54,10 +55,11 @@ def markdown(results: Results, table: Table) -> str:
     return _templates().get_template("summary.md.j2").render(**_common(results, table))
 
 
-def command(results: Results, name: str, extra: str = "") -> str:
+def command(results: Results, name: str, choice: Choice) -> str:
     """Return the command that makes one figure alone."""
-    runs = " ".join(shlex.quote(str(run.folder)) for run in results.runs)
-    return f"sfbench report {runs} --figure {name}{extra}"
+    asked = [(f"--{part}", value) for part, value in vars(choice).items() if value]
+    words = ["sfbench", "report", *(str(run.folder) for run in results.runs), "--figure", name]
+    return shlex.join([*words, *(word for pair in asked for word in pair)])
 
 
 def _templates() -> Environment:

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-from analysis.load import Results
+from analysis.results import Results
 
 
 @dataclass(frozen=True)

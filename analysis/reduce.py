@@ -152,11 +152,15 @@ def reduce_clients(clients: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
         rss_bytes=("rss_bytes", "max"),
     )
     spread = clients.groupby("round")["local_s"].agg(["max", "median"])
-    slowest = _median(spread["max"] / spread["median"])
-    return by_client, {
-        "straggler_ratio": slowest,
+    metrics = {
+        "straggler_ratio": _median(spread["max"] / spread["median"]),
         "peak_rss_bytes": float(clients["rss_bytes"].max()) if len(clients) else float("nan"),
+        "clients_cpu_s": float(by_client["cpu_s"].sum()) if len(clients) else float("nan"),
+        "clients_rss_bytes": float(clients.groupby("worker")["rss_bytes"].max().sum())
+        if len(clients)
+        else float("nan"),
     }
+    return by_client, metrics
 
 
 def _ratio(value: float, of: float) -> float:

@@ -1,17 +1,33 @@
 """`report(runs)`: read run directories, write figures, tables, one page and a summary."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from analysis import page
-from analysis.figures import FIGURES, figure
-from analysis.figures.files import inline, render
+from analysis import layout, page
+from analysis.figures import FIGURES, METRIC, Spec, figure
+from analysis.figures.files import FORMATS, inline, render
 from analysis.figures.theme import NotShownError
 from analysis.layout import NO_CHOICE, Choice
-from analysis.load import Results, load
+from analysis.metrics import metric
 from analysis.provenance import Provenance, provenance
+from analysis.results import Results, load
 from analysis.runs import newest_run
 from analysis.tables import PAPER, table, to_csv, to_latex
+from splitfed_core.errors import UsageError
+
+DEFAULT_FORMATS = ("png", "svg")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is drawn, how, and where it goes."""
+
+    results: Results
+    out: Path
+    formats: Sequence[str]
+    choice: Choice
+    origin: Provenance
 
 
 def report(
@@ -19,7 +35,7 @@ def report(
     out: Path | None = None,
     *,
     only: str | None = None,
-    formats: Sequence[str] = ("png", "svg"),
+    formats: Sequence[str] = DEFAULT_FORMATS,
     choice: Choice = NO_CHOICE,
 ) -> Path:
     """Write the report of one or more runs; only CSV, manifests, plans and environments are read.
@@ -35,59 +51,62 @@ def report(
         The page, or the first file of the figure when only that was asked for.
 
     Raises:
-        NotARunError: A path is no run directory, or there is none.
+        UsageError: A path is no run directory, or there is no such figure, format, metric or axis.
         DataError: Nothing in the runs can be shown.
     """
+    _check(only, formats, choice)
     results = load(*(runs or [newest_run(Path("runs"))]))
-    out = out or Path("reports") / results.name
-    origin = provenance(results)
-    figures = out / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    layout.check(results.axes, choice)
+    job = _Job(results, out or Path("reports") / results.name, formats, choice, provenance(results))
     if only:
-        return _write_figure(results, figure(only).name, figures, formats, choice, origin)[0]
-    return _write_page(results, out, formats, choice, origin)
+        return _write_one(job, figure(only))
+    return _write_page(job)
 
 
-def _write_page(results: Results, out: Path, formats: Sequence[str], choice: Choice, origin: Provenance) -> Path:
+def _check(only: str | None, formats: Sequence[str], choice: Choice) -> None:
+    """Refuse what cannot be before anything is read or written."""
+    if only:
+        figure(only)
+    if choice.metric:
+        metric(choice.metric)
+    for kind in formats:
+        if kind not in FORMATS:
+            raise UsageError(f"format {kind!r} is not known; choose one of {', '.join(FORMATS)}")
+
+
+def _write_one(job: _Job, spec: Spec) -> Path:
+    files = {f"{spec.name}.{kind}": content for kind, content in _draw(job, spec, job.formats).items()}
+    _write(job.out / "figures", files)
+    return job.out / "figures" / next(iter(files))
+
+
+def _write_page(job: _Job) -> Path:
     shown, absent = [], []
-    for name, spec in FIGURES.items():
+    files: dict[str, bytes] = {}
+    for spec in (*([METRIC] if job.choice.metric else []), *FIGURES.values()):
         try:
-            svg = _draw(results, name, out / "figures", formats, choice, origin)
+            drawn = _draw(job, spec, {"svg", *job.formats})
         except NotShownError as error:
             absent.append(page.Absent(spec.title, str(error)))
             continue
-        shown.append(
-            page.Shown(
-                name,
-                spec.title,
-                spec.caption,
-                page.command(results, name),
-                inline(svg, name, f"{spec.title}. {spec.caption}"),
-            )
-        )
-    cells = table(results)
-    (out / "tables").mkdir(exist_ok=True)
-    (out / "tables" / "cells.csv").write_text(to_csv(cells), encoding="utf-8")
-    (out / "tables" / "cells.tex").write_text(to_latex(table(results, PAPER)), encoding="utf-8")
-    (out / "summary.md").write_text(page.markdown(results, cells), encoding="utf-8")
-    index = out / "index.html"
-    index.write_text(page.html(results, cells, origin, shown, absent), encoding="utf-8")
-    return index
+        files |= {f"{spec.name}.{kind}": drawn[kind] for kind in job.formats}
+        command = page.command(job.results, spec.name, job.choice)
+        svg = inline(drawn["svg"], spec.name, f"{spec.title}. {spec.caption}")
+        shown.append(page.Shown(spec.name, spec.title, spec.caption, command, svg))
+    cells = table(job.results)
+    _write(job.out / "figures", files)
+    _write(job.out / "tables", {"cells.csv": to_csv(cells), "cells.tex": to_latex(table(job.results, PAPER))})
+    index = page.html(job.results, cells, job.origin, shown, absent)
+    _write(job.out, {"summary.md": page.markdown(job.results, cells), "index.html": index})
+    return job.out / "index.html"
 
 
-def _draw(
-    results: Results, name: str, folder: Path, formats: Sequence[str], choice: Choice, origin: Provenance
-) -> bytes:
-    """Draw a figure, write it in each format, and return it as SVG."""
-    spec = FIGURES[name]
-    drawn = spec.draw(results, choice)
-    for kind in formats:
-        (folder / f"{name}.{kind}").write_bytes(render(drawn, kind, name, spec.title, origin))
-    return render(drawn, "svg", name, spec.title, origin)
+def _draw(job: _Job, spec: Spec, formats: Sequence[str] | set[str]) -> dict[str, bytes]:
+    drawn = spec.draw(job.results, job.choice)
+    return {kind: render(drawn, kind, spec.name, spec.title, job.origin) for kind in formats}
 
 
-def _write_figure(
-    results: Results, name: str, folder: Path, formats: Sequence[str], choice: Choice, origin: Provenance
-) -> list[Path]:
-    _draw(results, name, folder, formats, choice, origin)
-    return [folder / f"{name}.{kind}" for kind in formats]
+def _write(folder: Path, files: dict[str, bytes] | dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -7,8 +7,8 @@ import pandas as pd
 
 from analysis import layout
 from analysis.digest import Value
-from analysis.load import Results
 from analysis.metrics import METRICS, Metric
+from analysis.results import Results
 from analysis.units import Scale, digits, scale_for
 
 SHOWN = (

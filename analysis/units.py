@@ -46,6 +46,12 @@ def digits(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def span(low: float, high: float) -> str:
+    """Say a range with equally many decimals on both sides: `1.64–1.70`."""
+    places = max(len(digits(value).partition(".")[2]) for value in (low, high))
+    return f"{low:,.{places}f}–{high:,.{places}f}"
+
+
 def human(value: float | None, unit: str) -> str:
     """Say a stored value with its best unit: `human(0.0123, "s") == "12.3 ms"`; nothing to say is an en dash."""
     if value is None:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from analysis.figures.clients import labels
-from analysis.figures.learning import loss
-from analysis.figures.network import network, network_over_rounds
-from analysis.figures.speed import speed, throughput
+from analysis.figures.clients import labels, resources, stragglers
+from analysis.figures.learning import learning, loss, target
+from analysis.figures.ledger import latency, phases
+from analysis.figures.network import links, network, network_over_rounds
+from analysis.figures.pareto import pareto
+from analysis.figures.speed import any_metric, scaling, speed, throughput
+from analysis.figures.tradeoffs import effects, heatmap
 from analysis.layout import Choice
-from analysis.load import Results
+from analysis.results import Results
 from splitfed_core.errors import UsageError
 
 Draw = Callable[[Results, Choice], Figure]
@@ -37,6 +40,22 @@ FIGURES: dict[str, Spec] = {
     spec.name: spec
     for spec in (
         Spec(
+            "effects",
+            "What each choice costs",
+            "Each line compares two values of one axis over cells that are alike in everything else. Right of 1 "
+            "the first value has more, left of 1 less; the bar is the 95 % interval over repeats, and where it "
+            "crosses 1 the difference is not clear.",
+            effects,
+        ),
+        Spec(
+            "phases",
+            "Where a step's time goes",
+            "One bar per cell, its phases in the order of time: median milliseconds on the left, the same as "
+            "shares on the right. Long waits for the main server mean that it is the bottleneck; long uplinks, "
+            "that the cut sends much.",
+            phases,
+        ),
+        Spec(
             "speed",
             "Step latency and samples per second",
             "Lines join means, dots are single repeats. Latency: lower is better; samples per second: higher is "
@@ -44,32 +63,97 @@ FIGURES: dict[str, Spec] = {
             speed,
         ),
         Spec(
+            "latency",
+            "How step latency is spread",
+            "Thin line: 5th to 95th percentile of all timed steps; thick: the middle half; circle: median. A "
+            "percentile is drawn only where at least five steps lie beyond it. Left and short is better.",
+            latency,
+        ),
+        Spec(
             "throughput",
             "Steps per second and network throughput",
-            "Steps of all clients per second of training, and bits per second of transfer time. Lines join means, "
-            "dots are single repeats.",
+            "Steps of all clients per second of training, and bits per second of transfer time. Lines join "
+            "means, dots are single repeats. Higher is better.",
             throughput,
         ),
         Spec(
-            "loss",
-            "Training loss over steps",
-            "Mean of the clients' losses at their n-th step; the band is the 95 % interval over repeats. Lower is "
-            "better.",
-            loss,
+            "scaling",
+            "Scaling with the number of clients",
+            "Samples per second of all clients relative to the fewest clients. On the dotted line, twice the "
+            "clients train twice as fast; below it they wait for the main server or for the cores of this "
+            "machine.",
+            scaling,
+        ),
+        Spec(
+            "heatmap",
+            "One metric over two axes",
+            "Each field is the mean of the cells there. Brighter is more.",
+            heatmap,
         ),
         Spec(
             "network",
             "Uplink and downlink",
-            "What one step sends up (smashed data and labels) and gets back (the gradient): its mean time and its "
-            "serialised bytes.",
+            "What one step sends up (smashed data and labels) and gets back (the gradient): its mean time and "
+            "its serialised bytes, over this machine's loopback.",
             network,
         ),
         Spec(
             "network_over_rounds",
             "Network throughput over rounds",
-            "Bits of a round's steps divided by the time they were under way, on this machine's loopback. A flat "
-            "line is a steady machine.",
+            "Bits of a round's steps divided by the time they were under way, on this machine's loopback. A "
+            "flat line is a steady machine; the band is the 95 % interval over repeats.",
             network_over_rounds,
+        ),
+        Spec(
+            "links",
+            "Prediction: the step over slower links",
+            "A prediction from measured compute and counted bytes: each message takes its bits divided by the "
+            "bandwidth, or what loopback took if that is longer. Each client has a link of its own; propagation "
+            "delay and loss are left out.",
+            links,
+        ),
+        Spec(
+            "loss",
+            "Training loss over steps",
+            "Mean of the clients' losses at their n-th step; the band is the 95 % interval over repeats. Lower "
+            "is better.",
+            loss,
+        ),
+        Spec(
+            "learning",
+            "Accuracy and loss by round, bytes and time",
+            "The same training seen three ways: by round, by bytes sent, by training time (without evaluation). "
+            "The band is the 95 % interval over repeats. Further up is better for accuracy, further down for "
+            "loss.",
+            learning,
+        ),
+        Spec(
+            "target",
+            "Time and bytes to a target accuracy",
+            "What each cell needs until its test accuracy first reaches the target: the highest round figure "
+            "that at least half of all repeats reach. Left is better; a cross at the right edge never got "
+            "there.",
+            target,
+        ),
+        Spec(
+            "pareto",
+            "Accuracy against bytes and time",
+            "One mark per cell; further up and further left is better. Numbered cells are the Pareto front: no "
+            "other cell is at least as good in accuracy, bytes and time together.",
+            pareto,
+        ),
+        Spec(
+            "stragglers",
+            "Stragglers: each client's round",
+            "How long each client trains in a round and how long it then waits for the slowest. The dotted line "
+            "is the median client; bars far above it hold everybody up.",
+            stragglers,
+        ),
+        Spec(
+            "resources",
+            "Processor time and memory by role",
+            "Processor time of a whole cell, and the peak resident memory of all processes of a role together.",
+            resources,
         ),
         Spec(
             "labels",
@@ -81,6 +165,14 @@ FIGURES: dict[str, Spec] = {
     )
 }
 
+METRIC = Spec(
+    "metric",
+    "The metric asked for",
+    "Lines join means, dots are single repeats.",
+    any_metric,
+)
+"""Drawn when `--metric` names one."""
+
 
 def figure(name: str) -> Spec:
     """Look a figure up.
@@ -88,6 +180,7 @@ def figure(name: str) -> Spec:
     Raises:
         UsageError: There is no such figure; the message lists those there are.
     """
-    if name not in FIGURES:
-        raise UsageError(f"figure {name!r} does not exist; choose one of {', '.join(FIGURES)}")
-    return FIGURES[name]
+    known = {**FIGURES, METRIC.name: METRIC}
+    if name not in known:
+        raise UsageError(f"figure {name!r} does not exist; choose one of {', '.join(known)}")
+    return known[name]

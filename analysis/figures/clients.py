@@ -1,46 +1,152 @@
-"""Client by client: whose data, whose time."""
+"""Client by client and role by role: whose time, whose memory, whose data."""
 
 import os
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis import layout
-from analysis.figures import theme
+from analysis.figures import facets, theme
 from analysis.figures.theme import NotShownError
 from analysis.layout import NO_CHOICE, Choice
-from analysis.load import Results
+from analysis.results import Results
+from analysis.units import scale_for
 
-_CELLS = 3
-_MAX_PARTITIONS = 40
+_MOST_BARS = 60
+_MOST_PARTITIONS = 40
+_MOST_LABELS = 12
+_LABEL_COLOURS = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
+"""Petroff's ten colours, made to be told apart with any kind of colour vision."""
 
 
-def labels(results: Results, _choice: Choice = NO_CHOICE) -> Figure:
+def stragglers(results: Results, choice: Choice = NO_CHOICE) -> Figure:
+    """Draw how long each client trains in a round, and how long it then waits for the others."""
+    if results.clients.empty:
+        raise NotShownError("no cell has rows of its clients")
+    roles = layout.assign(results.axes, {"col": ("clients", "aggregation", "*")}, Choice(facet=choice.facet))
+    where = facets.middle(results, roles.rest)
+    frame = facets.only(results.clients, where)
+    scale = scale_for("s", frame["local_s"])
+    with theme.themed():
+        figure, panels = facets.facets(results, roles, height=2.6, sharex=False)
+        for panel in panels:
+            means = panel.pick(frame).groupby("client_id")[["local_s", "wait_s"]].mean().fillna(0.0) * scale.factor
+            _rounds(panel.axes, means)
+            panel.label(f"mean time in a round ({scale.unit})", "client")
+        facets.close(panels)
+        theme.legend(
+            figure,
+            [("trains", {"facecolor": theme.TRAIN}), ("waits for aggregation", {"facecolor": theme.WAIT})],
+            patches=True,
+        )
+        theme.note(figure, layout.words(where, where))
+    return figure
+
+
+def _rounds(axes: Axes, means: pd.DataFrame) -> None:
+    """Draw bars, or the outline of bars where there are too many clients to tell apart (the slowest first, then)."""
+    if means.empty:
+        return
+    if len(means) <= _MOST_BARS:
+        axes.bar(means.index, means["local_s"], color=theme.TRAIN)
+        axes.bar(means.index, means["wait_s"], bottom=means["local_s"], color=theme.WAIT)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        ordered = means.sort_values("local_s", ascending=False)
+        edges = np.arange(len(ordered) + 1)
+        axes.stairs(ordered["local_s"] + ordered["wait_s"], edges, fill=True, color=theme.WAIT)
+        axes.stairs(ordered["local_s"], edges, fill=True, color=theme.TRAIN)
+    axes.axhline(float(means["local_s"].median()), color=theme.INK, lw=0.8, ls=":")
+
+
+def resources(results: Results, choice: Choice = NO_CHOICE) -> Figure:
+    """Draw processor time and memory of clients, main server and fed server."""
+    roles_used = [
+        role for role in theme.ROLE_COLOURS if results.ok.get(f"{role}_cpu_s", pd.Series(dtype=float)).notna().any()
+    ]
+    if not roles_used:
+        raise NotShownError("no cell has recorded processor time and memory")
+    parts = {"x": ("clients", "batch_size", "*"), "col": ("cut_layer", "*")}
+    roles = layout.assign(results.axes, parts, choice)
+    rows = {"processor time": ("cpu_s", "s"), "peak memory": ("rss_bytes", "B")}
+    with theme.themed():
+        figure, panels = facets.facets(results, roles, rows=list(rows), height=1.9)
+        for panel in panels:
+            suffix, unit = rows[panel.row]
+            names = [f"{role}_{suffix}" for role in roles_used]
+            scale = scale_for(unit, results.ok[names].sum(axis=1))
+            values = results.axes[roles.x] if roles.x else ("",)
+            below = np.zeros(len(values))
+            for role, name in zip(roles_used, names, strict=True):
+                found = [
+                    facets.only(panel.pick(results.ok), {roles.x: v} if roles.x else {})[name].mean() * scale.factor
+                    for v in values
+                ]
+                heights = np.nan_to_num(np.array(found, dtype=float))
+                panel.axes.bar(range(len(values)), heights, 0.6, bottom=below, color=theme.ROLE_COLOURS[role])
+                below = below + heights
+            panel.ticks([str(value) for value in values])
+            panel.label(f"({scale.unit})", layout.title(roles.x) if roles.x else "")
+        theme.legend(
+            figure,
+            [(role.replace("_", " "), {"facecolor": theme.ROLE_COLOURS[role]}) for role in roles_used],
+            patches=True,
+        )
+        theme.note(figure, theme.averaged(roles))
+    return figure
+
+
+def labels(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw how many examples of each label each client holds, by flwr-datasets' own plot."""
     if results.labels.empty:
         raise NotShownError("no cell has saved its label counts")
-    axes = [axis for axis in ("partitioner", "clients", "dataset") if axis in results.axes]
-    groups = [part for _, part in results.labels.groupby(axes or ["run"], sort=True)][:_CELLS]
-    plot = _flower_plot()
+    roles = layout.assign(results.axes, {"col": ("partitioner", "clients")}, Choice(facet=choice.facet))
+    where = facets.middle(results, roles.rest)
+    frame = facets.only(results.labels, where)
+    many = frame["label"].nunique() > _MOST_LABELS
     with theme.themed():
-        figure, grid = theme.panels(1, len(groups), height=2.8, sharex=False)
-        for panel, part in zip(grid[0], groups, strict=True):
-            first = part[(part["cell_id"] == part["cell_id"].iloc[0]) & (part["repeat"] == part["repeat"].iloc[0])]
-            plot(
-                _partitioner(first),
-                "label",
-                axis=panel,
-                title=layout.words(first.iloc[0], axes),
-                cmap="tab10",
-                verbose_labels=False,
-            )
-            panel.set_xlabel("client")
-            panel.set_ylabel("")
-        grid[0][0].set_ylabel("training examples")
-        handles, texts = grid[0][0].get_legend_handles_labels()
-        figure.legend(handles[::-1], texts[::-1], title="label", loc="outside right center")
+        figure, panels = facets.facets(results, roles, height=2.9, sharex=False)
+        for panel in panels:
+            mine = panel.pick(frame)
+            if len(mine):
+                _deal(panel.axes, mine[mine["repeat"] == mine["repeat"].min()], heat=many)
+            panel.label("training examples" if not many else "client", "client" if not many else "label")
+        facets.close(panels)
+        if not many:
+            handles, texts = panels[0].axes.get_legend_handles_labels()
+            figure.legend(handles[::-1], texts[::-1], title="label", loc="outside right center")
+        where.pop("aggregation", None)  # the data are dealt alike
+        theme.note(figure, "repeat 0" if frame["repeat"].nunique() > 1 else "")
     return figure
+
+
+def _deal(axes: Axes, counts: pd.DataFrame, *, heat: bool) -> None:
+    plot = _flower_plot()
+    options: dict[str, Any] = {
+        "title": axes.get_title(),
+        "verbose_labels": False,
+        "max_num_partitions": _MOST_PARTITIONS,
+    }
+    if heat:
+        plot(_partitioner(counts), "label", axis=axes, plot_type="heatmap", cmap="cividis", **options)
+    else:
+        plot(_partitioner(counts), "label", axis=axes, cmap=ListedColormap(_LABEL_COLOURS), **options)
 
 
 def _flower_plot() -> Any:
@@ -55,14 +161,14 @@ def _partitioner(counts: pd.DataFrame) -> Any:
     from datasets import ClassLabel, Dataset, Features
     from flwr_datasets.partitioner import Partitioner
 
-    names = list(dict.fromkeys(counts["label"]))
+    names = sorted(
+        counts["label"].unique(), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
+    )
     features = Features({"label": ClassLabel(names=names)})
     held = [part for _, part in counts.groupby("client_id", sort=True)]
 
     def rows(part: pd.DataFrame) -> Dataset:
-        ids = [
-            names.index(label) for label, n in zip(part["label"], part["examples"], strict=True) for _ in range(int(n))
-        ]
+        ids = np.repeat([names.index(label) for label in part["label"]], part["examples"].astype(int))
         return Dataset.from_dict({"label": ids}, features=features)
 
     class Saved(Partitioner):  # type: ignore[misc]

@@ -1,71 +1,151 @@
-"""What training comes to: the loss over steps, loss and accuracy by round, by bytes and by time."""
+"""What training comes to: loss over steps; accuracy and loss by round, bytes and time; the way to a target accuracy."""
 
-import numpy as np
+import math
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import stdtrit
 
 from analysis import layout
-from analysis.figures import theme
+from analysis.figures import facets, theme
 from analysis.figures.theme import NotShownError
+from analysis.intervals import band
 from analysis.layout import NO_CHOICE, Choice, Roles
-from analysis.load import Results
+from analysis.results import Results
+from analysis.targets import reached, target_accuracy
+from analysis.units import Scale, scale_for
 
-_PARTS = {"hue": ("aggregation", "*"), "col": ("cut_layer", "*"), "row": ("clients", "batch_size", "*")}
+_OVER_STEPS = {"hue": ("aggregation", "*"), "col": ("cut_layer", "*"), "row": ("clients", "batch_size", "*")}
 
 
 def loss(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw the training loss over steps, with and without aggregation."""
     if results.curve.empty:
         raise NotShownError("no cell has a finite training loss")
-    roles = layout.assign(results.axes, _PARTS, choice)
+    roles = layout.assign(results.axes, _OVER_STEPS, choice)
     return over(results, results.curve, ("step", "step of a client"), ("loss", "training loss"), roles)
 
 
-def over(
-    results: Results, frame: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], roles: Roles, *, height: float = 1.7
-) -> Figure:
-    """Draw `y` over `x` as mean and 95 % band over repeats, in the panels that `roles` gives."""
-    columns = results.axes[roles.col] if roles.col else (None,)
-    rows = results.axes[roles.row] if roles.row else (None,)
+def over(results: Results, frame: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], roles: Roles) -> Figure:
+    """Draw a column of `frame` over another (name and title each), as mean and 95 % band over repeats."""
     with theme.themed():
-        figure, grid = theme.panels(len(rows), len(columns), height=height if len(rows) > 1 else 2.6, sharey=True)
-        for panel_row, row in zip(grid, rows, strict=True):
-            for panel, col in zip(panel_row, columns, strict=True):
-                _curves(panel, _only(frame, {roles.row: row, roles.col: col}), x[0], y[0], results, roles)
-            panel_row[0].set_ylabel(y[1] if row is None else f"{layout.word(roles.row or '', row)}\n{y[1]}")
-        for panel, col in zip(grid[0], columns, strict=True):
-            panel.set_title("" if col is None else layout.word(roles.col or "", col))
-        for panel in grid[-1]:
-            panel.set_xlabel(x[1])
-        theme.legend(
-            figure, [(text, {**look, "marker": ""}) for text, look in theme.keys(results.axes, roles.hue, None)]
-        )
+        height = 1.6 if roles.row else 2.6
+        figure, panels = facets.facets(results, roles, height=height, sharey=True)
+        for panel in panels:
+            part = panel.pick(frame)
+            for value in results.axes[roles.hue] if roles.hue else ("",):
+                mine = facets.only(part, {roles.hue: value} if roles.hue else {})
+                _band(panel.axes, band(mine, x[0], y[0]), x[0], theme.colour(roles.hue, value, results.axes))
+            panel.label(y[1], x[1])
+        facets.close(panels)
+        theme.legend(figure, theme.keys(results.axes, roles.hue, None, markers=False))
         theme.note(figure, theme.averaged(roles))
     return figure
 
 
-def _only(frame: pd.DataFrame, values: dict[str | None, object]) -> pd.DataFrame:
-    for axis, value in values.items():
-        if axis is not None and value is not None:
-            frame = frame[frame[axis] == value]
-    return frame
+def _band(axes: Axes, stats: pd.DataFrame, x: str, paint: str) -> None:
+    axes.plot(stats[x], stats["mean"], color=paint)
+    axes.fill_between(stats[x], stats["low"], stats["high"], color=paint, alpha=0.22, linewidth=0)
 
 
-def _curves(panel: Axes, frame: pd.DataFrame, x: str, y: str, results: Results, roles: Roles) -> None:
-    for value in results.axes[roles.hue] if roles.hue else (None,):
-        part = frame if value is None else frame[frame[roles.hue] == value]
-        band = mean_band(part, x, y)
-        look = theme.colour(roles.hue, "" if value is None else value, results.axes)
-        panel.plot(band[x], band["mean"], color=look)
-        panel.fill_between(band[x], band["low"], band["high"], color=look, alpha=0.2, linewidth=0)
+def learning(results: Results, choice: Choice = NO_CHOICE) -> Figure:
+    """Draw test accuracy and loss by round, by bytes sent and by training time, for one slice of the grid."""
+    measures = [(name, title) for name, title in _MEASURES if results.rounds[name].notna().any()]
+    if not measures:
+        raise NotShownError("no cell was evaluated")
+    roles = layout.assign(results.axes, {"hue": ("aggregation", "*")}, Choice(hue=choice.hue))
+    where = facets.middle(results, roles.rest)
+    frame = facets.only(results.rounds, where).dropna(subset=[name for name, _ in measures], how="all")
+    ways = _ways(frame)
+    with theme.themed():
+        figure, panels = facets.facets(
+            results, Roles(), height=2.1, rows=[t for _, t in measures], cols=["", "", ""], sharex="col"
+        )
+        for place, panel in enumerate(panels):
+            name, way = measures[place // len(ways)][0], ways[place % len(ways)]
+            for value in results.axes[roles.hue] if roles.hue else ("",):
+                mine = facets.only(frame, {roles.hue: value} if roles.hue else {})
+                _by(panel.axes, mine, way, name, theme.colour(roles.hue, value, results.axes))
+            panel.label("", way[2])
+        facets.close(panels)
+        theme.legend(figure, theme.keys(results.axes, roles.hue, None, markers=False))
+        theme.note(figure, layout.words(where, where))
+    return figure
 
 
-def mean_band(frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    """Return the mean over repeats and its 95 % t-interval at each `x`; no interval with fewer than three repeats."""
-    by_repeat = frame.groupby([x, "run", "repeat"])[[y]].mean().reset_index()
-    stats: pd.DataFrame = by_repeat.groupby(x)[y].agg(["mean", "sem", "count"]).reset_index()
-    enough = stats["count"] >= 3
-    reach = np.where(enough, stdtrit(np.maximum(stats["count"] - 1, 1), 0.975) * stats["sem"], np.nan)
-    return stats.assign(low=stats["mean"] - reach, high=stats["mean"] + reach)
+_MEASURES = (("eval_accuracy", "test accuracy (%)"), ("eval_loss", "test loss"))
+Way = tuple[str, Scale, str]
+
+
+def _ways(frame: pd.DataFrame) -> list[Way]:
+    """Return what learning is drawn over: column, scale, title."""
+    sent, time = scale_for("B", frame["total_bytes"]), scale_for("s", frame["elapsed_s"])
+    return [
+        ("round", Scale("", 1.0), "round"),
+        ("total_bytes", sent, f"sent so far ({sent.unit})"),
+        ("elapsed_s", time, f"training time so far ({time.unit})"),
+    ]
+
+
+def _by(axes: Axes, frame: pd.DataFrame, way: Way, name: str, paint: str) -> None:
+    """Average repeats round by round: the mean of what was reached over the mean of what it took."""
+    factor = 100.0 if name == "eval_accuracy" else 1.0
+    stats = band(frame.assign(y=frame[name] * factor), "round", "y")
+    x = frame.groupby("round")[way[0]].mean().reindex(stats["round"]).to_numpy() * way[1].factor
+    _band(axes, stats.assign(x=x), "x", paint)
+
+
+def target(results: Results, choice: Choice = NO_CHOICE) -> Figure:
+    """Draw how long, and how many bytes, each cell needs to a target accuracy."""
+    goal = target_accuracy(results)
+    if goal is None:
+        raise NotShownError("no cell came to a test accuracy that half of the cells reach")
+    got = reached(results, goal)
+    roles = layout.assign(results.axes, {"hue": ("aggregation", "*"), "col": ("cut_layer", "*")}, choice)
+    inner = facets.fit(results, roles.rest, "step_p50_s", 6)
+    columns = [
+        ("elapsed_s", scale_for("s", got["elapsed_s"]), "training time"),
+        ("total_bytes", scale_for("B", got["total_bytes"]), "sent"),
+    ]
+    bars = len(facets.combinations(results, inner))
+    with theme.themed():
+        figure, panels = facets.facets(
+            results, Roles(row=roles.col), height=0.24 * bars + 0.5, cols=["time", "bytes"], sharex="col", sharey=True
+        )
+        for panel in panels:
+            name, scale, title = columns[0 if panel.left else 1]
+            _dots(panel, got, results, roles.hue, inner, (name, scale))
+            panel.label("", f"{title} to {goal * 100:g} % test accuracy ({scale.unit})")
+            panel.axes.set_title("")
+        missing = [("not reached", {"linestyle": "", "marker": "x"})] if got["elapsed_s"].isna().any() else []
+        keys = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results.axes, roles.hue, None)]
+        theme.legend(figure, keys + missing)
+        theme.note(figure, theme.averaged(Roles(rest=tuple(a for a in roles.rest if a not in inner))))
+    return figure
+
+
+def _dots(
+    panel: facets.Panel,
+    got: pd.DataFrame,
+    results: Results,
+    hue: str | None,
+    inner: tuple[str, ...],
+    what: tuple[str, Scale],
+) -> None:
+    """Draw a dot per cell at what it needed; a cross at the right end where a repeat never got there."""
+    name, scale = what
+    places = list(reversed(facets.combinations(results, inner)))
+    end = float(got[name].max()) * scale.factor * 1.06
+    for place, values in enumerate(places):
+        for value in results.axes[hue] if hue else ("",):
+            mine = facets.only(panel.pick(got), values | ({hue: value} if hue else {}))[name]
+            paint, shape = theme.colour(hue, value, results.axes), theme.marker(hue, value, results.axes)
+            mean = float(mine.mean()) * scale.factor
+            if len(mine) and mine.notna().all() and not math.isnan(mean):
+                panel.axes.plot(mean, place, shape, color=paint, ms=6)
+            elif len(mine):
+                panel.axes.plot(end, place, "x", color=paint, ms=5)
+    panel.axes.set_yticks(range(len(places)), [layout.words(values, inner) for values in places])
+    panel.axes.set_ylim(-0.6, len(places) - 0.4)
+    panel.axes.set_xlim(left=0)
+    panel.axes.grid(visible=True, axis="both")

@@ -1,67 +1,97 @@
-"""What crosses the network: time and bytes of uplink and downlink, and throughput over rounds."""
+"""What crosses the network: time and bytes, throughput over rounds, and a prediction for slower links."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis import layout
-from analysis.figures import theme
+from analysis.figures import facets, theme
 from analysis.figures.learning import over
 from analysis.figures.theme import NotShownError
-from analysis.layout import NO_CHOICE, Choice
-from analysis.load import Results
+from analysis.layout import NO_CHOICE, Choice, Roles
+from analysis.links import LINKS, predict
+from analysis.results import Results
 from analysis.units import human, scale_for
 
-_WAYS = (("uplink", "uplink (smashed data)", theme.UP, "^"), ("downlink", "downlink (gradient)", theme.DOWN, "v"))
+_WAYS = (("uplink", "uplink (smashed data and labels)", theme.UP), ("downlink", "downlink (gradient)", theme.DOWN))
+_NOTHING = "no cell exchanges anything between clients and a main server"
 
 
 def network(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw mean time and bytes of uplink and downlink per step."""
-    ok = results.ok
-    if not ok[["uplink_bytes_per_step", "uplink_mean_s"]].notna().any(axis=None):
-        raise NotShownError("no cell exchanges anything between clients and main server")
-    roles = layout.assign(
-        results.axes, {"x": ("cut_layer", "aggregation", "*"), "col": ("batch_size", "clients", "*")}, choice
-    )
-    columns = results.axes[roles.col] if roles.col else (None,)
-    kinds = (("mean_s", "s", "mean time per step"), ("bytes_per_step", "B", "bytes per step"))
+    if results.ok["uplink_mean_s"].isna().all():
+        raise NotShownError(_NOTHING)
+    parts = {"x": ("cut_layer", "aggregation", "*"), "col": ("batch_size", "clients", "*")}
+    roles = layout.assign(results.axes, parts, choice)
+    rows = {"mean time of a step": ("mean_s", "s"), "bytes of a step": ("bytes_per_step", "B")}
     with theme.themed():
-        figure, grid = theme.panels(2, len(columns), height=2.0)
-        for row, (suffix, unit, what) in zip(grid, kinds, strict=True):
-            row[0].set_ylabel(what)
-            for panel, value in zip(row, columns, strict=True):
-                frame = ok if value is None else ok[ok[roles.col] == value]
-                _bars(panel, frame, suffix, unit, results, roles.x)
-        for panel, value in zip(grid[0], columns, strict=True):
-            panel.set_title("" if value is None else layout.word(roles.col or "", value))
-        theme.legend(figure, [(text, {"facecolor": paint}) for _, text, paint, _ in _WAYS], patches=True)
+        figure, panels = facets.facets(results, roles, rows=list(rows), height=2.0)
+        for panel in panels:
+            suffix, unit = rows[panel.row]
+            scale = scale_for(unit, results.ok[f"uplink_{suffix}"])
+            _pairs(panel.axes, panel.pick(results.ok), (suffix, unit), results, roles.x)
+            panel.ticks([str(value) for value in results.axes[roles.x]] if roles.x else [""])
+            panel.label(f"({scale.unit})", layout.title(roles.x) if roles.x else "")
+            panel.axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _, by=scale.factor: f"{y * by:,.6g}"))
+        theme.legend(figure, [(text, {"facecolor": paint}) for _, text, paint in _WAYS], patches=True)
         theme.note(figure, theme.averaged(roles))
     return figure
 
 
-def _bars(panel: Axes, frame: pd.DataFrame, suffix: str, unit: str, results: Results, x: str | None) -> None:
+def _pairs(axes: Axes, frame: pd.DataFrame, what: tuple[str, str], results: Results, x: str | None) -> None:
     """Draw a pair of bars per value of `x`, with the number on each."""
+    suffix, unit = what
     values = results.axes[x] if x else ("",)
-    scale = scale_for(unit, results.ok[f"uplink_{suffix}"])
-    for shift, (way, _, paint, _) in zip((-0.2, 0.2), _WAYS, strict=True):
-        means = [(frame if not x else frame[frame[x] == value])[f"{way}_{suffix}"].mean() for value in values]
-        bars = panel.bar([i + shift for i in range(len(values))], [m * scale.factor for m in means], 0.38, color=paint)
-        panel.bar_label(bars, [human(m, unit).replace(" ", "\n") for m in means], fontsize=6.5, padding=1)
-    panel.set_xticks(range(len(values)), [str(value) for value in values])
-    panel.set_xlabel(layout.title(x) if x else "")
-    panel.margins(y=0.25)
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: human(y / scale.factor, unit) if y else "0"))
+    for shift, (way, _, paint) in zip((-0.2, 0.2), _WAYS, strict=True):
+        means = [facets.only(frame, {x: value} if x else {})[f"{way}_{suffix}"].mean() for value in values]
+        bars = axes.bar([place + shift for place in range(len(values))], means, 0.38, color=paint)
+        axes.bar_label(bars, [human(mean, unit).replace(" ", "\n") for mean in means], fontsize=6.5, padding=1)
+    axes.margins(y=0.25)
 
 
 def network_over_rounds(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw network throughput by round, with and without aggregation."""
     frame = results.rounds
     if "network_kbit_per_s" not in frame or frame["network_kbit_per_s"].isna().all():
-        raise NotShownError("no cell exchanges anything between clients and main server")
+        raise NotShownError(_NOTHING)
     scale = scale_for("kbit/s", frame["network_kbit_per_s"])
     frame = frame.assign(y=frame["network_kbit_per_s"] * scale.factor).dropna(subset=["y"])
-    roles = layout.assign(
-        results.axes, {"hue": ("aggregation", "*"), "col": ("cut_layer", "*"), "row": ("batch_size", "*")}, choice
-    )
-    return over(results, frame, ("round", "round"), ("y", f"throughput ({scale.unit})"), roles)
+    parts = {"hue": ("aggregation", "*"), "col": ("cut_layer", "*"), "row": ("batch_size", "*")}
+    roles = layout.assign(results.axes, parts, choice)
+    return over(results, frame, ("round", "round"), ("y", f"throughput\n({scale.unit})"), roles)
+
+
+def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
+    """Predict the step latency over slower links, from measured compute and counted bytes."""
+    predicted = predict(results)
+    if predicted.empty:
+        raise NotShownError(_NOTHING)
+    parts = {"hue": ("cut_layer", "batch_size", "*"), "col": ("batch_size", "clients", "*")}
+    roles = layout.assign(results.axes, parts, choice)
+    names = ["loopback\n(measured)", *(link.name for link in LINKS)]
+    with theme.themed():
+        figure, panels = facets.facets(results, roles, height=2.9)
+        for panel in panels:
+            _fan(panel.axes, panel.pick(predicted), results, roles)
+            panel.axes.set_xticks(range(len(names)), names)
+            panel.axes.set_xlim(-0.4, len(names) - 0.6)
+            panel.label("step latency, predicted beyond loopback", "link of each client")
+        theme.legend(figure, theme.keys(results.axes, roles.hue, None) + _PREDICTED)
+        theme.note(figure, " · ".join(filter(None, ("PREDICTION, not a measurement", theme.averaged(roles)))))
+    return figure
+
+
+_PREDICTED: list[theme.Entry] = [("predicted", {"linestyle": "--", "marker": "o", "markerfacecolor": theme.PAPER})]
+
+
+def _fan(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> None:
+    """Draw the measured step as a full mark and the predicted ones as hollow marks on a dashed line."""
+    for value in results.axes[roles.hue] if roles.hue else ("",):
+        means = facets.only(frame, {roles.hue: value} if roles.hue else {}).groupby("link")["step_s"].mean()
+        paint, shape = theme.colour(roles.hue, value, results.axes), theme.marker(roles.hue, value, results.axes)
+        axes.plot(means.index, means, ls="--", lw=1.2, marker=shape, color=paint, mfc=theme.PAPER)
+        axes.plot(means.index[:1], means.iloc[:1], ls="", marker=shape, color=paint)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: human(y, "s")))
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,16 +1,17 @@
-"""Latency and rates by the axes of the grid."""
+"""Latency and rates by the axes of the grid, and how they scale with the number of clients."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import layout
-from analysis.figures import theme
+from analysis.figures import facets, theme
 from analysis.figures.theme import NotShownError
 from analysis.layout import NO_CHOICE, Choice, Roles
-from analysis.load import Results
 from analysis.metrics import metric
+from analysis.results import Results
 from analysis.units import scale_for
+from splitfed_core.errors import UsageError
 
 _PARTS = {
     "x": ("clients", "*"),
@@ -30,6 +31,13 @@ def throughput(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     return by_axes(results, ("steps_per_s", "network_kbit_per_s"), choice)
 
 
+def any_metric(results: Results, choice: Choice = NO_CHOICE) -> Figure:
+    """Draw the metric that the user asked for."""
+    if not choice.metric:
+        raise UsageError("the figure 'metric' needs to know which: add --metric, such as --metric step_p95_s")
+    return by_axes(results, (choice.metric,), choice)
+
+
 def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
     """Draw metrics as lines over one axis, one row of panels per metric; each dot is one repeat."""
     shown = [metric(name) for name in names if results.ok[name].notna().any()]
@@ -38,25 +46,25 @@ def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
     if not shown:
         raise NotShownError(f"no cell has {' or '.join(names)}")
     roles = layout.assign(results.axes, _PARTS, choice)
-    columns = results.axes[roles.col] if roles.col else (None,)
+    labels = [str(value) for value in results.axes[roles.x or ""]]
+    rows = {
+        measure.title.lower(): (measure.name, scale_for(measure.unit, results.ok[measure.name])) for measure in shown
+    }
     with theme.themed():
-        figure, grid = theme.panels(len(shown), len(columns), height=2.1)
-        for row, measure in zip(grid, shown, strict=True):
-            scale = scale_for(measure.unit, results.ok[measure.name])
-            row[0].set_ylabel(f"{measure.title.lower()}\n({scale.unit})" if scale.unit else measure.title.lower())
-            for panel, value in zip(row, columns, strict=True):
-                frame = results.ok if value is None else results.ok[results.ok[roles.col] == value]
-                _lines(panel, frame.assign(y=frame[measure.name] * scale.factor), results, roles)
-        for panel, value in zip(grid[0], columns, strict=True):
-            panel.set_title("" if value is None else layout.word(roles.col or "", value))
-        for panel in grid[-1]:
-            _name_x(panel, results, roles)
+        figure, panels = facets.facets(results, roles, rows=list(rows), height=2.1)
+        for panel in panels:
+            name, scale = rows[panel.row]
+            frame = panel.pick(results.ok)
+            _lines(panel.axes, frame.assign(y=frame[name] * scale.factor), results, roles)
+            panel.label(f"({scale.unit})" if scale.unit else "", layout.title(roles.x or ""))
+            panel.ticks(labels)
+        facets.close(panels)
         theme.legend(figure, theme.keys(results.axes, roles.hue, roles.style))
         theme.note(figure, theme.averaged(roles))
     return figure
 
 
-def _lines(panel: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> None:
+def _lines(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> None:
     """Draw one line per colour and style through the means, and a dot per repeat."""
     places = {value: place for place, value in enumerate(results.axes[roles.x or ""])}
     split = [axis for axis in (roles.hue, roles.style) if axis]
@@ -65,18 +73,45 @@ def _lines(panel: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> 
         hue = values.get(roles.hue or "", "")
         paint = theme.colour(roles.hue, hue, results.axes)
         mean = part.groupby(roles.x)["y"].mean()
-        xs = [places[x] for x in mean.index]
-        ordered = sorted(zip(xs, mean, strict=True))
+        ordered = sorted(zip([places[x] for x in mean.index], mean, strict=True))
         style = theme.line(roles.style, values.get(roles.style or "", ""), results.axes)
-        panel.plot(
-            *zip(*ordered, strict=True), linestyle=style, marker=theme.marker(roles.hue, hue, results.axes), color=paint
+        axes.plot(*zip(*ordered, strict=True), ls=style, marker=theme.marker(roles.hue, hue, results.axes), color=paint)
+        axes.scatter([places[x] for x in part[roles.x]], part["y"], s=5, alpha=0.45, linewidths=0, color=paint)
+    axes.set_ylim(bottom=0)
+
+
+def scaling(results: Results, choice: Choice = NO_CHOICE) -> Figure:
+    """Draw samples per second against the number of clients, relative to the fewest, beside linear growth."""
+    counts = [value for value in results.axes.get("clients", ()) if isinstance(value, int)]
+    if len(counts) < 2 or results.ok["samples_per_s"].isna().all():
+        raise NotShownError("the grid has one number of clients")
+    parts = {"col": ("cut_layer", "*"), "hue": ("batch_size", "aggregation", "*"), "style": ("aggregation", "*")}
+    others = {axis: values for axis, values in results.axes.items() if axis != "clients"}
+    roles = layout.assign(others, parts, choice.without("clients"))
+    with theme.themed():
+        figure, panels = facets.facets(results, roles, height=2.9)
+        for panel in panels:
+            panel.axes.plot(counts, [count / counts[0] for count in counts], color=theme.INK, ls=":", lw=1)
+            _growth(panel.axes, panel.pick(results.ok), counts, results, roles)
+            panel.label(f"speed-up over {layout.word('clients', counts[0])} (×)", "clients")
+            panel.axes.set_xticks(counts, [str(count) for count in counts])
+            panel.axes.set_ylim(bottom=0)
+        linear = [("linear", {"linestyle": ":", "linewidth": 1})]
+        theme.legend(figure, linear + theme.keys(results.axes, roles.hue, roles.style))
+        theme.note(figure, theme.averaged(roles))
+    return figure
+
+
+def _growth(axes: Axes, frame: pd.DataFrame, counts: list[int], results: Results, roles: Roles) -> None:
+    split = [axis for axis in (roles.hue, roles.style) if axis]
+    for key, part in frame.groupby(split, sort=False) if split else [((), frame)]:
+        values = dict(zip(split, key, strict=True))
+        rates = part.groupby("clients")["samples_per_s"].mean().reindex(counts)
+        hue = values.get(roles.hue or "", "")
+        axes.plot(
+            counts,
+            rates / rates.iloc[0],
+            ls=theme.line(roles.style, values.get(roles.style or "", ""), results.axes),
+            marker=theme.marker(roles.hue, hue, results.axes),
+            color=theme.colour(roles.hue, hue, results.axes),
         )
-        panel.scatter([places[x] for x in part[roles.x]], part["y"], s=5, alpha=0.45, linewidths=0, color=paint)
-    panel.set_ylim(bottom=0)
-
-
-def _name_x(panel: Axes, results: Results, roles: Roles) -> None:
-    values = results.axes[roles.x or ""]
-    panel.set_xticks(range(len(values)), [str(value) for value in values])
-    panel.set_xlim(-0.3, len(values) - 0.7)
-    panel.set_xlabel(layout.title(roles.x or ""))

@@ -5,18 +5,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis import layout
-from analysis.load import Axes as GridAxes
+from analysis.results import Axes as GridAxes
 from splitfed_core.errors import DataError
 
-INK, GRID, PAPER = "#1b1f24", "#d5dae0", "#ffffff"
+INK, GRID, PAPER = "#1b1f24", "#d5dae0", "#fefefe"
 """Text, grid lines, background: the page replaces these three by its own, so figures follow light and dark."""
 
 ON, OFF = "#0072b2", "#d55e00"
@@ -33,8 +31,11 @@ PHASE_COLOURS = {
     "decode_s": "#bdbdbd",
     "client_backward_s": "#56b893",
 }
-_NAMED = ("#1b9e77", "#8a63d2", "#b8860b", "#c2568f", "#4f8fa8", "#7f7f7f", "#a0522d", "#6b8e23")
-_NUMBERED = ("#2a9d8f", "#8a63d2", "#b8860b", "#c2568f", "#4f8fa8", "#7f7f7f", "#a0522d", "#6b8e23")
+BETTER, WORSE, UNCLEAR = "#1b8a6b", "#c2571a", "#8a8f98"
+TRAIN, WAIT = "#2f8f5b", "#e0b04a"
+ROLE_COLOURS = {"clients": "#2f8f5b", "main_server": "#b8742a", "fed_server": "#7b5ea7"}
+_NAMED = ("#0f7f6c", "#c08a00", "#b04a86", "#5a8fb0", "#8a63d2", "#8c6d5a", "#6b8e23", "#7f7f7f")
+_NUMBERED = ("#8a63d2", "#2a9d8f", "#b8860b", "#c2568f", "#4f8fa8", "#7f7f7f", "#a0522d", "#6b8e23")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", ":", "-.")
 WIDTH = 7.4
@@ -108,31 +109,36 @@ def line(axis: str | None, value: object, axes: GridAxes) -> str:
     return _LINES[axes[axis].index(value) % len(_LINES)] if axis else "-"
 
 
-def panels(
-    rows: int, cols: int, *, height: float, sharex: bool | str = True, sharey: bool | str = "row"
-) -> tuple[Figure, list[list[Axes]]]:
-    """Make a figure of equal panels, each `height` inches high."""
-    figure = Figure(figsize=(WIDTH, height * rows + 0.75), layout="constrained")
-    grid = figure.subplots(rows, cols, squeeze=False, sharex=sharex, sharey=sharey)  # type: ignore[arg-type]
-    return figure, np.asarray(grid).tolist()
-
-
-def legend(figure: Figure, entries: Sequence[Entry], *, patches: bool = False) -> None:
+def legend(figure: Figure, entries: Sequence[Entry], *, patches: bool = False, columns: int = 5) -> None:
     """Put one legend below the panels, never on the data; each entry is a text and the line's properties."""
     handles: list[Artist] = [
         Patch(label=text, **look) if patches else Line2D([], [], label=text, **{"color": INK, **look})
         for text, look in entries
     ]
     if handles:
+        handles = _across(handles, columns)
         figure.legend(
-            handles=handles, loc="outside lower center", ncols=min(len(handles), 5), handlelength=2.2, columnspacing=1.4
+            handles=handles,
+            loc="outside lower center",
+            ncols=min(len(handles), columns),
+            handlelength=2.2,
+            columnspacing=1.4,
         )
 
 
-def keys(axes: GridAxes, hue: str | None, style: str | None) -> list[Entry]:
+def _across(handles: list[Artist], columns: int) -> list[Artist]:
+    """Order legend entries so that they read line by line: matplotlib fills column by column."""
+    columns = min(len(handles), columns)
+    return [handle for column in range(columns) for handle in handles[column::columns]]
+
+
+def keys(axes: GridAxes, hue: str | None, style: str | None, *, markers: bool = True) -> list[Entry]:
     """Return the legend entries of a colour axis and a line-style axis."""
     colours: list[Entry] = [
-        (layout.word(hue, value), {"color": colour(hue, value, axes), "marker": marker(hue, value, axes)})
+        (
+            layout.word(hue, value),
+            {"color": colour(hue, value, axes), "marker": marker(hue, value, axes) if markers else ""},
+        )
         for value in (axes[hue] if hue else ())
         if hue
     ]

@@ -5,6 +5,8 @@ import hashlib
 import itertools
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple
 from pathlib import Path
@@ -287,3 +289,21 @@ def grid_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One run over clients × cut × aggregation with three repeats; read it, never change it."""
     axes: dict[str, list[Any]] = {"clients": [2, 4], "cut_layer": ["conv1", "dense1"], "aggregation": [True, False]}
     return write_run(tmp_path_factory.mktemp("runs") / "grid", axes, repeats=3)
+
+
+REPORT = """
+import json, sys
+from pathlib import Path
+from analysis.report import report
+out = Path(sys.argv[2])
+report([Path(sys.argv[1])], out)
+(out / "modules.json").write_text(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.fixture(scope="session")
+def grid_report(grid_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of `grid_run`, made by a process of its own; `modules.json` lists what that process had loaded."""
+    out = tmp_path_factory.mktemp("report")
+    subprocess.run([sys.executable, "-W", "error", "-c", REPORT, str(grid_run), str(out)], check=True)  # noqa: S603
+    return out

@@ -1,60 +1,67 @@
-"""The report as files: what is written, what it never loads, what it says."""
+"""The report as files: what is grid_report, what it never loads, what it says."""
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from analysis.figures import FIGURES
+from analysis.layout import Choice
 from analysis.report import report
 from splitfed_core.errors import NotARunError, UsageError
 
 MakeRun = Callable[..., Path]
 
 
-def test_a_report_never_loads_tensorflow_grpc_or_ray(grid_run: Path, tmp_path: Path) -> None:
-    script = (
-        "import sys, json; from pathlib import Path; from analysis.report import report;"
-        f"report([Path({str(grid_run)!r})], Path({str(tmp_path / 'out')!r}));"
-        "print(json.dumps([name for name in ('tensorflow', 'keras', 'grpc', 'ray') if name in sys.modules]))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
-    assert json.loads(done.stdout) == []
+def test_a_report_never_loads_tensorflow_grpc_or_ray(grid_report: Path) -> None:
+    loaded = set(json.loads((grid_report / "modules.json").read_text()))
+    assert {"pandas", "matplotlib", "flwr_datasets"} <= loaded
+    assert loaded.isdisjoint({"tensorflow", "keras", "grpc", "ray"})
 
 
-@pytest.fixture(scope="module")
-def written(grid_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return report([grid_run], tmp_path_factory.mktemp("report")).parent
+@pytest.mark.parametrize("name", ["effects", "pareto", "labels"])
+def test_another_process_draws_the_same_bytes(grid_run: Path, grid_report: Path, tmp_path: Path, name: str) -> None:
+    report([grid_run], tmp_path, only=name)
+    for kind in ("png", "svg"):
+        file = f"figures/{name}.{kind}"
+        assert (grid_report / file).read_bytes() == (tmp_path / file).read_bytes()
 
 
-def test_every_figure_is_there_as_png_and_svg_and_on_the_page(written: Path) -> None:
-    page = (written / "index.html").read_text()
-    drawn = {path.stem for path in (written / "figures").glob("*.png")}
-    assert {"loss", "network", "network_over_rounds", "speed", "throughput", "labels"} <= drawn
-    assert {path.stem for path in (written / "figures").glob("*.svg")} == drawn
-    assert set(re.findall(r'<figure id="figure-(\w+)">', page)) == drawn
+def test_every_figure_is_there_as_png_and_svg_and_on_the_page(grid_report: Path) -> None:
+    page = (grid_report / "index.html").read_text()
+    assert {path.name for path in (grid_report / "figures").iterdir()} == {
+        f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")
+    }
+    assert re.findall(r'<figure id="figure-(\w+)">', page) == list(FIGURES)
+    assert page.count("sfbench report") >= len(FIGURES)
 
 
-def test_the_page_needs_no_network(written: Path) -> None:
-    page = (written / "index.html").read_text()
+def test_figures_carry_their_provenance(grid_report: Path) -> None:
+    for kind in ("png", "svg"):
+        content = (grid_report / "figures" / f"speed.{kind}").read_bytes().decode("latin-1")
+        assert "0123456789abcdef0123456789abcdef01234567" in content
+        assert "data_sha256" in content
+
+
+def test_the_page_needs_no_network(grid_report: Path) -> None:
+    page = (grid_report / "index.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!#|tables/)[^"]*"', page)
     assert "@import" not in page
+    assert "url(http" not in page
 
 
-def test_ids_are_unique_on_the_page(written: Path) -> None:
-    ids = re.findall(r'\bid="([^"]+)"', (written / "index.html").read_text())
+def test_ids_are_unique_on_the_page(grid_report: Path) -> None:
+    ids = re.findall(r'\bid="([^"]+)"', (grid_report / "index.html").read_text())
     assert len(ids) == len(set(ids))
 
 
-def test_the_same_data_give_the_same_bytes(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run("quick", repeats=1)
-    first, second = (report([run], tmp_path / name).parent for name in ("a", "b"))
-    files = sorted(path.relative_to(first) for path in first.rglob("*.*"))
-    assert len(files) > 8
-    assert [file for file in files if (first / file).read_bytes() != (second / file).read_bytes()] == []
+def test_tables_hold_one_line_per_cell(grid_report: Path) -> None:
+    assert len((grid_report / "tables" / "cells.csv").read_text().splitlines()) == 1 + 8
+    latex = (grid_report / "tables" / "cells.tex").read_text()
+    assert latex.startswith("\\begin{tabular}{lllrrrrr}\n\\toprule\n")
+    assert latex.count("\\\\\n") == 1 + 8
 
 
 def test_text_from_a_run_directory_cannot_be_html(make_run: MakeRun, tmp_path: Path) -> None:
@@ -66,18 +73,43 @@ def test_text_from_a_run_directory_cannot_be_html(make_run: MakeRun, tmp_path: P
     assert evil not in (tmp_path / "out" / "summary.md").read_text()
 
 
+def test_a_grid_of_one_cell_names_what_it_cannot_show(make_run: MakeRun, tmp_path: Path) -> None:
+    page = report([make_run("one", {}, repeats=1)], tmp_path / "out").read_text()
+    assert "Scaling with the number of clients: the grid has one number of clients." in page
+    assert {"phases", "latency", "loss", "learning", "network"} <= set(re.findall(r'<figure id="figure-(\w+)">', page))
+
+
 def test_default_run_and_output(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run("mine", repeats=1)
     monkeypatch.chdir(tmp_path)
-    assert report([]) == Path("reports/mine/index.html")
+    assert report([], only="speed") == Path("reports/mine/figures/speed.png")
     monkeypatch.chdir(tmp_path / "reports")
     with pytest.raises(NotARunError, match="no run directory below runs/"):
         report([])
 
 
 def test_one_figure_alone(grid_run: Path, tmp_path: Path) -> None:
-    made = report([grid_run], tmp_path / "out", only="speed", formats=("svg",))
-    assert made == tmp_path / "out" / "figures" / "speed.svg"
-    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["speed.svg"]
-    with pytest.raises(UsageError, match="figure 'sped' does not exist; choose one of speed"):
-        report([grid_run], tmp_path / "out", only="sped")
+    choice = Choice(metric="train_s", x="cut_layer", facet="clients")
+    made = report([grid_run], tmp_path / "out", only="metric", formats=("svg",), choice=choice)
+    assert list((tmp_path / "out").rglob("*.*")) == [made]
+    drawn = set(re.findall(r"<!-- (.*?) -->", made.read_text()))
+    assert {"2 clients", "4 clients", "cut layer", "training time in all", "(ms)"} <= drawn
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"only": "sped"}, "figure 'sped' does not exist; choose one of effects, phases,"),
+        ({"formats": ["bmp"]}, "format 'bmp' is not known; choose one of png, svg, pdf"),
+        ({"choice": Choice(metric="speed")}, "metric 'speed' does not exist; choose one of step_p50_s,"),
+        ({"choice": Choice(x="codec")}, "axis 'codec' does not vary in these runs; choose one of: clients, cut_layer,"),
+        ({"choice": Choice(x="clients", hue="clients")}, "give each part an axis of its own"),
+        ({"only": "metric"}, "needs to know which: add --metric"),
+    ],
+)
+def test_wrong_options_are_refused_and_nothing_is_written(
+    grid_run: Path, tmp_path: Path, wrong: dict[str, object], told: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        report([grid_run], tmp_path / "out", **wrong)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.load import load
+from analysis.results import load
 from analysis.runs import newest_run
 from splitfed_core.errors import DataError, NotARunError
 

@@ -1,0 +1,86 @@
+"""How sure a number is: 95 % t-intervals over repeats, and paired ratios between values of an axis.
+
+The independent unit is a repeat: steps and rounds of one repeat share processes and minute, so they never count.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import stdtrit
+
+from analysis.results import Results
+from analysis.units import span
+
+FEWEST = 3
+"""No interval is given with fewer repeats."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One value of an axis over another: geometric mean of paired ratios, and its 95 % interval over repeats."""
+
+    ratio: float
+    low: float
+    high: float
+    cells: int
+    repeats: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves 1 on one side."""
+        return self.low > 1 or self.high < 1
+
+    @property
+    def basis(self) -> str:
+        """What the ratio rests on."""
+        pairs = f"{self.cells} pair{'s' * (self.cells != 1)} of cells"
+        return f"{pairs} and {self.repeats} repeat{'s' * (self.repeats != 1)}"
+
+    def sure(self) -> str:
+        """Say how sure the ratio is."""
+        if math.isnan(self.low):
+            return f"from {self.basis}, too few for an interval"
+        return f"95 % interval {span(self.low, self.high)}×, from {self.basis}"
+
+    def inverse(self) -> "Ratio":
+        """Return the ratio the other way round."""
+        return Ratio(1 / self.ratio, 1 / self.high, 1 / self.low, self.cells, self.repeats)
+
+
+def interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return a mean and the reach of its 95 % t-interval: NaN with fewer than three values."""
+    n = len(values)
+    if n < FEWEST:
+        return float(values.mean()) if n else math.nan, math.nan
+    return float(values.mean()), float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(n)
+
+
+def compare(results: Results, axis: str, value: object, base: object, name: str) -> Ratio | None:
+    """Compare a metric of two values of an axis over cells alike in everything else, repeat by repeat.
+
+    Returns:
+        `value` ÷ `base`, or nothing where no two cells are alike or the metric is not positive.
+    """
+    others = [other for other in results.axes if other not in (axis, "run")]
+    keys = [*others, *(["run"] if axis != "run" else []), "repeat"]
+    frame = results.ok[results.ok[name] > 0]
+    pairs = frame[frame[axis] == value].merge(frame[frame[axis] == base], on=keys, suffixes=("", "_base"))
+    if pairs.empty:
+        return None
+    logs = pairs.assign(log=np.log(pairs[name] / pairs[f"{name}_base"]))
+    per_repeat = logs.groupby([key for key in ("run", "repeat") if key in keys])["log"].mean()
+    mean, reach = interval(per_repeat.to_numpy(dtype=float))
+    cells = len(pairs[others].drop_duplicates()) if others else 1
+    return Ratio(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach), cells, len(per_repeat))
+
+
+def band(frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    """Return the mean over repeats at each `x` and its 95 % interval, empty with fewer than three repeats."""
+    per_repeat = frame.groupby([x, "run", "repeat"])[[y]].mean().reset_index()
+    stats: pd.DataFrame = per_repeat.groupby(x)[y].agg(["mean", "sem", "count"]).reset_index()
+    factor = stdtrit(np.maximum(stats["count"] - 1, 1), 0.975)
+    reach = np.where(stats["count"] >= FEWEST, factor * stats["sem"], np.nan)
+    return stats.assign(low=stats["mean"] - reach, high=stats["mean"] + reach)
