@@ -78,12 +78,18 @@ class Cluster:
         self._stack.callback(ray.shutdown)
 
     def check(self, configs: Sequence[CellConfig]) -> None:
-        """Build every distinct network and cut once; raises `ConfigError` for what cannot be.
+        """Deal every data set and build every network once; raises `ConfigError` for what cannot be.
 
         All processes that the first of these cells needs start meanwhile.
         """
+        dealt: set[tuple[Any, ...]] = set()
         seen: set[tuple[Any, ...]] = set()
         self._warm(configs[0].threads, max(_worker_count(c) for c in configs if c.threads == configs[0].threads))
+        for config in configs:
+            shards = (config.dataset, config.partitioner, config.clients, config.examples_per_client)
+            if shards not in dealt:
+                dealt.add(shards)
+                _deal(self._dataset(config.dataset)[0], config, seed=0)
         for config in configs:
             what = (config.dataset, config.model, config.cut_layer, config.loss)
             if what not in seen:

@@ -10,6 +10,7 @@ from benchmarks.grid import Grid
 from benchmarks.gridfile import Schedule
 from benchmarks.rules import Rule
 from splitfed_core.applies import without_effect
+from splitfed_core.aggregation import check_strategy
 from splitfed_core.config import CellConfig, Named
 from splitfed_core.errors import ConfigError, GridError, UsageError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
@@ -93,6 +94,7 @@ class Plan:
     axes: Mapping[str, Sequence[Any]]
     cells: Sequence[PlannedCell]
     excluded: Sequence[Excluded]
+    settings: Sequence[str] = ()
 
     def runs(self) -> list[CellRun]:
         """Return all cells and repeats in the order in which they are run."""
@@ -112,6 +114,7 @@ class Plan:
             "seed": self.seed,
             "repeats": self.repeats,
             "schedule": self.schedule,
+            "settings": list(self.settings),
             "axes": {name: [_plain(value) for value in values] for name, values in self.axes.items()},
             "cells": [
                 {"cell_id": cell.cell_id, "config": cell.config.plain(), "seeds": list(cell.seeds)}
@@ -145,6 +148,7 @@ def make_plan(grid: Grid) -> Plan:
         axes=grid.varied,
         cells=list(expansion.cells.values()),
         excluded=expansion.excluded,
+        settings=sorted(grid.source.options.values()),
     )
 
 
@@ -199,6 +203,8 @@ class _Expansion:
         """Make a cell of a point, unless it makes no sense or is there already."""
         try:
             config = CellConfig.parse(point)
+            if config.strategy is not None:
+                check_strategy(config.strategy, config.participants)
         except ConfigError as error:
             self._nonsense = self._nonsense or error
             self.excluded.append(Excluded(point, str(error)))
