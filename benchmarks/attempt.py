@@ -44,28 +44,33 @@ class Attempter:
     progress: SweepProgress
     interrupt: Interrupt
     env: str
+    retries: int = 0
 
-    def attempt(self, run: CellRun, earlier: Sequence[str] = ()) -> Attempt:
-        """Run a cell once.
-
-        Args:
-            run: The cell and repeat.
-            earlier: How earlier attempts at it ended, for the manifest.
+    def run(self, run: CellRun) -> Attempt:
+        """Run a cell, again if it fails and the grid says so.
 
         Raises:
             KeyboardInterrupt: The user wants to stop; the attempt is marked so.
         """
+        earlier: list[str] = []
+        ended = self._attempt(run, earlier)
+        while ended.status != "ok" and len(earlier) < self.retries:
+            earlier.append(f"{ended.status}: {ended.reason}")
+            self.progress.retry(run, ended.summary, ended.reason)
+            ended = self._attempt(run, earlier)
+        self.progress.end(run, ended.summary, ended.reason)
+        return ended
+
+    def _attempt(self, run: CellRun, earlier: Sequence[str]) -> Attempt:
         self.interrupt.begin_cell()
         self.progress.begin(run)
         try:
             with CellSink(self.directory.cell(run), run) as sink:
-                ended = self._run(run, sink, earlier)
+                return self._measure(run, sink, earlier)
         except CellError as error:  # the sink cannot write: whatever is on the disk does not count as done
-            ended = Attempt("failed", str(error), Tally().summary("failed", 0.0))
-        self.progress.end(run, ended.summary, ended.reason)
-        return ended
+            return Attempt("failed", str(error), Tally().summary("failed", 0.0))
 
-    def _run(self, run: CellRun, sink: CellSink, earlier: Sequence[str]) -> Attempt:
+    def _measure(self, run: CellRun, sink: CellSink, earlier: Sequence[str]) -> Attempt:
         before = _conditions()
         facts: Mapping[str, Any] = {}
         status, reason, stopped = "ok", None, None
@@ -79,9 +84,11 @@ class Attempter:
             status, reason = "failed", str(error)
         conditions = {"before": before, "after": _conditions()}
         record = {"env": self.env, "conditions": conditions, "earlier_attempts": list(earlier)}
-        summary = sink.finish(status, reason, facts, record)
-        if stopped is not None:
-            raise stopped
+        try:
+            summary = sink.finish(status, reason, facts, record)
+        finally:
+            if stopped is not None:
+                raise stopped
         return Attempt(status, reason, summary)
 
 

@@ -104,7 +104,7 @@ class Expression:
                 return lambda _: constant
             case ast.Name(id=name) if name in self._names:
                 return lambda values: _plain(values[name])
-            case ast.Attribute(value=ast.Name(id=name), attr=setting) if name in self._names:
+            case ast.Attribute(value=ast.Name(id=name), attr=setting) if name in self._names and setting[0] != "_":
                 return lambda values: getattr(values[name], "settings", {}).get(setting)
             case ast.Name(id=name):
                 raise self._refuse(f"knows no name {name!r}; parameters are {', '.join(self._names)}")

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from benchmarks.grid import Grid
 from benchmarks.gridfile import Schedule
 from benchmarks.rules import Rule
-from splitfed_core.applies import without_effect
 from splitfed_core.aggregation import check_strategy
+from splitfed_core.applies import without_effect
 from splitfed_core.config import CellConfig, Named
 from splitfed_core.errors import ConfigError, GridError, UsageError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow

@@ -34,11 +34,16 @@ class Clock:
         self.finished += 1
         self.spent_s += time.monotonic() - self.began
 
+    @property
+    def per_run_s(self) -> float:
+        """How long a run took so far; 0 before the first has ended."""
+        return self.spent_s / self.finished if self.finished else 0.0
+
     def left_s(self, share: float) -> float | None:
         """Return the time left when this share of the running one is done; None before the first round."""
         elapsed = time.monotonic() - self.began
         if self.finished:
-            per_run = self.spent_s / self.finished
+            per_run = self.per_run_s
             rest = elapsed * (1 - share) / share if share > 0 else per_run - elapsed
         elif share > 0:
             per_run = elapsed / share
@@ -80,6 +85,10 @@ class SweepProgress:
         rate = len(steps) / training_wall_s(steps) if steps else 0.0
         left = self.clock.left_s(self._rounds / run.config.rounds)
         self._show_round(run, f"loss {row.train_loss:.3f}, {rate:.0f} steps/s", left)
+
+    def retry(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
+        """Show that a run failed and is tried again."""
+        self.say(f"    {run.label}  {_told(summary, reason)}; trying again")
 
     def end(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
         """Show how a run ended."""

@@ -1,7 +1,7 @@
-"""What an earlier sweep left in a run directory, and how its plan differs from the present one."""
+"""What an earlier sweep left in a run directory, and how it differs from the present one."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +29,15 @@ class Survey:
         if directory.is_done(run, manifest):
             self.done.add(run.key)
 
-    def not_done(self) -> Counter[str]:
-        """Count how the last attempt ended at runs that are not done."""
-        rest = (manifest for key, manifest in self.manifests.items() if key not in self.done)
-        return Counter(str(manifest.get("status")) for manifest in rest)
+    def status(self) -> dict[RunKey, str]:
+        """Return how the last attempt at each run ended."""
+        return {key: str(manifest.get("status")) for key, manifest in self.manifests.items()}
+
+    def count(self, missing: Sequence[CellRun]) -> Counter[str]:
+        """Count how the last attempts at runs that are not done ended."""
+        status = self.status()
+        ended = (status.get(run.key, "not run") for run in missing)
+        return Counter("damaged" if word == "ok" else word for word in ended)
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,8 @@ class PlanChange:
         return bool(self.added or self.removed or self.changed)
 
     def __str__(self) -> str:
-        lines = []
-        for word in ("added", "removed", "changed"):
-            cells = getattr(self, word)
-            if cells:
-                more = f" and {len(cells) - 3} more" if len(cells) > 3 else ""
-                lines.append(f"  {word}: {len(cells)} ({', '.join(cells[:3])}{more})")
-        return "\n".join(lines)
+        told = (("added", self.added), ("removed", self.removed), ("changed seeds or repeats", self.changed))
+        return "\n".join(f"  {word}: {_some(cells)}" for word, cells in told if cells)
 
 
 def plan_change(before: Mapping[str, Any], plan: Plan) -> PlanChange:
@@ -65,3 +65,33 @@ def plan_change(before: Mapping[str, Any], plan: Plan) -> PlanChange:
         removed=[cell for cell in old if cell not in new],
         changed=[cell for cell in new if cell in old and old[cell] != new[cell]],
     )
+
+
+def environment_changes(directory: RunDirectory, found: Survey, here: Mapping[str, Any], env: str) -> Iterator[str]:
+    """Yield a line for every other environment in which runs of this plan were measured."""
+    others = Counter(str(found.manifests[key].get("env")) for key in found.done)
+    others.pop(env, None)
+    for other, count in others.items():
+        before = _flat(directory.environment(other))
+        after = _flat(here)
+        changed = [
+            f"{key} {before.get(key)} → {after.get(key)}"
+            for key in (*after, *(before.keys() - after.keys()))
+            if key in before and before[key] != after.get(key)
+        ]
+        yield f"note: {count} finished were measured in another environment ({_some(changed, 6)})"
+
+
+def _flat(environment: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in environment.items():
+        if isinstance(value, dict) and key != "load":
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif key != "load":
+            flat[prefix + key] = value
+    return flat
+
+
+def _some(names: Sequence[str], count: int = 3) -> str:
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return f"{', '.join(names[:count])}{more}"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -103,6 +104,28 @@ class RunDirectory:
             raise UsageError(f"{path}: cannot be read: {error}; use --fresh to begin anew, or --out") from None
         return document if isinstance(document, dict) else {}
 
+    def clear(self) -> None:
+        """Throw away the run that is here."""
+        for name in ("cells", "retired", "env"):
+            if (self.root / name).exists():
+                shutil.rmtree(self.root / name)
+        for name in ("plan.json", "grid.yaml", "summary.csv"):
+            (self.root / name).unlink(missing_ok=True)
+
+    def retire(self, plan: Plan) -> None:
+        """Move results that are no part of a plan out of the way of readers; nothing is deleted."""
+        wanted = {cell.cell_id for cell in plan.cells}
+        repeats = {f"r{repeat}" for repeat in range(plan.repeats)}
+        for path in sorted((self.root / "cells").glob("*/r*")):
+            if path.parent.name not in wanted or path.name not in repeats:
+                place = self.root / "retired" / path.parent.name
+                place.mkdir(parents=True, exist_ok=True)
+                if (place / path.name).exists():
+                    shutil.rmtree(place / path.name)
+                path.rename(place / path.name)
+                if not any(path.parent.iterdir()):
+                    path.parent.rmdir()
+
     def write_plan(self, plan: Plan, grid: bytes) -> None:
         """Store what is going to be run, and the grid file byte for byte."""
         write_atomic(self.root / "grid.yaml", grid)
@@ -115,6 +138,14 @@ class RunDirectory:
         if not path.exists():
             write_json(path, {**environment, "load": load})
         return name
+
+    def environment(self, name: str) -> dict[str, Any]:
+        """Return a stored environment; empty where there is none."""
+        try:
+            stored = json.loads((self.root / "env" / f"{name}.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return stored if isinstance(stored, dict) else {}
 
     def write_summary(self, manifests: Mapping[tuple[str, int], Manifest]) -> None:
         """Rebuild `summary.csv` from manifests, in their order."""

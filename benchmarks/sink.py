@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,8 +46,9 @@ class CellSink:
         return self
 
     def __exit__(self, *failure: object) -> None:
+        """Close what `finish` has not closed; then an error is on its way already."""
         for file in self._files.values():
-            with _told(self.directory):
+            with suppress(OSError):
                 file.close()
 
     def labels(self, rows: Sequence[LabelRow]) -> None:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -13,9 +14,10 @@ from benchmarks.environment import environment, load
 from benchmarks.grid import QUICK, Grid, load_grid
 from benchmarks.interrupt import Interrupt
 from benchmarks.plan import CellRun, make_plan
-from benchmarks.progress import make_progress
-from benchmarks.resume import Survey, plan_change
+from benchmarks.progress import SweepProgress, duration, make_progress
+from benchmarks.resume import Survey, environment_changes, plan_change
 from benchmarks.rundir import RunDirectory
+from benchmarks.selection import Selection
 from splitfed_core.errors import ConfigError, UsageError
 
 DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
@@ -24,19 +26,45 @@ DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
 OpenRunner = Callable[[], AbstractContextManager[CellRunner]]
 
 
-def sweep(grid: Path | None, *, out: Path | None = None, ray_address: str | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """What the command line says beside the grid.
+
+    Args:
+        settings: `key=value` that replace what the grid says.
+        selection: The part of the plan that this command runs.
+        budget_s: Begin no cell that would end later than this.
+        fresh: Throw away what the directory holds.
+        accept_plan_change: Go on although the plan is not the one that was begun.
+    """
+
+    settings: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
+    budget_s: float | None = None
+    fresh: bool = False
+    accept_plan_change: bool = False
+
+
+def sweep(
+    grid: Path | None,
+    *,
+    out: Path | None = None,
+    ray_address: str | None = None,
+    options: SweepOptions = SweepOptions(),
+) -> int:
     """Run every cell of a grid that is not done yet.
 
     Args:
         grid: The grid file; the bundled quick one by default.
         out: The run directory; `runs/<name>` by default.
         ray_address: A Ray cluster to join instead of starting one.
+        options: Which part, how long, and over which results.
 
     Returns:
         The exit code.
 
     Raises:
-        UsageError: The grid or the directory cannot be used; nothing was written.
+        UsageError: The grid, the options or the directory cannot be used; nothing was written.
     """
 
     def open_cluster() -> AbstractContextManager[CellRunner]:
@@ -44,17 +72,27 @@ def sweep(grid: Path | None, *, out: Path | None = None, ray_address: str | None
 
         return Cluster(ray_address=ray_address, app_path=[Path.cwd()])
 
+    return Sweep(load_grid(grid or QUICK, options.settings), out, options, _command(grid, out, options)).run(
+        open_cluster
+    )
+
+
+def _command(grid: Path | None, out: Path | None, options: SweepOptions) -> str:
+    """Return the command that goes on with this sweep."""
     words = ["sfbench", "sweep", *([str(grid)] if grid else []), *(["--out", str(out)] if out else [])]
-    return Sweep(load_grid(grid or QUICK), out, shlex.join(words)).run(open_cluster)
+    for setting in options.settings:
+        words += ["--set", setting]
+    return shlex.join(words) + (f" {options.selection}" if str(options.selection) else "")
 
 
 class Sweep:
-    """One sweep: a plan, the directory that it fills, and how far it has come."""
+    """One sweep: a plan, the part of it to run, the directory that it fills, and how far it has come."""
 
-    def __init__(self, grid: Grid, out: Path | None, command: str) -> None:
+    def __init__(self, grid: Grid, out: Path | None, options: SweepOptions, command: str) -> None:
         self._grid = grid
+        self._options = options
         self._plan = make_plan(grid)
-        self._runs = self._plan.runs()
+        self._chosen: Sequence[CellRun] = self._plan.runs()
         self._directory = RunDirectory(out or Path("runs") / grid.name)
         self._command = command
         self._errors = Console(stderr=True)
@@ -65,47 +103,54 @@ class Sweep:
         """Run what is not done; returns the exit code."""
         try:
             with ExitStack() as stack:
-                if self._directory.exists:
+                if self._directory.exists:  # a new one is made only when the grid has passed every check
                     stack.enter_context(self._directory.held())
-                    self._check_plan()
-                    for run in self._runs:
-                        self._found.read(self._directory, run)
-                todo = [run for run in self._runs if run.key not in self._found.done]
+                    self._look()
+                self._chosen = self._options.selection.choose(self._plan.runs(), self._found.status())
+                todo = [run for run in self._chosen if run.key not in self._found.done]
                 if todo:
                     self._run_all(todo, stack, open_runner)
-                self._write_summary()
+                elif self._found.manifests:
+                    self._write_summary()
         except KeyboardInterrupt:
             return self._tell_interrupted()
         return self._tell_ended()
 
-    def _check_plan(self) -> None:
-        """Refuse a directory with another plan."""
+    def _look(self) -> None:
+        """See what an earlier sweep left, unless it is to be thrown away; refuse another plan."""
         before = self._directory.plan()
-        change = plan_change(before, self._plan) if before is not None else None
-        if change:
+        if before is None or self._options.fresh:
+            return
+        change = plan_change(before, self._plan)
+        if change and not self._options.accept_plan_change:
             raise UsageError(
-                f"{self._directory.root}: was begun with another plan; undo the change, or use --out for a new run:\n"
-                f"{change}"
+                f"{self._directory.root}: was begun with another plan; --accept-plan-change goes on with the new one, "
+                f"--out begins another run:\n{change}"
             )
+        for run in self._plan.runs():
+            self._found.read(self._directory, run)
 
     def _run_all(self, todo: Sequence[CellRun], stack: ExitStack, open_runner: OpenRunner) -> None:
         """Start the processes, then run one cell after the other."""
         progress = stack.enter_context(make_progress(self._errors, len(todo)))
-        progress.say(f"{self._directory.root}: {len(todo)} of {len(self._runs)} {self._unit} to run")
+        progress.say(f"{self._directory.root}: {len(todo)} of {len(self._chosen)} {self._unit} to run")
         runner = stack.enter_context(open_runner())
         self._check_cells(runner, todo)
-        if not self._directory.exists:  # made only now: a grid that fails the checks leaves nothing behind
-            stack.enter_context(self._directory.held())
-        self._directory.write_plan(self._plan, self._grid.source.raw)
-        env = self._directory.write_environment(environment(Path.cwd()), load())
+        env = self._begin(stack, progress)
         interrupt = stack.enter_context(Interrupt(progress.say))
         stack.callback(self._write_summary)
-        attempter = Attempter(runner, self._directory, progress, interrupt, env)
+        attempter = Attempter(runner, self._directory, progress, interrupt, env, self._grid.on_failure.retries)
+        began = monotonic()
         for run in todo:
+            if self._out_of_time(progress, monotonic() - began):
+                break
             try:
-                attempter.attempt(run)
+                attempter.run(run)
             finally:
                 self._note(run)
+            if run.key not in self._found.done and self._grid.on_failure.then == "stop":
+                progress.say("stopped after a failure, as the grid's on_failure says")
+                break
 
     def _check_cells(self, runner: CellRunner, todo: Sequence[CellRun]) -> None:
         """Let the runner look at every cell before the first one begins."""
@@ -113,6 +158,27 @@ class Sweep:
             runner.check(list({run.cell_id: run.config for run in todo}.values()))
         except ConfigError as error:
             raise self._grid.error(error) from None
+
+    def _begin(self, stack: ExitStack, progress: SweepProgress) -> str:
+        """Make the directory ready; returns the name of the environment."""
+        if not self._directory.exists:
+            stack.enter_context(self._directory.held())
+        if self._options.fresh:
+            self._directory.clear()
+        self._directory.retire(self._plan)
+        self._directory.write_plan(self._plan, self._grid.source.raw)
+        here = environment(Path.cwd())
+        env = self._directory.write_environment(here, load())
+        for told in environment_changes(self._directory, self._found, here, env):
+            progress.say(told)
+        return env
+
+    def _out_of_time(self, progress: SweepProgress, spent_s: float) -> bool:
+        budget_s = self._options.budget_s
+        if budget_s is None or spent_s + progress.clock.per_run_s <= budget_s:
+            return False
+        progress.say(f"the budget of {duration(budget_s)} allows no further cell")
+        return True
 
     def _note(self, run: CellRun) -> None:
         """Take the outcome of a run into the summary; a large one is not rewritten after every cell."""
@@ -129,17 +195,23 @@ class Sweep:
 
     def _tell_ended(self) -> int:
         """Say what there is and what to do next."""
-        root, total, missing = self._directory.root, len(self._runs), len(self._runs) - len(self._found.done)
-        print(f"{total - missing} of {total} {self._unit} are done in {root}")
+        root, total = self._directory.root, len(self._chosen)
+        if not total:
+            print(f"nothing to run: {self._options.selection} leaves no cell of this plan")
+            return DONE
+        missing = [run for run in self._chosen if run.key not in self._found.done]
+        print(f"{total - len(missing)} of {total} {self._unit} are done in {root}")
         if missing:
-            told = ", ".join(f"{count} {status}" for status, count in self._found.not_done().items())
-            self._tell(f"{missing} are not ({told}): manifest.json and log.txt below {root}/cells say why")
+            counts = self._found.count(missing)
+            told = ", ".join(f"{count} {status}" for status, count in counts.items())
+            self._tell(f"{len(missing)} are not ({told}): manifest.json and log.txt below {root}/cells say why")
             self._tell(f"to try them again: {self._command}")
         print(f"next: sfbench report {shlex.quote(str(root))}")
         return INCOMPLETE if missing else DONE
 
     def _tell_interrupted(self) -> int:
-        self._tell(f"interrupted: {len(self._found.done)} of {len(self._runs)} {self._unit} are done")
+        done = sum(run.key in self._found.done for run in self._chosen)
+        self._tell(f"interrupted: {done} of {len(self._chosen)} {self._unit} are done")
         self._tell(f"to go on: {self._command}")
         return INTERRUPTED
 

@@ -1,0 +1,324 @@
+"""The logic of a sweep on real files; a runner without processes stands where Ray is not the point."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.grid import Grid
+from benchmarks.plan import CellRun
+from benchmarks.rundir import RunDirectory
+from benchmarks.selection import parse_selection
+from benchmarks.sweep import Sweep, SweepOptions
+from splitfed_core.config import CellConfig
+from splitfed_core.errors import CellError, CellTimeoutError, ConfigError, GridError, UsageError
+
+GridOf = Callable[..., Grid]
+Runner = Any
+
+GRID = "name: four\nrepeats: 2\nbase: {rounds: 2}\naxes: {clients: [2, 4]}\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / "four"
+
+
+@pytest.fixture
+def sweep(grid_of: GridOf, run: Path) -> Callable[..., int]:
+    """Sweep `GRID`, or another grid, with a runner."""
+
+    def sweep(runner: Runner, text: str = GRID, **options: Any) -> int:
+        return Sweep(grid_of(text), run, SweepOptions(**options), "sfbench sweep grid.yaml").run(lambda: runner)
+
+    return sweep
+
+
+def manifests(run: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(p.parts[-3], p.parts[-2]): json.loads(p.read_text()) for p in run.glob("cells/*/*/manifest.json")}
+
+
+def statuses(run: Path) -> list[str]:
+    return [line["status"] for line in csv.DictReader(io.StringIO((run / "summary.csv").read_text()))]
+
+
+def test_a_sweep_leaves_its_files(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep(tiny_runner()) == 0
+    plan = json.loads((run / "plan.json").read_text())
+    assert (run / "grid.yaml").read_text() == GRID
+    assert len(manifests(run)) == 4
+    assert statuses(run) == ["ok"] * 4
+    (env,) = (run / "env").iterdir()
+    assert {m["env"] for m in manifests(run).values()} == {env.stem}
+    assert {(c["cell_id"], s) for c in plan["cells"] for s in c["seeds"]} == {
+        (m["cell_id"], m["seed"]) for m in manifests(run).values()
+    }
+    assert capsys.readouterr().out.splitlines() == [
+        f"4 of 4 cells × repeats are done in {run}",
+        f"next: sfbench report {run}",
+    ]
+
+
+def test_what_is_done_is_not_run_again(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    assert sweep(tiny_runner()) == 0
+    again = tiny_runner()
+    assert sweep(again) == 0
+    assert again.ran == []
+
+
+@pytest.mark.parametrize("name", ["steps.csv", "labels.csv", "manifest.json"])
+@pytest.mark.parametrize("damage", ["gone", "shorter"])
+def test_a_damaged_cell_is_run_again(
+    name: str, damage: str, sweep: Callable[..., int], run: Path, tiny_runner: Runner
+) -> None:
+    sweep(tiny_runner())
+    path = next(run.glob(f"cells/*/r1/{name}"))
+    path.unlink() if damage == "gone" else path.write_bytes(path.read_bytes()[:-1] + b"}"[:0])
+    if (name, damage) == ("manifest.json", "shorter"):
+        path.write_bytes(path.read_bytes()[:-5])
+    again = tiny_runner()
+    assert sweep(again) == 0
+    assert again.ran == [(path.parts[-3], 1)]
+
+
+def fails(error: Exception, *, times: int = 100) -> Callable[[CellRun], None]:
+    left = [times]
+
+    def act(run: CellRun) -> None:
+        if run.config.clients == 2 and run.repeat == 0 and left[0]:
+            left[0] -= 1
+            raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (CellError("worker 1 is gone"), "failed"),
+        (CellTimeoutError("over 600 s"), "timeout"),
+        (ConfigError("no such thing"), "failed"),
+    ],
+)
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_cell_that_fails_is_marked_and_the_others_run_on(
+    error: Exception, status: str, when: str, sweep: Callable[..., int], run: Path, tiny_runner: Runner
+) -> None:
+    assert sweep(tiny_runner(**{when: fails(error)})) == 3
+    told = sorted((m["status"], m["reason"]) for m in manifests(run).values())
+    assert told == sorted([("ok", None)] * 3 + [(status, str(error))], key=str)
+    assert sorted(statuses(run)) == sorted(["ok"] * 3 + [status])
+    again = tiny_runner()
+    assert sweep(again) == 0
+    assert len(again.ran) == 1
+
+
+def test_a_failed_cell_is_tried_again_as_often_as_the_grid_says(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner
+) -> None:
+    text = GRID + "on_failure: {retries: 2}\n"
+    runner = tiny_runner(before=fails(CellError("gone"), times=2))
+    assert sweep(runner, text) == 0
+    assert len(runner.ran) == 6
+    earlier = [m["earlier_attempts"] for m in manifests(run).values()]
+    assert sorted(earlier) == [[], [], [], ["failed: gone", "failed: gone"]]
+
+
+def test_a_sweep_stops_after_a_failure_when_told_so(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    runner = tiny_runner(before=fails(CellError("gone")))
+    assert sweep(runner, GRID + "on_failure: {then: stop}\n") == 3
+    assert len(runner.ran) == 1
+
+
+def test_an_interrupt_marks_the_cell_and_says_how_to_go_on(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(cell: CellRun) -> None:
+        if cell.config.clients == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert sweep(tiny_runner(between=interrupt)) == 130
+    assert statuses(run) == ["ok", "interrupted"]
+    (stopped,) = [p.parent for p in run.glob("cells/*/r0/manifest.json") if "interrupted" in p.read_text()]
+    assert len((stopped / "rounds.csv").read_text().splitlines()) == 3  # the round it was in has been finished
+    told = capsys.readouterr().err
+    assert "stopping at the end of this round; press Ctrl-C again to stop now" in told
+    assert "to go on: sfbench sweep grid.yaml" in told
+    assert sweep(tiny_runner()) == 0
+    assert statuses(run) == ["ok"] * 4
+
+
+def test_a_second_interrupt_stops_at_once(sweep: Callable[..., int], run: Path, tiny_runner: Runner) -> None:
+    def twice(cell: CellRun) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    assert sweep(tiny_runner(between=twice)) == 130
+    (stopped,) = run.glob("cells/*/r0/rounds.csv")
+    assert len(stopped.read_text().splitlines()) == 2
+
+
+def test_an_interrupt_before_the_first_round_stops_at_once(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    runner = tiny_runner(before=lambda _: os.kill(os.getpid(), signal.SIGINT))
+    assert sweep(runner) == 130
+    assert len(runner.ran) == 1
+
+
+def test_another_plan_is_refused_until_it_is_accepted(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner
+) -> None:
+    sweep(tiny_runner())
+    changed = GRID.replace("[2, 4]", "[2, 8]")
+    with pytest.raises(UsageError, match=r"(?s)another plan.*added: sflv2-c8.*removed: sflv2-c4"):
+        sweep(tiny_runner(), changed)
+    runner = tiny_runner()
+    assert sweep(runner, changed, accept_plan_change=True) == 0
+    assert [cell.split("-")[1] for cell, _ in runner.ran] == ["c8", "c8"]
+    assert {p.name.split("-")[1] for p in (run / "cells").iterdir()} == {"c2", "c8"}
+    assert {p.name.split("-")[1] for p in (run / "retired").iterdir()} == {"c4"}
+
+
+def test_another_seed_makes_every_result_another(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    sweep(tiny_runner())
+    with pytest.raises(UsageError, match="changed seeds or repeats: sflv2-c2"):
+        sweep(tiny_runner(), GRID + "seed: 9\n")
+    runner = tiny_runner()
+    assert sweep(runner, GRID + "seed: 9\n", accept_plan_change=True) == 0
+    assert len(runner.ran) == 4
+
+
+def test_fresh_begins_anew(sweep: Callable[..., int], run: Path, tiny_runner: Runner) -> None:
+    sweep(tiny_runner(), GRID.replace("[2, 4]", "[3]"))
+    runner = tiny_runner()
+    assert sweep(runner, fresh=True) == 0
+    assert len(runner.ran) == 4
+    assert {p.name.split("-")[1] for p in (run / "cells").iterdir()} == {"c2", "c4"}
+
+
+def test_shards_run_every_cell_once_with_all_its_repeats(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner
+) -> None:
+    first, second = tiny_runner(), tiny_runner()
+    assert sweep(first, selection=parse_selection(shard="1/2")) == 0
+    assert sweep(second, selection=parse_selection(shard="2/2")) == 0
+    assert [repeat for _, repeat in first.ran + second.ran] == [0, 1, 0, 1]
+    assert len(manifests(run)) == 4
+
+
+def test_only_runs_what_holds(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    runner = tiny_runner()
+    assert sweep(runner, selection=parse_selection(only="clients > 2")) == 0
+    assert len(runner.ran) == 2
+    with pytest.raises(UsageError, match="holds for none of the 2 cells"):
+        sweep(runner, selection=parse_selection(only="clients > 9"))
+
+
+def test_retry_runs_only_what_ended_so(sweep: Callable[..., int], run: Path, tiny_runner: Runner) -> None:
+    sweep(tiny_runner(before=fails(CellTimeoutError("slow"))), selection=parse_selection(only="clients == 2"))
+    assert sweep(tiny_runner(), selection=parse_selection(retry="failed")) == 0
+    runner = tiny_runner()
+    assert sweep(runner, selection=parse_selection(retry="timeout")) == 0
+    assert len(runner.ran) == 1
+    assert statuses(run) == ["ok", "ok"]
+
+
+def test_a_budget_begins_no_cell_that_would_end_later(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    runner = tiny_runner(before=lambda _: time.sleep(0.3))
+    assert sweep(runner, budget_s=0.4) == 3
+    assert len(runner.ran) == 1
+
+
+def test_what_the_runner_refuses_leaves_nothing_behind(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner
+) -> None:
+    class Refusing(tiny_runner):  # type: ignore[misc]
+        def check(self, configs: Sequence[CellConfig]) -> None:
+            raise ConfigError(f"clients {configs[1].clients} are too many", "clients")
+
+    with pytest.raises(GridError, match=r"grid.yaml:4:21: clients 4 are too many"):
+        sweep(Refusing())
+    assert not run.parent.exists()
+
+
+def test_a_directory_that_is_no_run_is_left_alone(sweep: Callable[..., int], run: Path, tiny_runner: Runner) -> None:
+    run.mkdir(parents=True)
+    (run / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match=r"holds 'thesis.tex' but no plan.json"):
+        sweep(tiny_runner(), fresh=True)
+    assert (run / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_plan_that_cannot_be_read_is_told(sweep: Callable[..., int], run: Path, tiny_runner: Runner) -> None:
+    sweep(tiny_runner())
+    (run / "plan.json").write_text("{")
+    with pytest.raises(UsageError, match=r"plan.json: cannot be read.*--fresh"):
+        sweep(tiny_runner())
+
+
+def test_another_environment_is_told(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep(tiny_runner(), selection=parse_selection(shard="1/2"))
+    (env,) = (run / "env").iterdir()
+    env.with_name("0ld.json").write_text(env.read_text().replace('"kernel": "', '"kernel": "old-'))
+    for path in run.glob("cells/*/*/manifest.json"):
+        path.write_text(path.read_text().replace(env.stem, "0ld"))
+    assert sweep(tiny_runner()) == 0
+    assert "note: 2 finished were measured in another environment (kernel old-" in capsys.readouterr().err
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from benchmarks.rundir import RunDirectory
+with RunDirectory(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_sweep_in_the_same_directory_says_who_holds_it(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE) as other:  # noqa: S603
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(UsageError, match=rf"a sweep works in it already \(process {other.pid} on "):
+            sweep(tiny_runner())
+        other.kill()
+        other.wait()
+    assert sweep(tiny_runner()) == 0  # a killed holder holds nothing
+
+
+def test_a_directory_that_cannot_be_made_is_told(grid_of: GridOf, tmp_path: Path, tiny_runner: Runner) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "run"
+    with pytest.raises(UsageError, match="cannot be written: Not a directory"):
+        Sweep(grid_of(GRID), out, SweepOptions(), "").run(tiny_runner)
+
+
+@pytest.mark.slow
+def test_ten_thousand_finished_cells_resume_in_ten_seconds(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    text = "base: {rounds: 1}\naxes: {clients: {range: [2, 101]}, batch_size: {range: [1, 100]}}\n"
+    assert sweep(tiny_runner(), text) == 0
+    began = time.perf_counter()
+    assert sweep(tiny_runner(), text) == 0
+    assert time.perf_counter() - began < 10
+
+
+def test_the_lock_is_free_after_the_sweep(run: Path, sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    sweep(tiny_runner())
+    with RunDirectory(run).held():
+        assert (run / ".holder").read_text().startswith(f"process {os.getpid()} on ")
+    assert not (run / ".holder").exists()
