@@ -56,6 +56,8 @@ def _parse_axis(source: YamlFile, name: str, values: object, *keys: Key) -> tupl
         raise source.error(f"axis {name} is empty; give it a value, or leave it out", *keys)
     parsed = [parse_parameter(source, name, value, *keys, i) for i, value in enumerate(values)]
     for i, value in enumerate(parsed):
+        if keys[0] == "zip":  # axes that move together may stand still
+            break
         if any(type(value) is type(other) and value == other for other in parsed[:i]):  # participation: [1, 1.0]
             raise source.error(f"axis {name} holds {values[i]!r} twice; each value once", *keys, i)
     return tuple(parsed)
