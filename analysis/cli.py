@@ -23,6 +23,15 @@ app = typer.Typer(
 
 
 @app.command()
+def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("grid.yaml")) -> None:
+    """Write a grid to start from."""
+    from benchmarks.starter import write_starter
+
+    write_starter(path)
+    print(f"wrote {path}; next: sfbench sweep {path}")
+
+
+@app.command()
 def sweep(
     grid: Annotated[
         Path | None, typer.Argument(help="Grid file. Without it: the bundled quick grid.", show_default=False)
