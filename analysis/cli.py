@@ -5,6 +5,7 @@ Whatever is heavy is imported inside the command that needs it, so that `sfbench
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,12 @@ def sweep(
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin no cell that would end later than this: 30m, 1h30m.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cells and what they would cost; write nothing.")
+    ] = False,
+    verified: Annotated[
+        bool, typer.Option("--verify", help="Run the correctness oracles first, the cells only if they pass.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw away the results that are there.")] = False,
     accept_plan_change: Annotated[
         bool, typer.Option("--accept-plan-change", help="Go on although the grid has changed since the run began.")
@@ -73,7 +80,10 @@ def sweep(
         budget_s=None if budget is None else parse_duration(budget),
         fresh=fresh,
         accept_plan_change=accept_plan_change,
+        dry_run=dry_run,
     )
+    if verified and (failed := _run_oracles(grid, settings or ())):
+        raise typer.Exit(failed)
     raise typer.Exit(run_sweep(grid, out=out, ray_address=ray_address, options=options))
 
 
@@ -130,16 +140,7 @@ def verify(
     ] = None,
 ) -> None:
     """Check that what a grid trains is right: run the correctness oracles on its networks and cuts."""
-    _prepare_for_models()
-    from analysis.hush import hushed
-
-    with hushed():
-        import tensorflow as tf
-    tf.get_logger().setLevel("ERROR")  # it warns of building many small networks, which is what this is about
-
-    from benchmarks.verify import verify as run_verify
-
-    raise typer.Exit(run_verify(grid))
+    raise typer.Exit(_run_oracles(grid, ()))
 
 
 @app.command()
@@ -162,6 +163,19 @@ def cuts(
         from splitfed_core.models import build_model
         from splitfed_core.models.cuts import cuts as find_cuts
     show_cuts(model, shape, find_cuts(build_model(model, shape, classes, seed=0)))
+
+
+def _run_oracles(grid: Path | None, settings: Sequence[str]) -> int:
+    _prepare_for_models()
+    from analysis.hush import hushed
+
+    with hushed():
+        import tensorflow as tf
+    tf.get_logger().setLevel("ERROR")  # it warns of building many small networks, which is what this is about
+
+    from benchmarks.verify import verify as run_verify
+
+    return run_verify(grid, settings)
 
 
 def _prepare_for_models() -> None:

@@ -1,6 +1,6 @@
 """`sfbench verify`: the oracles of the core on what a grid is going to run, as a table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,8 +19,12 @@ PASSED, FAILED = 0, 1
 """The exit codes of a verification."""
 
 
-def verify(grid: Path | None) -> int:
+def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
     """Run the oracles on every distinct network and cut of a grid and print what they found.
+
+    Args:
+        grid: The grid file; the bundled quick one by default.
+        settings: Values that replace those of the grid, as `name=value`.
 
     Returns:
         The exit code: whether all passed.
@@ -28,7 +32,7 @@ def verify(grid: Path | None) -> int:
     Raises:
         UsageError: The grid cannot be used.
     """
-    loaded = load_grid(grid or QUICK)
+    loaded = load_grid(grid or QUICK, settings)
     plan = make_plan(loaded)
     cases = distinct(cell.config for cell in plan.cells)
     console = Console()
