@@ -1,6 +1,7 @@
 """A sweep: runs what is not done yet of a grid, one cell at a time, and survives what happens to it."""
 
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from time import monotonic
 from rich.console import Console
 
 from benchmarks.attempt import Attempter, CellRunner
-from benchmarks.environment import environment, load
+from benchmarks.dryrun import forecast, measured, show_cells, show_plan, show_total
+from benchmarks.environment import environment, load, usable_cores
 from benchmarks.grid import QUICK, Grid, load_grid
 from benchmarks.interrupt import Interrupt
 from benchmarks.plan import CellRun, make_plan
@@ -36,6 +38,7 @@ class SweepOptions:
         budget_s: Begin no cell that would end later than this.
         fresh: Throw away what the directory holds.
         accept_plan_change: Go on although the plan is not the one that was begun.
+        dry_run: Show the plan and what it would cost; write nothing.
     """
 
     settings: tuple[str, ...] = ()
@@ -43,6 +46,7 @@ class SweepOptions:
     budget_s: float | None = None
     fresh: bool = False
     accept_plan_change: bool = False
+    dry_run: bool = False
 
 
 def sweep(
@@ -72,9 +76,8 @@ def sweep(
 
         return Cluster(ray_address=ray_address, app_path=[Path.cwd()])
 
-    return Sweep(load_grid(grid or QUICK, options.settings), out, options, _command(grid, out, options)).run(
-        open_cluster
-    )
+    work = Sweep(load_grid(grid or QUICK, options.settings), out, options, _command(grid, out, options))
+    return work.dry_run(open_cluster) if options.dry_run else work.run(open_cluster)
 
 
 def _command(grid: Path | None, out: Path | None, options: SweepOptions) -> str:
@@ -115,6 +118,28 @@ class Sweep:
         except KeyboardInterrupt:
             return self._tell_interrupted()
         return self._tell_ended()
+
+    def dry_run(self, open_runner: OpenRunner) -> int:
+        """Show what `run` would do; the directory is only read, whoever works in it."""
+        console = Console(width=None if sys.stdout.isatty() else 160)
+        if self._directory.exists:
+            self._look()
+        self._chosen = self._options.selection.choose(self._plan.runs(), self._found.status())
+        todo = [run for run in self._chosen if run.key not in self._found.done]
+        show_plan(self._plan, self._chosen, len(self._chosen) - len(todo), console)
+        cores = usable_cores()
+        forecasts, start_s = measured(self._found, cores), 0.0
+        configs = {run.cell_id: run.config for run in todo}
+        if configs.keys() - forecasts.keys():
+            self._tell("measuring a few steps of each kind of cell …")
+            began = monotonic()
+            with open_runner() as runner:
+                self._check_cells(runner, todo)
+                start_s = monotonic() - began
+                forecasts = forecast(configs, forecasts, runner, cores)
+        show_cells(self._plan, self._chosen, forecasts, console)
+        show_total(todo, forecasts, start_s, console)
+        return DONE
 
     def _look(self) -> None:
         """See what an earlier sweep left, unless it is to be thrown away; refuse another plan."""

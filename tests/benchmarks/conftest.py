@@ -110,7 +110,7 @@ class TinyRunner:
             if self._between and number == 0:
                 self._between(run)
         observer.log("chatter\n")
-        return {"workers": 2}
+        return {"workers": 2, "setup_s": 0.5, "dataset": {"train": 100}}
 
 
 @pytest.fixture

@@ -1,0 +1,173 @@
+"""`sfbench sweep --dry-run`: what would be run, what it would cost, and nothing written."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.attempt import CellRunner
+from benchmarks.estimate import Estimate, Observed, estimate, kind, memory_bytes, probe_of
+from benchmarks.plan import CellRun, Plan
+from benchmarks.progress import duration
+from benchmarks.resume import Survey
+from splitfed_core.config import CellConfig
+from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
+
+MAX_PROBES = 16
+"""More kinds of cells than this are not all probed; the rest is shown without an estimate."""
+
+MAX_LINES = 60
+"""A longer plan is shown in part; `plan.json` of a sweep holds it all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The estimate of one cell, and whether it is rather what was measured."""
+
+    estimate: Estimate
+    measured: bool
+
+
+@dataclass
+class _Probe:
+    """The observer of a probe: keeps everything."""
+
+    steps: list[StepRow] = field(default_factory=list)
+    clients: list[ClientRow] = field(default_factory=list)
+    rounds: list[RoundRow] = field(default_factory=list)
+
+    def labels(self, rows: Sequence[LabelRow]) -> None:
+        """Take the label counts: of no interest here."""
+
+    def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
+        """Keep the rows of a round."""
+        self.steps += steps
+        self.clients += clients
+        self.rounds.append(row)
+
+    def model(self, content: bytes) -> None:
+        """Take the joined model: a probe saves none."""
+
+    def log(self, text: str) -> None:
+        """Take the chatter of the processes: of no interest here."""
+
+
+def measured(found: Survey, cores: int) -> dict[str, Forecast]:
+    """Return what the cells that are done have cost, by cell id."""
+    costs: dict[str, Forecast] = {}
+    for key in found.done:
+        manifest = found.manifests[key]
+        summary = manifest.get("summary", {})
+        config = CellConfig.parse(manifest["config"])
+        rss, size = summary.get("peak_rss_bytes"), summary.get("bytes_per_round")
+        if rss is not None and size is not None:
+            cost = Estimate(manifest["wall_s"], memory_bytes(config, rss, cores), size)
+            costs[key[0]] = Forecast(cost, measured=True)
+    return costs
+
+
+def probes(configs: Sequence[CellConfig], cores: int) -> list[CellConfig]:
+    """Return the short cells that have to be run: of each kind the smallest and the largest batch."""
+    kinds: dict[tuple[Any, ...], dict[int, CellConfig]] = {}
+    for config in configs:
+        kinds.setdefault(kind(config, cores), {})[config.batch_size] = config
+    chosen = [sizes[size] for sizes in kinds.values() for size in sorted({min(sizes), max(sizes)})]
+    return [probe_of(config, cores) for config in chosen[:MAX_PROBES]]
+
+
+def forecast(
+    configs: Mapping[str, CellConfig], costs: Mapping[str, Forecast], runner: CellRunner, cores: int
+) -> dict[str, Forecast]:
+    """Estimate the cells that were not measured.
+
+    Args:
+        configs: All cells of the plan by id.
+        costs: What was measured.
+        runner: Runs the probes.
+        cores: Of this machine.
+    """
+    observed: dict[tuple[Any, ...], list[Observed]] = {}
+    wanted = {kind(config, cores) for cell_id, config in configs.items() if cell_id not in costs}
+    for number, config in enumerate(probes([c for c in configs.values() if kind(c, cores) in wanted], cores)):
+        seen = _Probe()
+        facts = runner.run_cell(CellRun(config, 0, seed=number), seen)
+        probe = Observed(config, seen.steps, seen.clients, seen.rounds, facts)
+        observed.setdefault(kind(config, cores), []).append(probe)
+    estimates = {
+        cell_id: estimate(config, observed[kind(config, cores)], cores)
+        for cell_id, config in configs.items()
+        if kind(config, cores) in observed
+    }
+    drift = [costs[c].estimate.wall_s / e.wall_s for c, e in estimates.items() if c in costs]
+    factor = median(drift) if drift else 1.0  # what these probes say of cells whose time is known
+    told = {
+        cell_id: Forecast(Estimate(e.wall_s * factor, e.memory_bytes, e.bytes_per_round), measured=False)
+        for cell_id, e in estimates.items()
+    }
+    return told | dict(costs)
+
+
+def show_plan(plan: Plan, runs: Sequence[CellRun], done: int, console: Console) -> None:
+    """Print how much there is to run and what was left out, with the reasons."""
+    cells = len({run.cell_id for run in runs})
+    total = f"{cells} cells × {plan.repeats} repeats" if plan.repeats > 1 else f"{cells} cells"
+    _say(console, f"{plan.name}: {total}, order {plan.schedule}; {done} of {len(runs)} are done")
+    reasons = Counter(point.reason for point in plan.excluded)
+    for reason, count in reasons.most_common(20):
+        _say(console, f"left out: {count} × {reason}")
+
+
+def show_cells(plan: Plan, runs: Sequence[CellRun], forecasts: Mapping[str, Forecast], console: Console) -> None:
+    """Print the cells with what they cost."""
+    table = Table(box=None, pad_edge=False)
+    for heading in (*plan.axes, "time", "memory", "bytes a round", ""):
+        table.add_column(heading, justify="right", no_wrap=True)
+    configs = {run.cell_id: run.config for run in runs}
+    for cell_id in list(configs)[:MAX_LINES]:
+        values = configs[cell_id].plain()
+        table.add_row(*(_word(values[name]) for name in plan.axes), *_costs(forecasts.get(cell_id)))
+    console.print(table)
+    if len(configs) > MAX_LINES:
+        _say(console, f"… and {len(configs) - MAX_LINES} more")
+
+
+def show_total(todo: Sequence[CellRun], forecasts: Mapping[str, Forecast], start_s: float, console: Console) -> None:
+    """Print how long all that is left would take, and how much memory the largest cell needs."""
+    known = [forecasts[run.cell_id].estimate for run in todo if run.cell_id in forecasts]
+    if not known:
+        return
+    rest = f" ({len(todo) - len(known)} without an estimate not counted)" if len(known) < len(todo) else ""
+    wall_s = start_s + sum(e.wall_s for e in known)
+    peak = max(e.memory_bytes for e in known)
+    _say(console, f"about {duration(wall_s)} in all{rest}; up to {_size(peak)} of memory; nothing was written")
+
+
+def _costs(forecast: Forecast | None) -> Iterator[str]:
+    if forecast is None:
+        yield from ("?", "?", "?", "no estimate")
+        return
+    cost = forecast.estimate
+    yield from (duration(cost.wall_s), _size(cost.memory_bytes), _size(cost.bytes_per_round))
+    yield "measured" if forecast.measured else "estimated"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "–" if value is None else str(value)
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,83 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.dryrun import probes
+from benchmarks.grid import Grid
+from benchmarks.plan import make_plan
+from benchmarks.sweep import Sweep, SweepOptions
+
+GridOf = Callable[..., Grid]
+Runner = Any
+
+GRID = """
+name: four
+repeats: 2
+base: {rounds: 2}
+axes: {clients: [2, 4], aggregation: [on, off]}
+exclude: [{match: {clients: 4, aggregation: off}, reason: known}]
+"""
+
+
+@pytest.fixture
+def sweep_of(grid_of: GridOf, tmp_path: Path) -> Callable[..., Sweep]:
+    def make(text: str = GRID) -> Sweep:
+        return Sweep(grid_of(text), tmp_path / "run", SweepOptions(), "sfbench sweep")
+
+    return make
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(
+    sweep_of: Callable[..., Sweep], tiny_runner: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner = tiny_runner()
+    assert sweep_of().dry_run(lambda: runner) == 0
+    told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert told[:3] == [
+        "four: 3 cells × 2 repeats, order interleaved; 0 of 6 are done",
+        "left out: 1 × known",
+        "clients aggregation time memory bytes a round",
+    ]
+    assert [line.split()[:2] for line in told[3:6]] == [["2", "on"], ["2", "off"], ["4", "on"]]
+    assert all(line.endswith("estimated") for line in told[3:6])
+    assert told[6].startswith("about ")
+    assert told[6].endswith("nothing was written")
+    assert not (tmp_path / "run").exists()
+    assert len(runner.ran) == 2  # aggregation on and off
+
+
+def test_what_is_done_is_told_as_measured_without_a_probe(
+    sweep_of: Callable[..., Sweep], tiny_runner: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep_of().run(tiny_runner)
+    before = sorted(tmp_path.rglob("*"))
+    capsys.readouterr()
+    runner = tiny_runner()
+    assert sweep_of().dry_run(lambda: runner) == 0
+    told = capsys.readouterr().out
+    assert runner.ran == []
+    assert told.count("measured") == 3
+    assert "12 kB" in told  # 4 + 4 kB of smashed data, 2 + 2 kB of models
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_smallest_and_the_largest_batch_of_each_kind_are_probed(grid_of: GridOf) -> None:
+    grid = grid_of("axes: {batch_size: {range: [1, 99]}, cut_layer: [conv1, dense1], learning_rate: [0.1, 0.2]}")
+    chosen = probes([cell.config for cell in make_plan(grid).cells], cores=2)
+    assert sorted((str(c.cut_layer), c.batch_size) for c in chosen) == [
+        ("conv1", 1), ("conv1", 99), ("dense1", 1), ("dense1", 99),
+    ]  # fmt: skip
+
+
+def test_a_long_plan_is_shown_in_part_and_without_endless_probes(
+    sweep_of: Callable[..., Sweep], tiny_runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner = tiny_runner()
+    sweep_of("axes: {threads: {range: [1, 40]}, clients: [2, 3]}").dry_run(lambda: runner)
+    told = capsys.readouterr().out
+    assert len(runner.ran) == 16
+    assert "… and 20 more" in told
+    assert "no estimate" in told
+    assert "not counted" in told
