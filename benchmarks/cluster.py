@@ -4,6 +4,7 @@ Tensors between the two sides never pass through here; they go over the transpor
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,22 +15,21 @@ from types import TracebackType
 from typing import Any, Self
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before import: Ray phones home by default
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # or it prints on the terminal what `CellError` says
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; without it Ray warns
 
-import numpy as np
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from benchmarks.environment import usable_cores
+from benchmarks.dealing import deal, shape_of, worker_count
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig, Named
-from splitfed_core.data import Dataset, IndexArray, label_rows, load_dataset, make_shards, partition
+from splitfed_core.data import Dataset, IndexArray, label_rows, load_dataset, make_shards
 from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
 from splitfed_core.rounds import evaluated_clients, train
-from splitfed_core.seeding import derive
-from splitfed_core.wire.rpc import Endpoints
+from splitfed_core.wire.channel import Endpoints
 from splitfed_core.wire.security import new_token
 
 _POLL_S = 0.5  # how soon an interrupt or a timeout is seen
@@ -84,19 +84,19 @@ class Cluster:
         """
         dealt: set[tuple[Any, ...]] = set()
         seen: set[tuple[Any, ...]] = set()
-        self._warm(configs[0].threads, max(_worker_count(c) for c in configs if c.threads == configs[0].threads))
+        self._warm(configs[0].threads, max(worker_count(c) for c in configs if c.threads == configs[0].threads))
         for config in configs:
             shards = (config.dataset, config.partitioner, config.clients, config.examples_per_client)
             if shards not in dealt:
                 dealt.add(shards)
-                _deal(self._dataset(config.dataset)[0], config, seed=0)
+                deal(self._dataset(config.dataset)[0], config, seed=0)
         for config in configs:
             what = (config.dataset, config.model, config.cut_layer, config.loss)
             if what not in seen:
                 seen.add(what)
                 dataset, _ = self._dataset(config.dataset)
                 main = self._warm(config.threads, workers=0).main
-                _get([main.check.remote(config, _shape(dataset))], deadline=None)
+                _get([main.check.remote(config, shape_of(dataset))], deadline=None)
 
     def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
         """Run one cell and repeat; rows go to the observer once a round.
@@ -110,8 +110,10 @@ class Cluster:
         """
         try:
             facts = self._run_cell(run, observer)
-        except BaseException:
+        except BaseException as error:
             observer.log(self._logs())
+            if error.__cause__ is not None:
+                observer.log(f"\n==> driver <==\n{error.__cause__}\n")
             self._end_processes()
             raise
         observer.log(self._logs())
@@ -122,13 +124,13 @@ class Cluster:
         config = run.config
         deadline = monotonic() + config.timeout_s
         dataset, shared = self._dataset(config.dataset)
-        indices = _deal(dataset, config, run.seed)
+        indices = deal(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
         cell = _Cell(
             key=CellKey(run.cell_id, run.repeat, run.seed),
             config=config,
-            shape=_shape(dataset),
-            processes=self._warm(config.threads, _worker_count(config)),
+            shape=shape_of(dataset),
+            processes=self._warm(config.threads, worker_count(config)),
             deadline=deadline,
         )
         facts = cell.begin(shared, indices, self._token)
@@ -221,7 +223,7 @@ class _Cell:
     @property
     def workers(self) -> list[Any]:
         """The processes that hold its clients."""
-        return self.processes.workers[: _worker_count(self.config)]
+        return self.processes.workers[: worker_count(self.config)]
 
     @property
     def _servers(self) -> list[Any]:
@@ -312,26 +314,6 @@ def _result(call: Any) -> Any:
             raise error.cause from None
         raise CellError(f"a process failed: {error.cause!r}; its traceback is in log.txt") from error
     except RayActorError as error:
-        raise CellError(f"a process of the cell was lost: {error}") from None
-
-
-def _shape(dataset: Dataset) -> DataShape:
-    return DataShape(dataset.input_shape, dataset.num_classes)
-
-
-def _deal(dataset: Dataset, config: CellConfig, seed: int) -> dict[int, IndexArray]:
-    """Return the training examples of each client; `central` is one that has them all."""
-    if config.partitioner is None:
-        return {0: np.arange(len(dataset.y_train))}
-    shards = partition(
-        dataset, config.partitioner, config.num_clients, derive(seed, "shards"), config.examples_per_client
-    )
-    return dict(enumerate(shards))
-
-
-def _worker_count(config: CellConfig) -> int:
-    """Return how many processes hold the clients: one for each, as far as there are cores."""
-    if config.transport in (None, "inproc"):
-        return 1
-    wanted = config.workers if isinstance(config.workers, int) else usable_cores()
-    return min(config.num_clients, wanted)
+        who = re.search(r"class_name: (\w+).*?pid: (\d+)", str(error), re.DOTALL)
+        name = f"{who[1]}, pid {who[2]}, " if who else ""
+        raise CellError(f"a process of the cell was lost: {name}killed, crashed or out of memory") from error

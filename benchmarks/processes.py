@@ -18,8 +18,9 @@ from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, Model
 from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, make_shards
 from splitfed_core.fedserver import build_fed_server
+from splitfed_core.wire.channel import Endpoints, connect
 from splitfed_core.wire.codecs import Array
-from splitfed_core.wire.rpc import Endpoints, RpcServer, connect
+from splitfed_core.wire.rpc import RpcServer
 
 if TYPE_CHECKING:  # these import TensorFlow
     from splitfed_core.group import ClientGroup

@@ -12,8 +12,9 @@ from splitfed_core.fedserver import build_fed_server
 from splitfed_core.group import ClientGroup
 from splitfed_core.service import build_main_server
 from splitfed_core.steps.part import Part
+from splitfed_core.wire.channel import Endpoints, connect
 from splitfed_core.wire.codecs import Array
-from splitfed_core.wire.rpc import Endpoints, RpcServer, connect
+from splitfed_core.wire.rpc import RpcServer
 from splitfed_core.wire.security import new_token
 from splitfed_core.wire.transport import FedTransport, InProcessFedTransport, InProcessTransport, Transport
 

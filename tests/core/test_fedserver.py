@@ -10,9 +10,10 @@ from splitfed_core.aggregation import make_strategy
 from splitfed_core.config import Named
 from splitfed_core.errors import RemoteError, StragglerError
 from splitfed_core.fedserver import FedServer, Relay
+from splitfed_core.wire.channel import GrpcFedTransport
 from splitfed_core.wire.codecs import RAW, Array
 from splitfed_core.wire.messages import ClientModel
-from splitfed_core.wire.rpc import GrpcFedTransport, RpcServer
+from splitfed_core.wire.rpc import RpcServer
 
 TOKEN = "of-this-test"  # noqa: S105
 

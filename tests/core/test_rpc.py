@@ -12,9 +12,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from splitfed_core.errors import CellError, RemoteError
 from splitfed_core.wire import messages
+from splitfed_core.wire.channel import Endpoints, GrpcFedTransport, GrpcTransport, connect
 from splitfed_core.wire.codecs import RAW, EncodedTensor
 from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, ServerStamps, StepReply, StepRequest
-from splitfed_core.wire.rpc import Endpoints, GrpcFedTransport, GrpcTransport, RpcServer, connect
+from splitfed_core.wire.rpc import RpcServer
 from splitfed_core.wire.security import credentials
 from splitfed_core.wire.transport import FedTransport, InProcessFedTransport, InProcessTransport, Transport
 
@@ -22,6 +23,13 @@ TOKEN = "the-token-of-this-run"  # noqa: S105  of servers that live for a test
 TRANSPORTS = ("inproc", "grpc", "grpc-stream")
 SMASHED = RAW.encode(np.arange(6, dtype=np.float32).reshape(2, 3))
 LABELS = RAW.encode(np.array([1, 0], np.uint8))
+LONG = """Graph execution error:
+
+Detected at node assert (most recent call last):
+  File "somewhere.py", line 3, in step
+
+the batch is too large
+\t [[{{node assert}}]] [Op:step]"""
 REQUEST = StepRequest(7, 2, 5, SMASHED, LABELS)
 
 
@@ -35,6 +43,8 @@ class Doubling:
     def step(self, request: StepRequest, received_s: float) -> StepReply:
         if request.step == 99:
             raise CellError("the cell has 50 steps; step 99 is not one of them")
+        if request.step == 97:
+            raise ArithmeticError(LONG)
         if request.step == 98:
             sleep(1.5)
         labels = RAW.decode(request.labels)
@@ -148,6 +158,15 @@ def test_bytes_are_those_of_the_serialised_messages(transport: Transport) -> Non
 def test_an_expected_error_of_the_service_comes_in_its_own_words(transport: Transport) -> None:
     with pytest.raises(CellError, match="the cell has 50 steps; step 99 is not one of them"):
         transport.train_step(replace(REQUEST, step=99))
+
+
+@pytest.mark.parametrize("name", ["grpc", "grpc-stream"])
+def test_an_unexpected_error_comes_as_one_line_without_its_stack(name: str, server: RpcServer) -> None:
+    main, _ = connect(name, Endpoints(server.address, None, TOKEN, 10.0))
+    assert main is not None
+    with pytest.raises(RemoteError, match=r"UNKNOWN: .*: Graph execution error: the batch is too large$"):
+        main.train_step(replace(REQUEST, step=97))
+    main.close()
 
 
 @pytest.mark.parametrize("name", ["grpc", "grpc-stream"])
