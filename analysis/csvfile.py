@@ -1,5 +1,6 @@
 """Reading one CSV file of a run: only the columns asked for, by the schema in `splitfed_core.rows`."""
 
+import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,10 +73,10 @@ def _notes(name: str, wanted: tuple[str, ...], header: list[str], bad_lines: int
 def _header(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n").split(",")
+            return next(csv.reader(file), [])
     except FileNotFoundError:
         raise DataError(f"{path.name} is missing") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name} cannot be read: {_first_line(error)}") from error
 
 

@@ -6,7 +6,15 @@ from typing import Any
 import pandas as pd
 
 from analysis.csvfile import read_rows, sha256
-from analysis.reduce import CLIENT_COLUMNS, ROUND_COLUMNS, STEP_COLUMNS, reduce_clients, reduce_rounds, reduce_steps
+from analysis.reduce import (
+    CLIENT_COLUMNS,
+    ROUND_COLUMNS,
+    STEP_COLUMNS,
+    reduce_clients,
+    reduce_rounds,
+    reduce_steps,
+    warm_up_s,
+)
 from analysis.runs import Attempt, Problem
 from splitfed_core.errors import DataError
 from splitfed_core.rows import ROW_FILES
@@ -30,6 +38,9 @@ _NEEDED = {
 
 Value = str | int | float
 
+NOTHING = "–"
+"""A parameter that a cell does not have."""
+
 
 @dataclass
 class Digest:
@@ -44,7 +55,7 @@ class Digest:
 def normalise(value: object) -> Value:
     """Turn a parameter into what a table shows: `on`/`off`, `dirichlet(alpha=0.5)`, `conv1+dense2`, `–` for nothing."""
     if value is None:
-        return "–"
+        return NOTHING
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, dict):
@@ -81,7 +92,7 @@ def digest(attempt: Attempt) -> Digest:
 
 def _reduce(rows: dict[str, pd.DataFrame], made: Digest) -> None:
     steps = reduce_steps(rows["steps.csv"])
-    rounds, round_metrics = reduce_rounds(rows["rounds.csv"])
+    rounds, round_metrics = reduce_rounds(rows["rounds.csv"], warm_up_s(rows["steps.csv"]))
     clients, client_metrics = reduce_clients(rows["clients.csv"])
     made.cell |= steps.metrics | round_metrics | client_metrics
     made.frames |= {"phases": steps.phases, "latency": steps.latency, "curve": steps.curve, "clients": clients}

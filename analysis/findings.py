@@ -1,5 +1,6 @@
 """What the numbers say, in words: each finding is computed from the data and says how sure it is."""
 
+import math
 from dataclasses import dataclass
 
 from analysis import layout
@@ -13,6 +14,10 @@ from splitfed_core.rows import PHASES
 
 _SAME = 0.02
 """A difference smaller than this is not worth a sentence."""
+
+
+_UNSURE = 0.1
+"""Without an interval, a difference must be larger than this to be told as one."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ def findings(results: Results) -> list[Finding]:
 def times_faster(ratio: Ratio) -> str:
     """Say how much faster something is, by the ratio of the other's time to its own: `2.1× faster`, `5 % slower`."""
     change = ratio.ratio - 1
-    if abs(change) < _SAME or (ratio.low <= 1 <= ratio.high):
+    unsure = abs(change) < _UNSURE if math.isnan(ratio.low) else not ratio.clear
+    if unsure or abs(change) < _SAME:
         return "not clearly faster or slower"
     way = "faster" if change > 0 else "slower"
     factor = max(ratio.ratio, 1 / ratio.ratio)

@@ -65,13 +65,14 @@ def compare(results: Results, axis: str, value: object, base: object, name: str)
         `value` ÷ `base`, or nothing where no two cells are alike or the metric is not positive.
     """
     others = [other for other in results.axes if other not in (axis, "run")]
-    keys = [*others, *(["run"] if axis != "run" else []), "repeat"]
+    runs = ["run"] if "run" in results.axes and axis != "run" else []
+    keys = [*others, *runs, "repeat"]
     frame = results.ok[results.ok[name] > 0]
     pairs = frame[frame[axis] == value].merge(frame[frame[axis] == base], on=keys, suffixes=("", "_base"))
     if pairs.empty:
         return None
     logs = pairs.assign(log=np.log(pairs[name] / pairs[f"{name}_base"]))
-    per_repeat = logs.groupby([key for key in ("run", "repeat") if key in keys])["log"].mean()
+    per_repeat = logs.groupby([*runs, "repeat"])["log"].mean()
     mean, reach = interval(per_repeat.to_numpy(dtype=float))
     cells = len(pairs[others].drop_duplicates()) if others else 1
     return Ratio(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach), cells, len(per_repeat))

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.results import Axes
+from analysis.axes import Axes
+from analysis.digest import NOTHING
+from analysis.results import Results
 from splitfed_core.errors import UsageError
 
 _RANK = (
@@ -65,6 +67,7 @@ class Roles:
     """The part of each axis in one figure; what is left is averaged over."""
 
     x: str | None = None
+    y: str | None = None
     hue: str | None = None
     style: str | None = None
     col: str | None = None
@@ -74,22 +77,22 @@ class Roles:
     @property
     def used(self) -> tuple[str, ...]:
         """The axes that are told apart in the figure."""
-        return tuple(axis for axis in (self.row, self.col, self.hue, self.style, self.x) if axis)
+        return tuple(axis for axis in (self.row, self.col, self.hue, self.style, self.y, self.x) if axis)
 
 
-def assign(axes: Axes, parts: Mapping[str, Iterable[str]], choice: Choice | None = None) -> Roles:
+def assign(results: Results, parts: Mapping[str, Iterable[str]], choice: Choice | None = None) -> Roles:
     """Give each axis of a grid its part.
 
     Args:
-        axes: The axes that vary.
+        results: Whose axes; an asked one that no longer varies among the cells left is ignored.
         parts: The parts of this figure in order of importance, each with the axes it likes best; `*` is any other.
         choice: What the user asked for, which goes first.
 
     Raises:
         UsageError: The user asked for an axis that does not vary.
     """
-    asked = check(axes, choice or NO_CHOICE)
-    taken = {part: axis for part, axis in asked.items() if part in parts}
+    axes, asked = results.axes, check(results.palette, choice or NO_CHOICE)
+    taken = {part: axis for part, axis in asked.items() if part in parts and axis in axes}
     free = [axis for axis in sorted(axes, key=rank) if axis not in taken.values()]
     for part, liked in parts.items():
         if part not in taken and (axis := _first(free, tuple(liked), len_of=axes, room=_ROOM.get(part))):
@@ -135,6 +138,8 @@ def title(axis: str) -> str:
 def word(axis: str, value: object, *, short: bool = False) -> str:
     """Say one value of an axis: `3 clients`, `cut dense1`, `aggregation on`."""
     pattern = (_SHORT if short else {}).get(axis) or _WORDS.get(axis) or f"{title(axis)} {{}}"
+    if value == NOTHING:
+        return f"no {title(axis)}"
     text = pattern.format(value)
     return text.removesuffix("s") if value == 1 and text.endswith("s") else text
 

@@ -3,6 +3,7 @@
 Every statistic of steps and every rate leaves warm-up steps out; losses and bytes count them (they are real training).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,7 @@ _BEYOND = 5  # a percentile is given only with this many steps beyond it
 
 Array = npt.NDArray[np.float64]
 Numbers = dict[str, float]
+Column = Callable[[str], Array]
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,23 @@ def quantile(values: Array, q: float) -> float:
 
 
 def reduce_steps(steps: pd.DataFrame) -> Steps:
-    """Reduce `steps.csv`."""
-    timed = steps[~steps["warmup"].to_numpy(dtype=bool)]
-    step_s = timed["step_s"].to_numpy()
+    """Reduce `steps.csv`, column by column: a copy of all columns would not fit beside the original."""
+    counts = ~steps["warmup"].to_numpy(dtype=bool)
+
+    def timed(name: str) -> Array:
+        column: Array = steps[name].to_numpy(dtype=float)
+        return np.asarray(column[counts])
+
+    step_s = timed("step_s")
     metrics = {f"step_p{q * 100:.0f}_s": quantile(step_s, q) for q in (0.5, 0.95, 0.99)}
-    metrics |= {
-        f"{phase[:-2]}_p50_s": _median(timed[phase]) for phase in ("uplink_s", "downlink_s", "server_compute_s")
-    }
-    metrics |= {f"{way}_mean_s": _mean(timed[f"{way}_s"]) for way in ("uplink", "downlink")}
-    metrics |= {f"{way}_bytes_per_step": _mean(timed[f"{way}_bytes"]) for way in ("uplink", "downlink")}
+    metrics |= {f"{name}_p50_s": _median(timed(f"{name}_s")) for name in ("uplink", "downlink", "server_compute")}
+    metrics |= {f"{way}_mean_s": _mean(timed(f"{way}_s")) for way in ("uplink", "downlink")}
+    metrics |= {f"{way}_bytes_per_step": _mean(timed(f"{way}_bytes")) for way in ("uplink", "downlink")}
     network = _network_by_round(timed)
     metrics |= _rates(timed) | {"network_kbit_per_s": _ratio(network["kbit"].sum(), network["transfer_s"].sum())}
-    phases = [(phase, _median(timed[phase]), _mean(timed[phase])) for phase in PHASES]
+    phases = [(phase, _median(timed(phase)), _mean(timed(phase))) for phase in PHASES]
     return Steps(
-        metrics | {"steps": len(steps), "timed_steps": len(timed)},
+        metrics | {"steps": len(steps), "timed_steps": len(step_s)},
         pd.DataFrame(phases, columns=["phase", "median_s", "mean_s"]).dropna(),
         pd.DataFrame({"q": QUANTILES, "step_s": [quantile(step_s, q) for q in QUANTILES]}).dropna(),
         loss_curve(steps),
@@ -85,24 +90,19 @@ def reduce_steps(steps: pd.DataFrame) -> Steps:
     )
 
 
-def _rates(timed: pd.DataFrame) -> Numbers:
+def _rates(timed: Column) -> Numbers:
     """Divide steps and samples by the wall time of their training: per round, from the first start to the last end."""
-    spans = pd.DataFrame(
-        {"round": timed["round"], "start": timed["started_s"], "end": timed["started_s"] + timed["step_s"]}
-    )
+    start = timed("started_s")
+    spans = pd.DataFrame({"round": timed("round"), "start": start, "end": start + timed("step_s")})
     rounds = spans.groupby("round").agg({"start": "min", "end": "max"})
     wall = float((rounds["end"] - rounds["start"]).sum())
-    return {"samples_per_s": _ratio(timed["examples"].sum(), wall), "steps_per_s": _ratio(len(timed), wall)}
+    return {"samples_per_s": _ratio(timed("examples").sum(), wall), "steps_per_s": _ratio(len(start), wall)}
 
 
-def _network_by_round(timed: pd.DataFrame) -> pd.DataFrame:
-    network = pd.DataFrame(
-        {
-            "round": timed["round"],
-            "kbit": (timed["uplink_bytes"] + timed["downlink_bytes"]) * 8e-3,
-            "transfer_s": timed["uplink_s"] + timed["downlink_s"],
-        }
-    ).dropna()
+def _network_by_round(timed: Column) -> pd.DataFrame:
+    kbit = (timed("uplink_bytes") + timed("downlink_bytes")) * 8e-3
+    transfer_s = timed("uplink_s") + timed("downlink_s")
+    network = pd.DataFrame({"round": timed("round"), "kbit": kbit, "transfer_s": transfer_s}).dropna()
     return network.groupby("round", as_index=False).sum()
 
 
@@ -120,17 +120,26 @@ def loss_curve(steps: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def reduce_rounds(rounds: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
-    """Add running totals of time and bytes to `rounds.csv` and reduce it to its metrics."""
+def warm_up_s(steps: pd.DataFrame) -> float:
+    """Return how long after the first step the first timed one started: mostly compiling, not training."""
+    timed = steps[~steps["warmup"].to_numpy(dtype=bool)]
+    return float(timed["started_s"].min() - steps["started_s"].min()) if len(timed) else 0.0
+
+
+def reduce_rounds(rounds: pd.DataFrame, warm_up: float) -> tuple[pd.DataFrame, Numbers]:
+    """Add running totals of time (warm-up left out) and bytes to `rounds.csv` and reduce it to its metrics."""
     counted = ["uplink_bytes", "downlink_bytes", "aggregation_uplink_bytes", "aggregation_downlink_bytes"]
     sent = rounds[counted].fillna(0).sum(axis=1)
-    grown = rounds.assign(round_bytes=sent, total_bytes=sent.cumsum(), elapsed_s=rounds["round_s"].cumsum())
+    elapsed = (rounds["round_s"].cumsum() - warm_up).clip(lower=0)
+    grown = rounds.assign(
+        done=np.arange(1, len(rounds) + 1), round_bytes=sent, total_bytes=sent.cumsum(), elapsed_s=elapsed
+    )
     evaluated = rounds.dropna(subset=["eval_loss", "eval_accuracy"], how="all")
     metrics = {
         "rounds_done": float(len(rounds)),
         "bytes_per_round": _mean(sent),
         "total_bytes": float(sent.sum()),
-        "train_s": float(rounds["round_s"].sum()),
+        "train_s": _last(elapsed),
         "round_p50_s": _median(rounds["round_s"]),
         "aggregation_p50_s": _median(rounds["aggregation_s"]),
         "final_train_loss": _last(rounds["train_loss"]),
@@ -143,11 +152,11 @@ def reduce_rounds(rounds: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
 
 
 def reduce_clients(clients: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
-    """Average each client's rounds and measure the stragglers: the slowest client of a round over its median one."""
+    """Take the median of each client's rounds, and of the slowest client of a round over its median one."""
     by_client = clients.groupby("client_id", as_index=False).agg(
         worker=("worker", "first"),
-        local_s=("local_s", "mean"),
-        wait_s=("aggregation_wait_s", "mean"),
+        local_s=("local_s", "median"),
+        wait_s=("aggregation_wait_s", "median"),
         cpu_s=("cpu_s", "sum"),
         rss_bytes=("rss_bytes", "max"),
     )
@@ -167,14 +176,16 @@ def _ratio(value: float, of: float) -> float:
     return float(value) / float(of) if of > 0 else float("nan")
 
 
-def _median(values: "pd.Series[float]") -> float:
-    kept = values.to_numpy(dtype=float)
+def _median(values: npt.ArrayLike) -> float:
+    kept = np.asarray(values, dtype=float)
     kept = kept[~np.isnan(kept)]
     return float(np.median(kept)) if len(kept) else float("nan")
 
 
-def _mean(values: "pd.Series[float]") -> float:
-    return float(values.mean()) if len(values) else float("nan")
+def _mean(values: npt.ArrayLike) -> float:
+    kept = np.asarray(values, dtype=float)
+    kept = kept[~np.isnan(kept)]
+    return float(kept.mean()) if len(kept) else float("nan")
 
 
 def _last(values: "pd.Series[float]") -> float:

@@ -1,25 +1,20 @@
 """`load(run)`: everything a report needs of one or more runs, as small tidy DataFrames."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.axes import Axes, find_axes
 from analysis.csvfile import read_rows
-from analysis.digest import FRAMES, Digest, Value, digest, normalise
+from analysis.digest import FRAMES, NOTHING, Digest, digest
 from analysis.metrics import METRICS
 from analysis.runs import Problem, Run, open_run
 from splitfed_core.errors import DataError
 from splitfed_core.rows import StepRow, columns
 
-OPERATIONAL = frozenset({"timeout_s"})
-"""Parameters that say how a cell is run, not what it is: never an axis."""
-
 KEY = ("run", "cell_id", "repeat")
-
-Axes = Mapping[str, tuple[Value, ...]]
 
 
 @dataclass(frozen=True)
@@ -30,12 +25,13 @@ class Results:
         name: The names of the runs.
         runs: Where it all comes from.
         axes: The parameters that vary, each with its values in order.
+        palette: The same for all cells that were loaded: colours go by it, so that they stay when cells are left out.
         cells: One line per cell and repeat: parameters, status, reason and every metric.
         phases: Median and mean of each phase of a step.
         latency: Percentiles of the step time, where there are enough steps for them.
         curve: Training loss over steps, mean of the clients.
         rounds: `rounds.csv` with running totals of bytes and time, and network throughput.
-        clients: Means per client: local time, wait, CPU, memory.
+        clients: Per client: local time and wait (medians over rounds), CPU time, peak memory.
         labels: Examples of each label per client.
         problems: What could not be shown or should not be trusted, and why.
         data_hash: Hash over the hashes of all data files that were read.
@@ -44,6 +40,7 @@ class Results:
     name: str
     runs: tuple[Run, ...]
     axes: Axes
+    palette: Axes
     cells: pd.DataFrame
     phases: pd.DataFrame
     latency: pd.DataFrame
@@ -58,6 +55,15 @@ class Results:
     def ok(self) -> pd.DataFrame:
         """The lines of `cells` that have usable rows."""
         return self.cells[self.cells["usable"]]
+
+    def having(self, column: str) -> "Results":
+        """Return the results of those cells that have a metric, with the axes that still vary among them."""
+        usable = self.cells["usable"] & self.cells[column].notna()
+        left = {
+            axis: tuple(v for v in values if v in set(self.cells[axis][usable])) for axis, values in self.axes.items()
+        }
+        axes = {axis: values for axis, values in left.items() if len(values) > 1}
+        return replace(self, axes=axes, cells=self.cells.assign(usable=usable))
 
     def steps(self, *names: str) -> pd.DataFrame:
         """Read the raw steps of all usable cells, the named columns or all: large runs have millions of them."""
@@ -95,6 +101,7 @@ def load(*runs: str | Path) -> Results:
         name="+".join(run.name for run in opened),
         runs=opened,
         axes=axes,
+        palette=axes,
         cells=cells.assign(**absent),
         **{name: _join(digests, name, axes) for name in FRAMES},
         problems=tuple(problems),
@@ -102,43 +109,10 @@ def load(*runs: str | Path) -> Results:
     )
 
 
-def find_axes(cells: list[dict[str, Value]], runs: tuple[Run, ...]) -> dict[str, tuple[Value, ...]]:
-    """Find the parameters with more than one value; several runs are an axis of their own.
-
-    A parameter that has one value where it applies and none elsewhere follows from another one: no axis.
-    """
-    names = dict.fromkeys(
-        name for run in runs for attempt in run.attempts for name in attempt.config if name not in OPERATIONAL
-    )
-    axes = {}
-    for name in ("run", *names):
-        values = list(dict.fromkeys(cell[name] for cell in cells if name in cell))
-        if len([value for value in values if value != "–"]) > 1:
-            axes[name] = in_order(values, _planned(name, runs))
-    return axes
-
-
-def in_order(values: list[Value], planned: list[Value]) -> tuple[Value, ...]:
-    """Order an axis: numbers by size, `on` before `off`, the rest as the grid lists them."""
-
-    def key(value: Value) -> tuple[int, float, int]:
-        if isinstance(value, int | float):
-            return (0, float(value), 0)
-        return (1, 0.0, planned.index(value) if value in planned else len(planned))
-
-    known = sorted(values, key=key)
-    return ("on", "off") if set(known) == {"on", "off"} else tuple(known)
-
-
-def _planned(name: str, runs: tuple[Run, ...]) -> list[Value]:
-    axes = [run.plan.get("axes", {}) for run in runs]
-    return [normalise(value) for plan in axes if isinstance(plan, dict) for value in plan.get(name, [])]
-
-
 def _join(digests: list[Digest], name: str, axes: Axes) -> pd.DataFrame:
     """Put one kind of frame of all attempts together, with the columns that say whose rows they are."""
     parts = [
-        made.frames[name].assign(**{column: made.cell.get(column, "–") for column in dict.fromkeys([*KEY, *axes])})
+        made.frames[name].assign(**{column: made.cell.get(column, NOTHING) for column in dict.fromkeys([*KEY, *axes])})
         for made in digests
         if len(made.frames.get(name, ()))
     ]

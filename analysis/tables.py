@@ -56,7 +56,7 @@ class Table:
         mean, deviation = cell.mean[metric.name], cell.deviation[metric.name]
         if math.isnan(mean):
             return "–"
-        shown = digits(mean * scale.factor)
+        shown = digits(mean * scale.factor, padded=not metric.exact)
         if math.isnan(deviation) or metric.exact:
             return shown
         places = len(shown.partition(".")[2])

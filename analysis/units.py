@@ -35,15 +35,15 @@ def scale_for(unit: str, values: Iterable[float]) -> Scale:
     return fitting[-1]
 
 
-def digits(value: float) -> str:
-    """Say a number with three significant digits: `1,234`, `12.3`, `0.0123`."""
+def digits(value: float, *, padded: bool = False) -> str:
+    """Say a number with three significant digits: `1,234`, `12.3`, `0.5`, or `0.500` if padded."""
     if not math.isfinite(value):
         return "diverged" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     if value == 0:
         return "0"
     places = max(0, 2 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{min(places, 6)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return text.rstrip("0").rstrip(".") if "." in text and not padded else text
 
 
 def span(low: float, high: float) -> str:

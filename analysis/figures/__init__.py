@@ -122,9 +122,9 @@ FIGURES: dict[str, Spec] = {
         Spec(
             "learning",
             "Accuracy and loss by round, bytes and time",
-            "The same training seen three ways: by round, by bytes sent, by training time (without evaluation). "
-            "The band is the 95 % interval over repeats. Further up is better for accuracy, further down for "
-            "loss.",
+            "The same training seen three ways: by round, by bytes sent, by training time (without warm-up "
+            "and evaluation). The band is the 95 % interval over repeats. Further up is better for "
+            "accuracy, further down for loss.",
             learning,
         ),
         Spec(

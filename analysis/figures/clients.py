@@ -39,7 +39,7 @@ def stragglers(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw how long each client trains in a round, and how long it then waits for the others."""
     if results.clients.empty:
         raise NotShownError("no cell has rows of its clients")
-    roles = layout.assign(results.axes, {"col": ("clients", "aggregation", "*")}, Choice(facet=choice.facet))
+    roles = layout.assign(results, {"col": ("clients", "aggregation", "*")}, Choice(facet=choice.facet))
     where = facets.middle(results, roles.rest)
     frame = facets.only(results.clients, where)
     scale = scale_for("s", frame["local_s"])
@@ -48,7 +48,7 @@ def stragglers(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         for panel in panels:
             means = panel.pick(frame).groupby("client_id")[["local_s", "wait_s"]].mean().fillna(0.0) * scale.factor
             _rounds(panel.axes, means)
-            panel.label(f"mean time in a round ({scale.unit})", "client")
+            panel.label(f"median time in a round ({scale.unit})", "client")
         facets.close(panels)
         theme.legend(
             figure,
@@ -83,7 +83,7 @@ def resources(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     if not roles_used:
         raise NotShownError("no cell has recorded processor time and memory")
     parts = {"x": ("clients", "batch_size", "*"), "col": ("cut_layer", "*")}
-    roles = layout.assign(results.axes, parts, choice)
+    roles = layout.assign(results, parts, choice)
     rows = {"processor time": ("cpu_s", "s"), "peak memory": ("rss_bytes", "B")}
     with theme.themed():
         figure, panels = facets.facets(results, roles, rows=list(rows), height=1.9)
@@ -116,7 +116,7 @@ def labels(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw how many examples of each label each client holds, by flwr-datasets' own plot."""
     if results.labels.empty:
         raise NotShownError("no cell has saved its label counts")
-    roles = layout.assign(results.axes, {"col": ("partitioner", "clients")}, Choice(facet=choice.facet))
+    roles = layout.assign(results, {"col": ("partitioner", "clients")}, Choice(facet=choice.facet))
     where = facets.middle(results, roles.rest)
     frame = facets.only(results.labels, where)
     many = frame["label"].nunique() > _MOST_LABELS

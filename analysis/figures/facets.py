@@ -99,9 +99,14 @@ def _values(results: Results, axis: str | None) -> list[tuple[str, dict[str, obj
     return [(layout.word(axis, value), {axis: value}) for value in results.axes[axis]] if axis else [("", {})]
 
 
-def close(panels: Sequence[Panel]) -> None:
-    """Say in a panel without data that there is none: an empty one looks like a mistake."""
+def close(panels: Sequence[Panel], *, zero: Literal["x", "y", ""] = "") -> None:
+    """Finish panels when all is drawn: start an axis at zero, and say where there are no data.
+
+    An empty panel looks like a mistake, and a shared axis must not be fixed before its last panel is drawn.
+    """
     for panel in panels:
+        if zero:
+            panel.axes.set(**{f"{zero}lim": (0, getattr(panel.axes, f"get_{zero}lim")()[1])})
         if not panel.axes.has_data():
             panel.axes.text(0.5, 0.5, "no results", ha="center", va="center", transform=panel.axes.transAxes, color=INK)
             panel.axes.grid(visible=False)
@@ -123,13 +128,15 @@ def _influence(results: Results, axis: str, column: str) -> float:
 
 def combinations(results: Results, axes: Sequence[str]) -> list[dict[str, object]]:
     """Return the combinations of axes that were run, in the order of their values."""
+    if not axes:
+        return [{}]
     found = results.ok[list(axes)].drop_duplicates()
     places = [
         tuple(results.axes[axis].index(value) for axis, value in zip(axes, line, strict=True))
         for line in found.itertuples(index=False)
     ]
     rows = sorted(zip(places, found.to_dict("records"), strict=True), key=lambda pair: pair[0])
-    return [{str(k): v for k, v in row.items()} for _, row in rows] or [{}]
+    return [{str(k): v for k, v in row.items()} for _, row in rows]
 
 
 def middle(results: Results, axes: Sequence[str]) -> dict[str, object]:

@@ -1,10 +1,12 @@
 """What training comes to: loss over steps; accuracy and loss by round, bytes and time; the way to a target accuracy."""
 
 import math
+from typing import Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis import layout
 from analysis.figures import facets, theme
@@ -22,23 +24,33 @@ def loss(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw the training loss over steps, with and without aggregation."""
     if results.curve.empty:
         raise NotShownError("no cell has a finite training loss")
-    roles = layout.assign(results.axes, _OVER_STEPS, choice)
+    roles = layout.assign(results, _OVER_STEPS, choice)
     return over(results, results.curve, ("step", "step of a client"), ("loss", "training loss"), roles)
 
 
-def over(results: Results, frame: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], roles: Roles) -> Figure:
+def over(
+    results: Results,
+    frame: pd.DataFrame,
+    x: tuple[str, str],
+    y: tuple[str, str],
+    roles: Roles,
+    *,
+    sharey: facets.Share = True,
+    zero: Literal["y", ""] = "",
+) -> Figure:
     """Draw a column of `frame` over another (name and title each), as mean and 95 % band over repeats."""
     with theme.themed():
         height = 1.6 if roles.row else 2.6
-        figure, panels = facets.facets(results, roles, height=height, sharey=True)
+        figure, panels = facets.facets(results, roles, height=height, sharey=sharey)
         for panel in panels:
             part = panel.pick(frame)
             for value in results.axes[roles.hue] if roles.hue else ("",):
                 mine = facets.only(part, {roles.hue: value} if roles.hue else {})
-                _band(panel.axes, band(mine, x[0], y[0]), x[0], theme.colour(roles.hue, value, results.axes))
+                _band(panel.axes, band(mine, x[0], y[0]), x[0], theme.colour(roles.hue, value, results.palette))
             panel.label(y[1], x[1])
-        facets.close(panels)
-        theme.legend(figure, theme.keys(results.axes, roles.hue, None, markers=False))
+            panel.axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        facets.close(panels, zero=zero)
+        theme.legend(figure, theme.keys(results, roles.hue, None, markers=False))
         theme.note(figure, theme.averaged(roles))
     return figure
 
@@ -53,7 +65,7 @@ def learning(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     measures = [(name, title) for name, title in _MEASURES if results.rounds[name].notna().any()]
     if not measures:
         raise NotShownError("no cell was evaluated")
-    roles = layout.assign(results.axes, {"hue": ("aggregation", "*")}, Choice(hue=choice.hue))
+    roles = layout.assign(results, {"hue": ("aggregation", "*")}, Choice(hue=choice.hue))
     where = facets.middle(results, roles.rest)
     frame = facets.only(results.rounds, where).dropna(subset=[name for name, _ in measures], how="all")
     ways = _ways(frame)
@@ -65,10 +77,11 @@ def learning(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             name, way = measures[place // len(ways)][0], ways[place % len(ways)]
             for value in results.axes[roles.hue] if roles.hue else ("",):
                 mine = facets.only(frame, {roles.hue: value} if roles.hue else {})
-                _by(panel.axes, mine, way, name, theme.colour(roles.hue, value, results.axes))
+                _by(panel.axes, mine, way, name, theme.colour(roles.hue, value, results.palette))
             panel.label("", way[2])
+            panel.axes.xaxis.set_major_locator(MaxNLocator(6, integer=way[0] == "done"))
         facets.close(panels)
-        theme.legend(figure, theme.keys(results.axes, roles.hue, None, markers=False))
+        theme.legend(figure, theme.keys(results, roles.hue, None, markers=False))
         theme.note(figure, layout.words(where, where))
     return figure
 
@@ -81,7 +94,7 @@ def _ways(frame: pd.DataFrame) -> list[Way]:
     """Return what learning is drawn over: column, scale, title."""
     sent, time = scale_for("B", frame["total_bytes"]), scale_for("s", frame["elapsed_s"])
     return [
-        ("round", Scale("", 1.0), "round"),
+        ("done", Scale("", 1.0), "rounds done"),
         ("total_bytes", sent, f"sent so far ({sent.unit})"),
         ("elapsed_s", time, f"training time so far ({time.unit})"),
     ]
@@ -90,8 +103,10 @@ def _ways(frame: pd.DataFrame) -> list[Way]:
 def _by(axes: Axes, frame: pd.DataFrame, way: Way, name: str, paint: str) -> None:
     """Average repeats round by round: the mean of what was reached over the mean of what it took."""
     factor = 100.0 if name == "eval_accuracy" else 1.0
-    stats = band(frame.assign(y=frame[name] * factor), "round", "y")
-    x = frame.groupby("round")[way[0]].mean().reindex(stats["round"]).to_numpy() * way[1].factor
+    stats = band(frame.assign(y=frame[name] * factor), "done", "y")
+    if name == "eval_accuracy":
+        stats["high"] = stats["high"].clip(upper=100)
+    x = frame.assign(x=frame[way[0]]).groupby("done")["x"].mean().reindex(stats["done"]).to_numpy() * way[1].factor
     _band(axes, stats.assign(x=x), "x", paint)
 
 
@@ -101,7 +116,9 @@ def target(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     if goal is None:
         raise NotShownError("no cell came to a test accuracy that half of the cells reach")
     got = reached(results, goal)
-    roles = layout.assign(results.axes, {"hue": ("aggregation", "*"), "col": ("cut_layer", "*")}, choice)
+    several = len(results.axes.keys() - {"aggregation"}) > 1
+    parts = {"hue": ("aggregation",)} | ({"col": ("cut_layer", "*")} if several else {})
+    roles = layout.assign(results, parts, choice)
     inner = facets.fit(results, roles.rest, "step_p50_s", 6)
     columns = [
         ("elapsed_s", scale_for("s", got["elapsed_s"]), "training time"),
@@ -117,8 +134,9 @@ def target(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             _dots(panel, got, results, roles.hue, inner, (name, scale))
             panel.label("", f"{title} to {goal * 100:g} % test accuracy ({scale.unit})")
             panel.axes.set_title("")
+        facets.close(panels, zero="x")
         missing = [("not reached", {"linestyle": "", "marker": "x"})] if got["elapsed_s"].isna().any() else []
-        keys = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results.axes, roles.hue, None)]
+        keys = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results, roles.hue, None)]
         theme.legend(figure, keys + missing)
         theme.note(figure, theme.averaged(Roles(rest=tuple(a for a in roles.rest if a not in inner))))
     return figure
@@ -139,7 +157,7 @@ def _dots(
     for place, values in enumerate(places):
         for value in results.axes[hue] if hue else ("",):
             mine = facets.only(panel.pick(got), values | ({hue: value} if hue else {}))[name]
-            paint, shape = theme.colour(hue, value, results.axes), theme.marker(hue, value, results.axes)
+            paint, shape = theme.colour(hue, value, results.palette), theme.marker(hue, value, results.palette)
             mean = float(mine.mean()) * scale.factor
             if len(mine) and mine.notna().all() and not math.isnan(mean):
                 panel.axes.plot(mean, place, shape, color=paint, ms=6)
@@ -147,5 +165,4 @@ def _dots(
                 panel.axes.plot(end, place, "x", color=paint, ms=5)
     panel.axes.set_yticks(range(len(places)), [layout.words(values, inner) for values in places])
     panel.axes.set_ylim(-0.6, len(places) - 0.4)
-    panel.axes.set_xlim(left=0)
     panel.axes.grid(visible=True, axis="both")

@@ -35,6 +35,7 @@ def phases(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw the phases of a step as stacked bars, in milliseconds and as shares."""
     if results.phases.empty:
         raise NotShownError("no cell has an exchange with a main server, so a step has no phases")
+    results = results.having("uplink_mean_s")
     facet, inner, note = _parts(results, choice)
     scale = scale_for("s", results.ok["step_p50_s"])
     columns = (f"median time ({scale.unit})", "share of the step (%)")
@@ -57,7 +58,7 @@ def phases(results: Results, choice: Choice = NO_CHOICE) -> Figure:
 def _parts(results: Results, choice: Choice) -> tuple[str | None, tuple[str, ...], str]:
     """Give one axis to the panels and as many of the others as fit to the bars in them; the rest is averaged over."""
     parts = {"col": ("cut_layer", "*")} if len(results.axes) > 1 or choice.facet else {}
-    roles = layout.assign(results.axes, parts, Choice(facet=choice.facet))
+    roles = layout.assign(results, parts, Choice(facet=choice.facet))
     inner = facets.fit(results, roles.rest, "step_p50_s", _BARS)
     return roles.col, inner, theme.averaged(Roles(rest=tuple(axis for axis in roles.rest if axis not in inner)))
 
@@ -94,8 +95,8 @@ def latency(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             for place, (_, part) in enumerate(bars):
                 _spread(panel.axes, place, part.groupby("q")["step_s"].mean() * scale.factor)
             _rows(panel.axes, bars)
-            panel.axes.set_xlim(left=0)
             panel.label("", f"step latency ({scale.unit})")
+        facets.close(panels, zero="x")
         theme.legend(figure, _SPREAD_KEY)
         theme.note(figure, note)
     return figure

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis import layout
 from analysis.figures import facets, theme
@@ -20,10 +20,9 @@ _NOTHING = "no cell exchanges anything between clients and a main server"
 
 def network(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw mean time and bytes of uplink and downlink per step."""
-    if results.ok["uplink_mean_s"].isna().all():
-        raise NotShownError(_NOTHING)
+    results = _exchanging(results)
     parts = {"x": ("cut_layer", "aggregation", "*"), "col": ("batch_size", "clients", "*")}
-    roles = layout.assign(results.axes, parts, choice)
+    roles = layout.assign(results, parts, choice)
     rows = {"mean time of a step": ("mean_s", "s"), "bytes of a step": ("bytes_per_step", "B")}
     with theme.themed():
         figure, panels = facets.facets(results, roles, rows=list(rows), height=2.0)
@@ -39,6 +38,13 @@ def network(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     return figure
 
 
+def _exchanging(results: Results) -> Results:
+    """Leave out cells that exchange nothing step by step (fl, central)."""
+    if results.ok["uplink_mean_s"].isna().all():
+        raise NotShownError(_NOTHING)
+    return results.having("uplink_mean_s")
+
+
 def _pairs(axes: Axes, frame: pd.DataFrame, what: tuple[str, str], results: Results, x: str | None) -> None:
     """Draw a pair of bars per value of `x`, with the number on each."""
     suffix, unit = what
@@ -52,23 +58,23 @@ def _pairs(axes: Axes, frame: pd.DataFrame, what: tuple[str, str], results: Resu
 
 def network_over_rounds(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw network throughput by round, with and without aggregation."""
+    results = _exchanging(results)
     frame = results.rounds
-    if "network_kbit_per_s" not in frame or frame["network_kbit_per_s"].isna().all():
-        raise NotShownError(_NOTHING)
     scale = scale_for("kbit/s", frame["network_kbit_per_s"])
     frame = frame.assign(y=frame["network_kbit_per_s"] * scale.factor).dropna(subset=["y"])
     parts = {"hue": ("aggregation", "*"), "col": ("cut_layer", "*"), "row": ("batch_size", "*")}
-    roles = layout.assign(results.axes, parts, choice)
-    return over(results, frame, ("round", "round"), ("y", f"throughput\n({scale.unit})"), roles)
+    roles = layout.assign(results, parts, choice)
+    return over(
+        results, frame, ("done", "rounds done"), ("y", f"throughput\n({scale.unit})"), roles, sharey="col", zero="y"
+    )
 
 
 def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Predict the step latency over slower links, from measured compute and counted bytes."""
+    results = _exchanging(results)
     predicted = predict(results)
-    if predicted.empty:
-        raise NotShownError(_NOTHING)
     parts = {"hue": ("cut_layer", "batch_size", "*"), "col": ("batch_size", "clients", "*")}
-    roles = layout.assign(results.axes, parts, choice)
+    roles = layout.assign(results, parts, choice)
     names = ["loopback\n(measured)", *(link.name for link in LINKS)]
     with theme.themed():
         figure, panels = facets.facets(results, roles, height=2.9)
@@ -77,7 +83,7 @@ def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             panel.axes.set_xticks(range(len(names)), names)
             panel.axes.set_xlim(-0.4, len(names) - 0.6)
             panel.label("step latency, predicted beyond loopback", "link of each client")
-        theme.legend(figure, theme.keys(results.axes, roles.hue, None) + _PREDICTED)
+        theme.legend(figure, theme.keys(results, roles.hue, None) + _PREDICTED)
         theme.note(figure, " · ".join(filter(None, ("PREDICTION, not a measurement", theme.averaged(roles)))))
     return figure
 
@@ -89,9 +95,10 @@ def _fan(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> Non
     """Draw the measured step as a full mark and the predicted ones as hollow marks on a dashed line."""
     for value in results.axes[roles.hue] if roles.hue else ("",):
         means = facets.only(frame, {roles.hue: value} if roles.hue else {}).groupby("link")["step_s"].mean()
-        paint, shape = theme.colour(roles.hue, value, results.axes), theme.marker(roles.hue, value, results.axes)
+        paint, shape = theme.colour(roles.hue, value, results.palette), theme.marker(roles.hue, value, results.palette)
         axes.plot(means.index, means, ls="--", lw=1.2, marker=shape, color=paint, mfc=theme.PAPER)
         axes.plot(means.index[:1], means.iloc[:1], ls="", marker=shape, color=paint)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=9))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: human(y, "s")))
     axes.yaxis.set_minor_formatter(NullFormatter())

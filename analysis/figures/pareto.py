@@ -25,7 +25,7 @@ def pareto(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     frame = cell_means(results)
     if len(frame) < 2:
         raise NotShownError("the grid has fewer than two cells with a test accuracy")
-    roles = layout.assign(results.axes, {"hue": ("aggregation", "*")}, Choice(hue=choice.hue))
+    roles = layout.assign(results, {"hue": ("aggregation", "*")}, Choice(hue=choice.hue))
     front = frame[on_front(frame)].sort_values("total_bytes").head(_MOST_NUMBERED).reset_index(drop=True)
     with theme.themed():
         figure, panels = facets.facets(results, Roles(), cols=list(_WAYS), height=3.0, sharex=False)
@@ -33,7 +33,7 @@ def pareto(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             name, unit = _WAYS[panel.col]
             _cloud(panel.axes, frame, name, results, roles.hue)
             _numbers(panel.axes, front, name)
-            _log_axis(panel.axes, unit)
+            _scale(panel.axes, unit, log=bool((frame[name] > 0).all()))
             panel.axes.set_title("")
             panel.label("final test accuracy (%)", panel.col)
         theme.legend(figure, _entries(results, roles.hue, front), columns=2)
@@ -58,7 +58,7 @@ def on_front(frame: pd.DataFrame) -> list[bool]:
 def _cloud(axes: Axes, frame: pd.DataFrame, name: str, results: Results, hue: str | None) -> None:
     for value in results.axes[hue] if hue else ("",):
         part = facets.only(frame, {hue: value} if hue else {})
-        paint, shape = theme.colour(hue, value, results.axes), theme.marker(hue, value, results.axes)
+        paint, shape = theme.colour(hue, value, results.palette), theme.marker(hue, value, results.palette)
         accuracy = part["final_eval_accuracy"] * 100
         axes.scatter(part[name], accuracy, s=22, color=paint, marker=shape, alpha=0.75, linewidths=0)
 
@@ -72,9 +72,10 @@ def _numbers(axes: Axes, front: pd.DataFrame, name: str) -> None:
         axes.annotate(str(i + 1), (x, y), shift, textcoords="offset points", ha="center")
 
 
-def _log_axis(axes: Axes, unit: str) -> None:
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=8))
+def _scale(axes: Axes, unit: str, *, log: bool) -> None:
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: human(x, unit)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(0.12)
@@ -82,7 +83,7 @@ def _log_axis(axes: Axes, unit: str) -> None:
 
 
 def _entries(results: Results, hue: str | None, front: pd.DataFrame) -> list[theme.Entry]:
-    colours = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results.axes, hue, None)]
+    colours = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results, hue, None)]
     ring = {"marker": "o", "linestyle": "", "markerfacecolor": theme.PAPER}
     lines = enumerate((dict(line) for _, line in front.iterrows()), start=1)
     return colours + [(f"{i}: {layout.words(line, results.axes)}", ring) for i, line in lines]

@@ -1,5 +1,7 @@
 """Latency and rates by the axes of the grid, and how they scale with the number of clients."""
 
+from dataclasses import replace
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -45,7 +47,7 @@ def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
         raise NotShownError("the grid has one cell, so there is nothing to compare along an axis")
     if not shown:
         raise NotShownError(f"no cell has {' or '.join(names)}")
-    roles = layout.assign(results.axes, _PARTS, choice)
+    roles = layout.assign(results, _PARTS, choice)
     labels = [str(value) for value in results.axes[roles.x or ""]]
     rows = {
         measure.title.lower(): (measure.name, scale_for(measure.unit, results.ok[measure.name])) for measure in shown
@@ -58,8 +60,8 @@ def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
             _lines(panel.axes, frame.assign(y=frame[name] * scale.factor), results, roles)
             panel.label(f"({scale.unit})" if scale.unit else "", layout.title(roles.x or ""))
             panel.ticks(labels)
-        facets.close(panels)
-        theme.legend(figure, theme.keys(results.axes, roles.hue, roles.style))
+        facets.close(panels, zero="y")
+        theme.legend(figure, theme.keys(results, roles.hue, roles.style))
         theme.note(figure, theme.averaged(roles))
     return figure
 
@@ -71,13 +73,24 @@ def _lines(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> N
     for key, part in frame.groupby(split, sort=False) if split else [((), frame)]:
         values = dict(zip(split, key, strict=True))
         hue = values.get(roles.hue or "", "")
-        paint = theme.colour(roles.hue, hue, results.axes)
+        paint = theme.colour(roles.hue, hue, results.palette)
         mean = part.groupby(roles.x)["y"].mean()
         ordered = sorted(zip([places[x] for x in mean.index], mean, strict=True))
-        style = theme.line(roles.style, values.get(roles.style or "", ""), results.axes)
-        axes.plot(*zip(*ordered, strict=True), ls=style, marker=theme.marker(roles.hue, hue, results.axes), color=paint)
+        style = (
+            theme.line(roles.style, values.get(roles.style or "", ""), results.palette)
+            if _is_scale(roles, results)
+            else ""
+        )
+        axes.plot(
+            *zip(*ordered, strict=True), ls=style, marker=theme.marker(roles.hue, hue, results.palette), color=paint
+        )
         axes.scatter([places[x] for x in part[roles.x]], part["y"], s=5, alpha=0.45, linewidths=0, color=paint)
-    axes.set_ylim(bottom=0)
+
+
+def _is_scale(roles: Roles, results: Results) -> bool:
+    """Tell whether x is more or less of something; between mere names no line is drawn."""
+    numbers = all(isinstance(value, int | float) for value in results.axes[roles.x or ""])
+    return numbers or roles.x == "cut_layer"
 
 
 def scaling(results: Results, choice: Choice = NO_CHOICE) -> Figure:
@@ -86,7 +99,7 @@ def scaling(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     if len(counts) < 2 or results.ok["samples_per_s"].isna().all():
         raise NotShownError("the grid has one number of clients")
     parts = {"col": ("cut_layer", "*"), "hue": ("batch_size", "aggregation", "*"), "style": ("aggregation", "*")}
-    others = {axis: values for axis, values in results.axes.items() if axis != "clients"}
+    others = replace(results, axes={axis: values for axis, values in results.axes.items() if axis != "clients"})
     roles = layout.assign(others, parts, choice.without("clients"))
     with theme.themed():
         figure, panels = facets.facets(results, roles, height=2.9)
@@ -95,9 +108,9 @@ def scaling(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             _growth(panel.axes, panel.pick(results.ok), counts, results, roles)
             panel.label(f"speed-up over {layout.word('clients', counts[0])} (×)", "clients")
             panel.axes.set_xticks(counts, [str(count) for count in counts])
-            panel.axes.set_ylim(bottom=0)
+        facets.close(panels, zero="y")
         linear = [("linear", {"linestyle": ":", "linewidth": 1})]
-        theme.legend(figure, linear + theme.keys(results.axes, roles.hue, roles.style))
+        theme.legend(figure, linear + theme.keys(results, roles.hue, roles.style))
         theme.note(figure, theme.averaged(roles))
     return figure
 
@@ -111,7 +124,7 @@ def _growth(axes: Axes, frame: pd.DataFrame, counts: list[int], results: Results
         axes.plot(
             counts,
             rates / rates.iloc[0],
-            ls=theme.line(roles.style, values.get(roles.style or "", ""), results.axes),
-            marker=theme.marker(roles.hue, hue, results.axes),
-            color=theme.colour(roles.hue, hue, results.axes),
+            ls=theme.line(roles.style, values.get(roles.style or "", ""), results.palette),
+            marker=theme.marker(roles.hue, hue, results.palette),
+            color=theme.colour(roles.hue, hue, results.palette),
         )

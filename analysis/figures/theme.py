@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis import layout
-from analysis.results import Axes as GridAxes
+from analysis.axes import Axes as GridAxes
+from analysis.results import Results
 from splitfed_core.errors import DataError
 
 INK, GRID, PAPER = "#1b1f24", "#d5dae0", "#fefefe"
@@ -116,6 +117,7 @@ def legend(figure: Figure, entries: Sequence[Entry], *, patches: bool = False, c
         for text, look in entries
     ]
     if handles:
+        columns = -(-len(handles) // -(-len(handles) // columns))  # as many in each line
         handles = _across(handles, columns)
         figure.legend(
             handles=handles,
@@ -132,22 +134,17 @@ def _across(handles: list[Artist], columns: int) -> list[Artist]:
     return [handle for column in range(columns) for handle in handles[column::columns]]
 
 
-def keys(axes: GridAxes, hue: str | None, style: str | None, *, markers: bool = True) -> list[Entry]:
+def keys(results: Results, hue: str | None, style: str | None, *, markers: bool = True) -> list[Entry]:
     """Return the legend entries of a colour axis and a line-style axis."""
-    colours: list[Entry] = [
-        (
-            layout.word(hue, value),
-            {"color": colour(hue, value, axes), "marker": marker(hue, value, axes) if markers else ""},
-        )
-        for value in (axes[hue] if hue else ())
-        if hue
-    ]
-    styles: list[Entry] = [
-        (layout.word(style, value), {"linestyle": line(style, value, axes)})
-        for value in (axes[style] if style else ())
-        if style
-    ]
-    return colours + styles
+    entries: list[Entry] = []
+    if hue:
+        for value in results.axes[hue]:
+            shape = marker(hue, value, results.palette) if markers else ""
+            entries += [(layout.word(hue, value), {"color": colour(hue, value, results.palette), "marker": shape})]
+    if style:
+        for value in results.axes[style]:
+            entries += [(layout.word(style, value), {"linestyle": line(style, value, results.palette)})]
+    return entries
 
 
 def note(figure: Figure, text: str) -> None:

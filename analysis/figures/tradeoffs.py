@@ -24,9 +24,9 @@ _SMALLEST = 0.01
 
 def effects(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw what each step along an axis does to latency, throughput, bytes and loss, with 95 % intervals."""
-    measures = [metric(name) for name in ((choice.metric,) if choice.metric else _EFFECTS)]
-    measures = [m for m in measures if results.ok[m.name].notna().any()]
+    names = (choice.metric,) if choice.metric else _EFFECTS
     contrasts = _contrasts(results)[:_MOST]
+    measures = [m for m in map(metric, names) if any(compare(results, *c, m.name) for c in contrasts)]
     if not contrasts or not measures:
         raise NotShownError("the grid has one cell, so no choice can be compared with another")
     with theme.themed():
@@ -117,13 +117,13 @@ def heatmap(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     measure = metric(choice.metric or "samples_per_s")
     if results.ok[measure.name].isna().all():
         raise NotShownError(f"no cell has {measure.name}")
-    parts = {"x": ("clients", "*"), "row": ("cut_layer", "*"), "col": ("batch_size", "*")}
-    roles = layout.assign(results.axes, parts, choice)
+    parts = {"x": ("clients", "*"), "y": ("cut_layer", "*"), "col": ("batch_size", "*")}
+    roles = layout.assign(results, parts, choice)
     scale = scale_for(measure.unit, results.ok[measure.name])
     cells = results.ok.assign(shown=results.ok[measure.name] * scale.factor)
     low, high = cells.groupby(list(roles.used))["shown"].mean().agg(["min", "max"])
     with theme.themed():
-        y = roles.row or ""
+        y = roles.y or ""
         shown = Roles(col=roles.col)
         figure, panels = facets.facets(
             results, shown, height=0.42 * len(results.axes[y]) + 0.5, sharex=False, sharey=True
