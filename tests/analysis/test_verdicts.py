@@ -1,0 +1,100 @@
+"""Verdicts on differences with known answers: the four outcomes, families, confirmation, exact comparison."""
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.verdicts import confirm_family, decide, decide_exact, decide_family, grid_threshold, noise
+
+SPREAD = np.array([-0.02, -0.012, -0.005, -0.001, 0.0, 0.002, 0.004, 0.009, 0.011, 0.018])
+
+
+@pytest.mark.parametrize(
+    ("centre", "outcome"), [(0.1, "regression"), (-0.1, "improvement"), (0.0, "unchanged"), (0.03, "inconclusive")]
+)
+def test_the_four_outcomes(centre: float, outcome: str) -> None:
+    verdict = decide(SPREAD + centre, 0.03)
+    assert verdict.outcome == outcome
+    assert verdict.estimate == pytest.approx(centre + 0.0005, abs=1e-3)
+    assert verdict.low < verdict.estimate < verdict.high
+
+
+def test_a_regression_needs_its_bound_beyond_the_minimum_effect_not_beyond_zero() -> None:
+    verdict = decide(SPREAD + 0.03, 0.03)
+    assert verdict.low > 0
+    assert (verdict.outcome, verdict.suspect) == ("inconclusive", None)
+    assert decide(SPREAD + 0.03, 0.01).outcome == "regression"
+
+
+@pytest.mark.parametrize("pairs", [1, 4])
+def test_fewer_than_five_pairs_are_inconclusive_however_large_the_change(pairs: int) -> None:
+    verdict = decide([1.0] * pairs, 0.03)
+    assert (verdict.outcome, verdict.reason) == ("inconclusive", f"needs ≥ 5 pairs, has {pairs}")
+    assert (verdict.estimate, verdict.low) == (1.0, -math.inf)
+
+
+def test_equal_values_are_unchanged_with_five_pairs() -> None:
+    assert decide([0.0] * 5, 0.03).outcome == "unchanged"
+
+
+def test_five_pairs_cannot_single_out_one_cell_of_many() -> None:
+    samples = [np.full(5, 0.2), *(np.zeros(5) for _ in range(23))]
+    first = decide_family(samples, [0.03] * 24)[0]
+    assert (first.outcome, first.suspect) == ("inconclusive", "regression")
+    assert first.reason == "stands out alone, but among 24 cells that takes ≥ 9 pairs or a confirming run"
+
+
+def test_nine_pairs_can() -> None:
+    samples = [np.full(9, 0.2), *(np.zeros(9) for _ in range(23))]
+    assert [v.outcome for v in decide_family(samples, [0.03] * 24)] == ["regression", *["unchanged"] * 23]
+
+
+def test_cells_may_have_different_numbers_of_pairs() -> None:
+    verdicts = decide_family([np.full(9, 0.2), np.full(3, 0.2)], [0.03] * 2)
+    assert [v.outcome for v in verdicts] == ["regression", "inconclusive"]
+
+
+def test_confirmation_counts_the_suspects_alone() -> None:
+    first = decide_family([np.full(5, 0.2), *(np.zeros(5) for _ in range(23))], [0.03] * 24)
+    again = confirm_family(first, [np.full(5, 0.15), *[None] * 23])
+    assert [v.outcome for v in again] == ["regression", *["unchanged"] * 23]
+    assert again[0].reason == "flagged, and again by 5 fresh pairs"
+
+
+@pytest.mark.parametrize(
+    ("again", "reason"),
+    [
+        (np.zeros(5), "flagged once, but not again by 5 fresh pairs"),
+        (np.full(5, -0.2), "flagged once, but not again by 5 fresh pairs"),
+        (None, "flagged once; the confirming run has no pairs of it"),
+    ],
+)
+def test_what_is_not_flagged_again_is_inconclusive(again: np.ndarray | None, reason: str) -> None:
+    first = decide_family([np.full(10, 0.2)], [0.03])
+    assert first[0].outcome == "regression"
+    verdict = confirm_family(first, [again])[0]
+    assert (verdict.outcome, verdict.reason) == ("inconclusive", reason)
+
+
+@pytest.mark.parametrize(
+    ("differences", "outcome"),
+    [([0, 0, 0], "unchanged"), ([0, 0, 1e-12], "regression"), ([-1, 0, 0], "improvement"), ([-5, 1, 0], "regression")],
+)
+def test_exact_metrics_forgive_nothing_and_need_one_pair(differences: list[float], outcome: str) -> None:
+    assert decide_exact(np.array(differences)).outcome == outcome
+
+
+def test_a_tolerance_of_an_exact_metric() -> None:
+    assert decide_exact(np.array([0.01, -0.01]), 0.02).outcome == "unchanged"
+    assert decide_exact(np.array([0.03, -0.01]), 0.02).outcome == "regression"
+
+
+@pytest.mark.parametrize(("cells", "expected"), [(2, 0.03 / math.sqrt(2)), (9, 0.01), (24, 0.01)])
+def test_the_grid_sees_less_than_a_cell_down_to_a_third(cells: int, expected: float) -> None:
+    assert grid_threshold([0.03] * cells) == pytest.approx(expected)
+
+
+def test_noise_is_the_largest_difference_that_cannot_be_ruled_out() -> None:
+    assert noise(np.array([-0.05, 0.01, 0.02, 0.0, 0.03])) == 0.05
+    assert noise(np.array([0.0, 0.0])) == math.inf
