@@ -8,7 +8,18 @@ from typing import Literal
 
 from splitfed_core.errors import UsageError
 
-Kind = Literal["time", "rate", "bytes", "memory", "loss", "accuracy"]
+Kind = Literal["time", "rate", "bytes", "count", "memory", "loss", "accuracy"]
+
+MIN_EFFECT: dict[Kind, float] = {
+    "time": 0.03,
+    "rate": 0.03,
+    "bytes": 0.0,
+    "count": 0.0,
+    "memory": 0.03,
+    "loss": 0.05,
+    "accuracy": 0.02,
+}
+"""The smallest change worth a verdict: a share of the base, but for loss and accuracy a margin in their own unit."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +52,8 @@ METRICS: dict[str, Metric] = {
         Metric("uplink_p50_s", "Uplink time, median", "s", "lower", "time"),
         Metric("downlink_p50_s", "Downlink time, median", "s", "lower", "time"),
         Metric("server_compute_p50_s", "Server compute, median", "s", "lower", "time"),
-        Metric("samples_per_s", "Samples per second", "samples/s", "higher", "rate"),
-        Metric("steps_per_s", "Steps per second", "steps/s", "higher", "rate"),
+        Metric("samples_per_s", "Training throughput", "samples/s", "higher", "rate"),
+        Metric("steps_per_s", "Step rate", "steps/s", "higher", "rate"),
         Metric("network_kbit_per_s", "Network throughput", "kbit/s", "higher", "rate"),
         Metric("uplink_bytes_per_step", "Uplink bytes per step", "B", "lower", "bytes", exact=True),
         Metric("downlink_bytes_per_step", "Downlink bytes per step", "B", "lower", "bytes", exact=True),
@@ -55,6 +66,7 @@ METRICS: dict[str, Metric] = {
         Metric("final_train_loss", "Final training loss", "", "lower", "loss"),
         Metric("final_eval_loss", "Final test loss", "", "lower", "loss"),
         Metric("final_eval_accuracy", "Final test accuracy", "share", "higher", "accuracy"),
+        Metric("client_parameters", "Parameters before the cut", "", "lower", "count", exact=True),
         Metric("peak_rss_bytes", "Peak memory of a client process", "B", "lower", "memory"),
     )
 }
