@@ -24,6 +24,9 @@ MAX_LINES = 60
 """A longer plan is shown in part; `plan.json` of a sweep holds it all."""
 
 
+MAX_REASONS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """The estimate of one cell, and whether it is rather what was measured."""
@@ -117,8 +120,10 @@ def show_plan(plan: Plan, runs: Sequence[CellRun], done: int, console: Console) 
     total = f"{cells} cells × {plan.repeats} repeats" if plan.repeats > 1 else f"{cells} cells"
     _say(console, f"{plan.name}: {total}, order {plan.schedule}; {done} of {len(runs)} are done")
     reasons = Counter(point.reason for point in plan.excluded)
-    for reason, count in reasons.most_common(20):
+    for reason, count in reasons.most_common(MAX_REASONS):
         _say(console, f"left out: {count} × {reason}")
+    if len(reasons) > MAX_REASONS:
+        _say(console, f"… and for {len(reasons) - MAX_REASONS} more reasons")
 
 
 def show_cells(plan: Plan, runs: Sequence[CellRun], forecasts: Mapping[str, Forecast], console: Console) -> None:

@@ -19,6 +19,8 @@ from splitfed_core.seeding import derive, stream
 PLAN_SCHEMA = 1
 MAX_CELLS = 1_000_000
 
+_TWIN = "the same as another cell: what differs does not apply to it, or was overridden"
+
 Values = Mapping[str, Any]
 
 
@@ -81,6 +83,7 @@ class Excluded:
 
     values: Values
     reason: str
+    same_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,11 @@ class Plan:
                 for cell in self.cells
             ],
             "excluded": [
-                {"config": {name: _plain(value) for name, value in point.values.items()}, "reason": point.reason}
+                {
+                    "config": {name: _plain(value) for name, value in point.values.items()},
+                    "reason": point.reason,
+                    "same_as": point.same_as,
+                }
                 for point in self.excluded
             ],
             "order": [[run.cell_id, run.repeat] for run in self.runs()],
@@ -211,8 +218,7 @@ class _Expansion:
             return
         cell_id = config.cell_id
         if cell_id in self.cells:
-            reason = f"the same as {cell_id}: what differs does not apply to it, or was overridden"
-            self.excluded.append(Excluded(point, reason))
+            self.excluded.append(Excluded(point, _TWIN, same_as=cell_id))
             return
         self.cells[cell_id] = PlannedCell(cell_id, config, self._seeds_of(config))
 

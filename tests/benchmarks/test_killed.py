@@ -1,0 +1,117 @@
+"""The driver is killed at random moments; nothing is lost, nothing counts twice, nothing works on."""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+SFBENCH = Path(sys.executable).with_name("sfbench")
+GRID = """
+name: killed
+seed: 11
+base: {{dataset: digits, order: fixed, rounds: {rounds}, batch_size: 64, cut_layer: dense1}}
+axes:
+  clients: [2, 3]
+  aggregation: [on, off]
+repeats: {repeats}
+"""
+IDLE = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Ray's own helpers; they work on nothing, and take up to three minutes to see that they are alone."""
+
+LOSSES = {
+    "steps.csv": ("client_id", "round", "step", "loss", "correct"),
+    "rounds.csv": ("round", "train_loss", "eval_loss", "eval_accuracy"),
+}
+
+
+class Driver:
+    """`sfbench sweep` in a process of its own; what it starts carries a mark in its environment."""
+
+    def __init__(self, grid: Path, run: Path) -> None:
+        self._run = run
+        self._mark = f"SFBENCH_TEST_MARK={uuid.uuid4()}"
+        name, _, value = self._mark.partition("=")
+        env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {name: value}
+        command = [sys.executable, str(SFBENCH), "sweep", str(grid), "--out", str(run)]
+        self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+
+    def wait_for_rows(self) -> None:
+        """Wait until this sweep has written the rows of a round."""
+        began = time.time()
+        while self.process.poll() is None:
+            fresh = (path.stat().st_mtime > began for path in self._run.glob("cells/*/*/rounds.csv"))
+            with suppress(FileNotFoundError):  # a cell directory is being cleared
+                if any(fresh):
+                    return
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End the driver, and it alone, as the kernel would when memory runs out."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def orphans(self) -> list[str]:
+        """Return what it has started and what still runs."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                with suppress(OSError):
+                    if self._mark.encode() in (folder / "environ").read_bytes():
+                        found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip())
+        return [command for command in found if command not in IDLE]
+
+    def wait_until_alone(self, patience_s: float = 30) -> None:
+        """Wait until nothing that it has started runs any more."""
+        deadline = time.monotonic() + patience_s
+        while orphans := self.orphans():
+            assert time.monotonic() < deadline, orphans
+            time.sleep(0.2)
+
+
+def losses(run: Path) -> Iterator[tuple[str, ...]]:
+    """Yield everything that is no time and no memory, cell by cell."""
+    for name, columns in LOSSES.items():
+        for path in sorted(run.glob(f"cells/*/r*/{name}")):
+            for row in csv.DictReader(path.read_text().splitlines()):
+                yield (path.parts[-3], path.parts[-2], name, *(row[column] for column in columns))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes through /proc")
+@pytest.mark.parametrize(
+    ("kills", "rounds", "repeats"),
+    [
+        pytest.param(2, 8, 1, id="twice"),
+        pytest.param(30, 12, 20, id="thirty times", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+    ],
+)
+def test_a_sweep_survives_the_death_of_its_driver(tmp_path: Path, kills: int, rounds: int, repeats: int) -> None:
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(GRID.format(rounds=rounds, repeats=repeats))
+    dice = random.Random(kills)  # noqa: S311
+    for _ in range(kills):
+        driver = Driver(grid, tmp_path / "killed")
+        driver.wait_for_rows()
+        time.sleep(dice.uniform(0, 4))
+        driver.kill()
+        driver.wait_until_alone()
+    for run in ("killed", "whole"):
+        driver = Driver(grid, tmp_path / run)
+        assert driver.process.wait() == 0
+        driver.wait_until_alone()
+    manifests = [json.loads(p.read_text()) for p in (tmp_path / "killed").glob("cells/*/*/manifest.json")]
+    assert sorted((m["status"], m["repeat"]) for m in manifests) == [
+        ("ok", r) for r in range(repeats) for _ in range(4)
+    ]
+    assert len((tmp_path / "killed/summary.csv").read_text().splitlines()) == 1 + 4 * repeats
+    assert list(losses(tmp_path / "killed")) == list(losses(tmp_path / "whole"))
