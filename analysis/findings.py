@@ -70,7 +70,7 @@ def _rests_on(results: Results) -> str:
     sizes = results.ok.groupby(["run", "cell_id"]).size()
     least, most = int(sizes.min()), int(sizes.max())
     count = str(most) if least == most else f"{least} to {most}"
-    return f"Means of {count} repeat{'s' * (most != 1)} a cell."
+    return f"Means of {count} repeats a cell." if most > 1 else "One repeat a cell: chance is not ruled out."
 
 
 def _first_to_target(results: Results) -> Finding | None:

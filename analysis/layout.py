@@ -41,6 +41,7 @@ _WORDS = {
 }
 _SHORT = {"aggregation": "agg. {}", "cut_layer": "{}", "clients": "{} cl.", "batch_size": "b{}"}
 _TITLES = {"clients": "clients", "batch_size": "batch size", "cut_layer": "cut layer"}
+_LONGEST = 20
 _ROOM = {"hue": 8, "style": 4, "col": 4, "row": 4}
 
 
@@ -140,8 +141,14 @@ def word(axis: str, value: object, *, short: bool = False) -> str:
     pattern = (_SHORT if short else {}).get(axis) or _WORDS.get(axis) or f"{title(axis)} {{}}"
     if value == NOTHING:
         return f"no {title(axis)}"
-    text = pattern.format(value)
+    text = pattern.format(brief(value))
     return text.removesuffix("s") if value == 1 and text.endswith("s") else text
+
+
+def brief(value: object) -> str:
+    """Say a value in few characters: a long name keeps its beginning and its end."""
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:7]}…{text[8 - _LONGEST :]}"
 
 
 def words(values: Mapping[Any, Any], axes: Iterable[str], *, short: bool = False) -> str:

@@ -1,13 +1,12 @@
 """`index.html` and `summary.md`: text around figures and tables. What comes from run directories is always escaped."""
 
-import re
+import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from analysis import layout
 from analysis.cautions import cautions
@@ -16,6 +15,7 @@ from analysis.layout import Choice
 from analysis.provenance import Provenance
 from analysis.results import Results
 from analysis.tables import Table
+from analysis.templating import templates
 from analysis.units import human
 
 
@@ -42,7 +42,7 @@ def html(results: Results, table: Table, origin: Provenance, figures: Sequence[S
     """Return the page: one file, no network, works without scripts."""
     shown = [{**vars(figure), "svg": Markup(figure.svg)} for figure in figures]  # noqa: S704 - made by us, and its alt text is escaped
     return (
-        _templates()
+        templates()
         .get_template("index.html.j2")
         .render(
             **_common(results, table), origin=origin, figures=shown, absent=absent, environments=_environments(results)
@@ -52,7 +52,10 @@ def html(results: Results, table: Table, origin: Provenance, figures: Sequence[S
 
 def markdown(results: Results, table: Table) -> str:
     """Return the summary for a pull request."""
-    return _templates().get_template("summary.md.j2").render(**_common(results, table))
+    rate = "samples_per_s"
+    slowest = sorted(table.cells, key=lambda cell: cell.mean.get(rate, math.nan))
+    worst_first = replace(table, cells=tuple(slowest))
+    return templates().get_template("summary.md.j2").render(**_common(results, worst_first))
 
 
 def command(results: Results, name: str, choice: Choice) -> str:
@@ -60,22 +63,6 @@ def command(results: Results, name: str, choice: Choice) -> str:
     asked = [(f"--{part}", value) for part, value in vars(choice).items() if value]
     words = ["sfbench", "report", *(str(run.folder) for run in results.runs), "--figure", name]
     return shlex.join([*words, *(word for pair in asked for word in pair)])
-
-
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("analysis"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters["md"] = _escape_markdown
-    return environment
-
-
-def _escape_markdown(text: object) -> Markup:
-    """Keep text from a run directory from being markdown or HTML."""
-    return Markup(re.sub(r"([\\`*_\[\]|])", r"\\\1", str(escape(str(text)))).replace("\n", " "))  # noqa: S704 - escaped
 
 
 def _common(results: Results, table: Table) -> dict[str, Any]:
@@ -94,7 +81,7 @@ def _lede(results: Results) -> str:
     over = f" over {', '.join(layout.title(axis) for axis in results.axes)}" if results.axes else ""
     dataset = ", ".join(str(value) for value in dict.fromkeys(ok.get("dataset", [])))
     steps = f"{int(ok['steps'].sum()):,} training steps"
-    size = f"{cells} cell{'s' * (cells != 1)}{over}, up to {repeats} repeat{'s' * (repeats != 1)} each"
+    size = f"{cells} cell{'s' * (cells != 1)}{over}, {repeats} repeat{'s' * (repeats != 1)} each"
     return f"{size}, on {dataset or 'unknown data'}: {steps}."
 
 

@@ -101,7 +101,7 @@ def resources(results: Results, choice: Choice = NO_CHOICE) -> Figure:
                 heights = np.nan_to_num(np.array(found, dtype=float))
                 panel.axes.bar(range(len(values)), heights, 0.6, bottom=below, color=theme.ROLE_COLOURS[role])
                 below = below + heights
-            panel.ticks([str(value) for value in values])
+            panel.ticks([layout.brief(value) for value in values])
             panel.label(f"({scale.unit})", layout.title(roles.x) if roles.x else "")
         theme.legend(
             figure,

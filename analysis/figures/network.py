@@ -30,7 +30,7 @@ def network(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             suffix, unit = rows[panel.row]
             scale = scale_for(unit, results.ok[f"uplink_{suffix}"])
             _pairs(panel.axes, panel.pick(results.ok), (suffix, unit), results, roles.x)
-            panel.ticks([str(value) for value in results.axes[roles.x]] if roles.x else [""])
+            panel.ticks([layout.brief(value) for value in results.axes[roles.x]] if roles.x else [""])
             panel.label(f"({scale.unit})", layout.title(roles.x) if roles.x else "")
             panel.axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _, by=scale.factor: f"{y * by:,.6g}"))
         theme.legend(figure, [(text, {"facecolor": paint}) for _, text, paint in _WAYS], patches=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis import layout
 from analysis.figures import facets, theme
@@ -33,7 +33,7 @@ def pareto(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             name, unit = _WAYS[panel.col]
             _cloud(panel.axes, frame, name, results, roles.hue)
             _numbers(panel.axes, front, name)
-            _scale(panel.axes, unit, log=bool((frame[name] > 0).all()))
+            _scale(panel.axes, unit, log=bool(frame[name].max() > 10 * frame[name].min() > 0))
             panel.axes.set_title("")
             panel.label("final test accuracy (%)", panel.col)
         theme.legend(figure, _entries(results, roles.hue, front), columns=2)
@@ -75,7 +75,9 @@ def _numbers(axes: Axes, front: pd.DataFrame, name: str) -> None:
 def _scale(axes: Axes, unit: str, *, log: bool) -> None:
     if log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=8))
+        axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0,), numticks=8))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: human(x, unit)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(0.12)

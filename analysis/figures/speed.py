@@ -48,7 +48,7 @@ def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
     if not shown:
         raise NotShownError(f"no cell has {' or '.join(names)}")
     roles = layout.assign(results, _PARTS, choice)
-    labels = [str(value) for value in results.axes[roles.x or ""]]
+    labels = [layout.brief(value) for value in results.axes[roles.x or ""]]
     rows = {
         measure.title.lower(): (measure.name, scale_for(measure.unit, results.ok[measure.name])) for measure in shown
     }

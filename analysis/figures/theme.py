@@ -35,11 +35,12 @@ PHASE_COLOURS = {
 BETTER, WORSE, UNCLEAR = "#1b8a6b", "#c2571a", "#8a8f98"
 TRAIN, WAIT = "#2f8f5b", "#e0b04a"
 ROLE_COLOURS = {"clients": "#2f8f5b", "main_server": "#b8742a", "fed_server": "#7b5ea7"}
-_NAMED = ("#0f7f6c", "#c08a00", "#b04a86", "#5a8fb0", "#8a63d2", "#8c6d5a", "#6b8e23", "#7f7f7f")
-_NUMBERED = ("#8a63d2", "#2a9d8f", "#b8860b", "#c2568f", "#4f8fa8", "#7f7f7f", "#a0522d", "#6b8e23")
+_NAMED = ("#604c9e", "#60ae13", "#689ed3", "#894c0f", "#3e8282", "#9e50eb", "#c2568f", "#7f7f7f")
+_NUMBERED = ("#8a3ab9", "#b98a12", "#3d6b4f", "#c07caf", "#4f8fa8", "#894c0f", "#7f7f7f", "#6b8e23")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", ":", "-.")
 WIDTH = 7.4
+_CHARACTERS = 105  # of a legend's size, across a figure
 
 Entry = tuple[str, dict[str, Any]]
 
@@ -117,6 +118,8 @@ def legend(figure: Figure, entries: Sequence[Entry], *, patches: bool = False, c
         for text, look in entries
     ]
     if handles:
+        widest = max(len(text) for text, _ in entries) + 6  # characters, the mark and its distance included
+        columns = max(1, min(columns, _CHARACTERS // widest))
         columns = -(-len(handles) // -(-len(handles) // columns))  # as many in each line
         handles = _across(handles, columns)
         figure.legend(

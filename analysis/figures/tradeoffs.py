@@ -66,7 +66,7 @@ def _contrasts(results: Results) -> list[tuple[str, object, object]]:
 
 def _versus(axis: str, value: object, base: object) -> str:
     """Name a contrast: `cut dense1 vs conv1`."""
-    return f"{layout.word(axis, value)} vs {base}"
+    return f"{layout.word(axis, value)} vs {layout.brief(base)}"
 
 
 def _heading(measure: Metric) -> str:

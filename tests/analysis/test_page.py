@@ -63,10 +63,10 @@ def test_nothing_is_wider_than_the_screen(browser: Chrome, size: tuple[int, int]
 def test_a_click_sorts_and_another_turns_it_round(browser: Chrome) -> None:
     set_size(browser, DESK)
     head = next(
-        b for b in browser.find_elements(By.CSS_SELECTOR, "th button") if b.text.startswith("Samples per second")
+        b for b in browser.find_elements(By.CSS_SELECTOR, "th button") if b.text.startswith("Training throughput")
     )
     place = len(
-        browser.find_elements(By.XPATH, "//th[button[starts-with(., 'Samples per second')]]/preceding-sibling::th")
+        browser.find_elements(By.XPATH, "//th[button[starts-with(., 'Training throughput')]]/preceding-sibling::th")
     )
     unsorted = column(browser, place)
     head.send_keys(Keys.ENTER)
