@@ -134,6 +134,41 @@ def report(
 
 
 @app.command()
+def compare(
+    base: Annotated[Path, typer.Argument(help="Run directory of what is there, or a JSON of pytest-benchmark.")],
+    head: Annotated[Path, typer.Argument(help="The same of what is to be judged.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write; reports/<BASE>-<HEAD> by default.")
+    ] = None,
+    min_effect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=3%", help="Smallest change of a metric that matters; again for more."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Let this metric decide too; again for more.")
+    ] = None,
+    confirm: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="BASE HEAD", help="Both measured once more: what is flagged must be flagged again."),
+    ] = None,
+    noise: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="RUN RUN", help="Two runs of the same code: flag no change below what differs there."),
+    ] = None,
+) -> None:
+    """Judge HEAD against BASE: regression, improvement, unchanged or inconclusive, and which phase moved."""
+    from analysis.compare import compare as compare_sides
+    from analysis.compare import write
+
+    compared = compare_sides(
+        base, head, min_effects=min_effect or (), metrics=metric or (), confirm=confirm, noise=noise
+    )
+    print(compared.words)
+    print(write(compared, out or Path("reports") / f"{compared.base.name}-{compared.head.name}"))
+    raise typer.Exit(compared.exit_code)
+
+
+@app.command()
 def verify(
     grid: Annotated[
         Path | None, typer.Argument(help="Grid file. Without it: the bundled quick grid.", show_default=False)

@@ -1,0 +1,146 @@
+"""`compare(base, head)`: read two sides, judge them, write what people and programs need to know."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from analysis.figures.comparison import draw
+from analysis.figures.files import render
+from analysis.gate import EXIT_CODES, GATES, Judgement, Rules, aa_noise, judge
+from analysis.junit import to_junit
+from analysis.markdown import to_markdown
+from analysis.metrics import Metric
+from analysis.pairing import pair_cells
+from analysis.provenance import Provenance
+from analysis.pytestbench import read_benchmarks
+from analysis.runs import is_run
+from analysis.sides import Side, read_run
+from analysis.trust import steady, warnings
+from analysis.verdictfile import to_json
+from analysis.wording import summary
+from splitfed_core.errors import NotARunError, UsageError
+
+FORMATS = ("png", "svg")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two sides and what their comparison comes to."""
+
+    base: Side
+    head: Side
+    judgement: Judgement
+    warnings: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        return EXIT_CODES[self.judgement.outcome]
+
+    @property
+    def words(self) -> str:
+        """The verdict in one line."""
+        return f"{self.judgement.outcome}: {summary(self.judgement)}"
+
+
+def compare(
+    base: Path,
+    head: Path,
+    *,
+    min_effects: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    confirm: tuple[Path, Path] | None = None,
+    noise: tuple[Path, Path] | None = None,
+) -> Compared:
+    """Compare two run directories, or two files (or folders) of pytest-benchmark.
+
+    Args:
+        base: What is there.
+        head: What is to be judged.
+        min_effects: `METRIC=3%` each: the smallest change of a metric that matters.
+        metrics: Metrics that decide besides those of `analysis.gate.GATES`.
+        confirm: BASE and HEAD measured once more: what is flagged must be flagged again.
+        noise: Two runs of the same code: no change smaller than what differs between them is ever flagged.
+
+    Raises:
+        UsageError: A path holds nothing that can be read, or there is no such metric.
+        DataError: A run has no usable rows at all.
+    """
+    sides = read_side(base), read_side(head)
+    known = {**sides[0].metrics, **sides[1].metrics}
+    rules = Rules(_min_effects(min_effects, known), (*GATES, *(_known(name, known).name for name in metrics)))
+    if noise is not None:
+        same = pair_cells(read_side(noise[0]), read_side(noise[1]))
+        rules = replace(rules, noise=aa_noise(same, known, rules.gates))
+    cells = steady(pair_cells(*sides))
+    again = None if confirm is None else steady(pair_cells(read_side(confirm[0]), read_side(confirm[1])))
+    return Compared(*sides, judge(cells, known, rules, again), warnings(*sides, cells))
+
+
+def read_side(path: Path) -> Side:
+    """Read a run directory, or a file or folder of pytest-benchmark.
+
+    Raises:
+        NotARunError: It is neither.
+        DataError: It is a run without usable rows.
+    """
+    if not path.exists():
+        raise NotARunError(f"{path} does not exist; name a run directory that sfbench sweep wrote, such as runs/quick")
+    return read_run(path) if is_run(path) else read_benchmarks(path)
+
+
+def write(compared: Compared, out: Path) -> Path:
+    """Write `verdict.json`, `verdict.md`, `junit.xml` and the figures; return the path of the markdown."""
+    out.mkdir(parents=True, exist_ok=True)
+    base, head, judgement = compared.base, compared.head, compared.judgement
+    document = to_json(base, head, judgement, compared.warnings)
+    (out / "verdict.json").write_text(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    (out / "verdict.md").write_text(to_markdown(base, head, judgement, compared.warnings))
+    (out / "junit.xml").write_bytes(to_junit(judgement))
+    for name, metric in {**base.metrics, **head.metrics}.items():
+        if name in judgement.rules.gates:
+            _write_figure(compared, metric, out)
+    return out / "verdict.md"
+
+
+def _write_figure(compared: Compared, metric: Metric, out: Path) -> None:
+    drawn = draw(compared.judgement, metric.name)
+    if drawn is None:
+        return
+    (out / "figures").mkdir(exist_ok=True)
+    for kind in FORMATS:
+        content = render(drawn, kind, f"effect-{metric.name}", f"Effect on {metric.title.lower()}", _origin(compared))
+        (out / "figures" / f"effect-{metric.name}.{kind}").write_bytes(content)
+
+
+def _origin(compared: Compared) -> Provenance:
+    sides = (compared.base, compared.head)
+    data = hashlib.sha256("".join(side.data_sha256 for side in sides).encode()).hexdigest()
+    commits = tuple(dict.fromkeys(commit for side in sides for commit in side.commits))
+    return Provenance(tuple(side.name for side in sides), commits, data, version("sfbench"))
+
+
+def _known(name: str, known: Mapping[str, Metric]) -> Metric:
+    if name not in known:
+        raise UsageError(f"metric {name!r} does not exist; choose one of {', '.join(known)}")
+    return known[name]
+
+
+def _min_effects(texts: Sequence[str], known: Mapping[str, Metric]) -> dict[str, float]:
+    """Read `METRIC=3%`; loss and accuracy take a margin in their own unit: `final_eval_accuracy=0.01`, or `1%`."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            number = float(value.strip().removesuffix("%")) * (0.01 if value.strip().endswith("%") else 1.0)
+        except ValueError:
+            number = -1.0
+        if not equals or not 0 <= number < float("inf"):
+            raise UsageError(f"--min-effect {text!r}: write METRIC=SHARE with a share of at least 0: step_p50_s=3%")
+        if _known(name.strip(), known).kind == "loss" and value.strip().endswith("%"):
+            raise UsageError(f"--min-effect {text!r}: a loss has a margin in its own unit, not per cent: {name}=0.05")
+        found[name.strip()] = number
+    return found

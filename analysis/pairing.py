@@ -1,0 +1,149 @@
+"""Cells of two sides brought together by parameters, runs by repeat; what must not be compared is refused."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from analysis.metrics import Metric
+from analysis.sides import Measured, Side, SideCell
+from analysis.stats import Array
+
+ADDITIVE = frozenset({"loss", "accuracy"})
+"""Kinds that are compared by difference; all others by ratio."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One cell on both sides: its runs in pairs, or why there is nothing to compare.
+
+    Args:
+        refusal: Why the cell is not compared; nothing if it is.
+        refused_as: The verdict of a refused cell.
+    """
+
+    cell_id: str
+    label: str
+    parameters: Mapping[str, object]
+    repeats: tuple[int, ...] = ()
+    base: tuple[Measured, ...] = ()
+    head: tuple[Measured, ...] = ()
+    refusal: str | None = None
+    refused_as: Literal["error", "inconclusive"] = "error"
+
+    def values(self, metric: Metric) -> tuple[Array, Array]:
+        """Return a metric of both sides, pair by pair."""
+        return (
+            np.array([run.values.get(metric.name, math.nan) for run in self.base]),
+            np.array([run.values.get(metric.name, math.nan) for run in self.head]),
+        )
+
+    def exact(self, metric: Metric) -> bool:
+        """Tell whether a metric of this cell has no noise: counted, or the loss of a fixed order without faults."""
+        if self.parameters.get("faults"):
+            return False
+        return metric.exact or (metric.kind in ADDITIVE and self.parameters.get("order") == "fixed")
+
+
+def differences(metric: Metric, base: Array, head: Array) -> Array:
+    """Return head against base, positive is worse: differences of losses and accuracies, log ratios of all else."""
+    worse = 1.0 if metric.better == "lower" else -1.0
+    if metric.kind in ADDITIVE:
+        return worse * (head - base)
+    none = (base == 0) & (head == 0)
+    return worse * np.log(np.where(none, 1.0, head) / np.where(none, 1.0, base))
+
+
+def unusable(metric: Metric, base: Array, head: Array, *, exact: bool) -> str | None:
+    """Say why numbers cannot be compared; nothing if they can."""
+    for side, values in (("BASE", base), ("HEAD", head)):
+        if not np.isfinite(values).all():
+            return (
+                f"{metric.name} of {side} is not a number in {int((~np.isfinite(values)).sum())} of {len(values)} runs"
+            )
+        if metric.kind not in ADDITIVE and (values <= 0).any() and not (exact and ((base == 0) & (head == 0)).all()):
+            return f"{metric.name} of {side} is {values.min():g}: no ratio can be made of it"
+    return None
+
+
+def pair_cells(base: Side, head: Side) -> list[Pairs]:
+    """Bring the cells of two sides together, in the order of BASE; cells that only one side has are refused."""
+    partners = _match(base, head)
+    pairs = [_pair(cell, partners.get(cell.cell_id)) for cell in base.cells]
+    matched = {partner.cell_id for partner in partners.values()}
+    only = "only HEAD has this cell: there is nothing to compare it with"
+    new = [cell for cell in head.cells if cell.cell_id not in matched]
+    return pairs + [Pairs(c.cell_id, c.label, c.parameters, refusal=only, refused_as="inconclusive") for c in new]
+
+
+def _match(base: Side, head: Side) -> dict[str, SideCell]:
+    """Match by all parameters; what is left by those that both sides know, if the identifiers agree too.
+
+    An identifier is made of parameters that differ from their defaults, so a parameter that only a newer version knows
+    has its default where the identifiers agree.
+    """
+    by_all = {_key(cell.parameters): cell for cell in head.cells}
+    by_id = {cell.cell_id: cell for cell in head.cells}
+    found = {}
+    for cell in base.cells:
+        partner = by_all.get(_key(cell.parameters))
+        same = by_id.get(cell.cell_id)
+        if partner is None and same is not None and _agree(cell.parameters, same.parameters):
+            partner = same
+        if partner is not None:
+            found[cell.cell_id] = partner
+    return found
+
+
+def _key(parameters: Mapping[str, object]) -> str:
+    return json.dumps(parameters, sort_keys=True)
+
+
+def _agree(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    return all(one[name] == other[name] for name in one.keys() & other.keys())
+
+
+def _pair(cell: SideCell, partner: SideCell | None) -> Pairs:
+    def refused(reason: str) -> Pairs:
+        return Pairs(cell.cell_id, cell.label, cell.parameters, refusal=reason)
+
+    if partner is None:
+        return refused("HEAD does not have this cell")
+    shared = tuple(sorted(cell.runs.keys() & partner.runs.keys()))
+    if not shared:
+        return refused("the two sides have no repeat in common")
+    base, head = (tuple(side.runs[repeat] for repeat in shared) for side in (cell, partner))
+    for repeat, one, other in zip(shared, base, head, strict=True):
+        for check in _CHECKS:
+            reason = check(one, other)
+            if reason:
+                return refused(f"repeat {repeat}: {reason}")
+    return Pairs(cell.cell_id, cell.label, cell.parameters, shared, base, head)
+
+
+def _failed(base: Measured, head: Measured) -> str | None:
+    problems = [f"{side} {run.problem}" for side, run in (("BASE", base), ("HEAD", head)) if run.problem]
+    return "; ".join(problems) or None
+
+
+def _seeds(base: Measured, head: Measured) -> str | None:
+    return f"the seeds differ, {base.seed} and {head.seed}: no pair" if base.seed != head.seed else None
+
+
+def _data(base: Measured, head: Measured) -> str | None:
+    return "the two sides trained on different data or shards of it" if base.data != head.data else None
+
+
+def _machines(base: Measured, head: Measured) -> str | None:
+    if base.machine is None or head.machine is None:
+        side = "BASE" if base.machine is None else "HEAD"
+        return f"the machine of {side} is not recorded, so it may be another one"
+    differ = [name for name in base.machine if base.machine[name] != head.machine.get(name)]
+    told = ", ".join(f"{name} {base.machine[name]} and {head.machine.get(name)}" for name in differ)
+    return f"measured on different machines ({told}); that is for trends, not for gates" if differ else None
+
+
+_CHECKS: tuple[Callable[[Measured, Measured], str | None], ...] = (_failed, _seeds, _data, _machines)

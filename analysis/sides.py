@@ -1,0 +1,150 @@
+"""One side of a comparison: what was measured, each run of a cell reduced to one number per metric."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis import layout
+from analysis.axes import OPERATIONAL
+from analysis.csvfile import sha256
+from analysis.digest import normalise
+from analysis.metrics import METRICS, Metric
+from analysis.provenance import provenance
+from analysis.results import Results, load
+from analysis.runs import Attempt, Run
+
+MACHINE = (
+    "cpu", "cpu_flags", "cores", "cgroup", "memory_bytes", "governor", "platform", "kernel", "thread_settings",
+)  # fmt: skip
+"""What of an environment makes it another machine. Versions are no part of it: a new one may be what is compared."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of one cell: the independent unit of every statistic.
+
+    Args:
+        problem: Why its numbers cannot be used; nothing if they can.
+        seed: The seed of the run.
+        data: What identifies the data it saw.
+        machine: Where it ran; nothing if that is unknown.
+        started_at: When it began, in ISO 8601.
+        canary_s: Time of a fixed computation around the run.
+        values: One number per metric.
+        phases: Median of each phase of a step, in seconds.
+    """
+
+    problem: str | None = None
+    seed: object = None
+    data: object = None
+    machine: Mapping[str, object] | None = None
+    started_at: str | None = None
+    canary_s: float = float("nan")
+    values: Mapping[str, float] = field(default_factory=dict)
+    phases: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SideCell:
+    """One cell on one side: its parameters and its runs by repeat."""
+
+    cell_id: str
+    label: str
+    parameters: Mapping[str, object]
+    runs: Mapping[int, Measured]
+
+
+@dataclass(frozen=True)
+class Side:
+    """All cells of one side, the metrics they can have, and where they come from."""
+
+    name: str
+    cells: tuple[SideCell, ...]
+    metrics: Mapping[str, Metric]
+    commits: tuple[str, ...]
+    versions: Mapping[str, str]
+    data_sha256: str
+
+
+def read_run(folder: Path) -> Side:
+    """Read a run directory.
+
+    Raises:
+        NotARunError: The path is no run directory.
+        DataError: No cell of it has usable rows.
+    """
+    results = load(folder)
+    run = results.runs[0]
+    origin = provenance(results)
+    return Side(run.name, tuple(_cells(results, run)), METRICS, origin.commits, _versions(run), origin.data_sha256)
+
+
+def _cells(results: Results, run: Run) -> list[SideCell]:
+    axes = [axis for axis in results.axes if axis != "run"]
+    lines = {(cell, repeat): i for i, (cell, repeat) in enumerate(zip(*_keys(results.cells), strict=True))}
+    phases = dict(iter(results.phases.groupby(["cell_id", "repeat"]))) if len(results.phases) else {}
+    made = []
+    for cell_id, config, repeats in _planned(run):
+        attempts = {a.repeat: a for a in run.attempts if a.cell_id == cell_id}
+        runs = dict.fromkeys(repeats, Measured(problem="has no result"))
+        for repeat, attempt in attempts.items():
+            line = results.cells.iloc[lines[cell_id, repeat]]
+            runs[repeat] = _measured(attempt, run, line, phases.get((cell_id, repeat)))
+        values = {name: normalise(value) for name, value in config.items()}
+        label = layout.words(values, [axis for axis in axes if axis in values]) or cell_id
+        parameters = {name: value for name, value in config.items() if name not in OPERATIONAL}
+        made.append(SideCell(cell_id, label, parameters, runs))
+    return made
+
+
+def _keys(cells: pd.DataFrame) -> tuple[list[Any], list[Any]]:
+    return cells["cell_id"].tolist(), cells["repeat"].tolist()
+
+
+def _planned(run: Run) -> list[tuple[str, dict[str, Any], tuple[int, ...]]]:
+    """Return identifier, parameters and planned repeats of every cell: planned ones first, then what else was found."""
+    repeats = tuple(range(int(run.plan.get("repeats", 0))))
+    planned = [cell for cell in run.plan.get("cells", []) if {"cell_id", "config"} <= set(cell)]
+    cells = {str(cell["cell_id"]): (cell["config"], repeats) for cell in planned}
+    for attempt in run.attempts:
+        cells.setdefault(attempt.cell_id, (attempt.config, ()))
+    return [(cell_id, *rest) for cell_id, rest in cells.items()]
+
+
+def _measured(attempt: Attempt, run: Run, line: "pd.Series[Any]", phases: pd.DataFrame | None) -> Measured:
+    facts, files = attempt.facts, attempt.manifest.get("files", {})
+    environment = run.environments.get(str(attempt.manifest.get("env")))
+    return Measured(
+        problem=_problem(attempt, bool(line["usable"])),
+        seed=attempt.manifest.get("seed"),
+        data=(facts.get("dataset"), facts.get("examples"), files.get("labels.csv")),
+        machine={name: environment.get(name) for name in MACHINE} if environment else None,
+        started_at=attempt.manifest.get("started_at"),
+        canary_s=float(line["canary_s"]),
+        values={name: float(line[name]) for name in METRICS},
+        phases={} if phases is None else dict(zip(phases["phase"], phases["median_s"], strict=True)),
+    )
+
+
+def _problem(attempt: Attempt, usable: bool) -> str | None:
+    if attempt.status != "ok":
+        return f"{attempt.status}: {attempt.reason or 'no reason given'}"
+    changed = [name for name, told in attempt.manifest.get("files", {}).items() if _hash(attempt.folder / name) != told]
+    if changed:
+        return f"{', '.join(changed)} is not what its manifest hashed: cut off or changed since"
+    return None if usable else "has no usable rows"
+
+
+def _hash(path: Path) -> str | None:
+    return sha256(path) if path.is_file() else None
+
+
+def _versions(run: Run) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for environment in run.environments.values():
+        for package, version in (environment.get("versions") or {}).items():
+            found.setdefault(package, set()).add(str(version))
+    return {package: " and ".join(sorted(versions)) for package, versions in sorted(found.items())}
