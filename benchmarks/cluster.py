@@ -16,6 +16,7 @@ from typing import Any, Self
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before import: Ray phones home by default
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # or it prints on the terminal what `CellError` says
+os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the same, of the second process that fails and all after it
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; without it Ray warns
 
 import ray
@@ -139,9 +140,10 @@ class Cluster:
             observer.round(result.steps, result.clients, result.row)
         if config.save_model:
             observer.model(cell.joined_model())
-        cell.end()
+        roles = cell.end()
         return {
             **asdict(facts),
+            "roles": roles,
             "workers": len(cell.workers),
             "threads": {"worker": config.threads, "main_server": config.threads, "fed_server": 1},
             "examples": sum(map(len, indices.values())),
@@ -277,10 +279,12 @@ class _Cell:
         (content,) = self._get([worker.joined_model.remote(client_id, server)])
         return bytes(content)
 
-    def end(self) -> None:
-        """Close connections, then servers."""
+    def end(self) -> dict[str, dict[str, float]]:
+        """Close connections, then servers; returns what each server took, by its role."""
         self._get([worker.end_cell.remote() for worker in self.workers])
-        self._get([server.end_cell.remote() for server in self._servers])
+        used = self._get([server.end_cell.remote() for server in self._servers])
+        names = ["main_server" if server is self.processes.main else "fed_server" for server in self._servers]
+        return dict(zip(names, used, strict=True))
 
     def _joined(self, calls: Sequence[Any]) -> list[Any]:
         return [item for items in self._get(calls) for item in items]

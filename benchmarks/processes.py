@@ -6,17 +6,22 @@ TensorFlow is imported when a process is told its threads, not with this module:
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from pathlib import Path
+from time import process_time
 from typing import TYPE_CHECKING
+
+import psutil
 
 from benchmarks.environment import usable_cores
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, make_shards
+from splitfed_core.errors import CellError, SfbenchError, gist
 from splitfed_core.fedserver import build_fed_server
 from splitfed_core.wire.channel import Endpoints, connect
 from splitfed_core.wire.codecs import Array
@@ -38,8 +43,30 @@ class Start:
     trainable: list[bool]
 
 
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Put an unexpected error into words; its traceback goes to the log.
+
+    The error itself may be of a class of TensorFlow's: the driver could not read it without importing that.
+    """
+    try:
+        yield
+    except SfbenchError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        said = f"{type(error).__name__}: {gist(str(error))}"
+        raise CellError(f"a process failed: {said}; its traceback is in log.txt") from None
+
+
 class Process:
     """A process of a cell: its output goes to a file, TensorFlow gets its share of the cores."""
+
+    def __init_subclass__(cls) -> None:
+        """Let no unexpected error out of a process as it is, whatever the process was asked to do."""
+        for name, method in list(vars(cls).items()):
+            if callable(method) and not name.startswith("_"):
+                setattr(cls, name, _in_words()(method))
 
     def __init__(self, name: str, log_dir: str, threads: int, app_path: Sequence[str]) -> None:
         """Redirect the output, then start TensorFlow (with `threads` = 0: not at all).
@@ -56,7 +83,20 @@ class Process:
             _start_tensorflow(threads)
 
 
-class MainServerProcess(Process):
+class ServerProcess(Process):
+    """Holds a server of one cell after the other, and says what it took."""
+
+    _cpu_began: float
+
+    def _begin(self) -> None:
+        self._cpu_began = process_time()
+
+    def _usage(self) -> dict[str, float]:
+        """Return processor time since the cell began (s) and resident memory (bytes), as the manifest has them."""
+        return {"cpu_s": process_time() - self._cpu_began, "rss_bytes": psutil.Process().memory_info().rss}
+
+
+class MainServerProcess(ServerProcess):
     """Holds the main server of one cell after the other."""
 
     _main: "MainServer | BodyServer"
@@ -74,6 +114,7 @@ class MainServerProcess(Process):
         """Build the main server and serve it; returns its address."""
         from splitfed_core.service import build_main_server
 
+        self._begin()
         self._main = build_main_server(key, config, shape, examples, desks=usable_cores())
         self._rpc = RpcServer(token=token, callers=config.num_clients, main=self._main)
         return self._rpc.address
@@ -82,26 +123,29 @@ class MainServerProcess(Process):
         """Return the weights of the server-side model."""
         return self._main.get_weights()
 
-    def end_cell(self) -> None:
-        """Stop to serve."""
+    def end_cell(self) -> dict[str, float]:
+        """Stop to serve; returns what the cell took."""
         self._rpc.stop()
         self._main.close()
+        return self._usage()
 
 
-class FedServerProcess(Process):
+class FedServerProcess(ServerProcess):
     """Holds the fed server of one cell after the other; needs no TensorFlow."""
 
     _rpc: RpcServer
 
     def begin_cell(self, key: CellKey, config: CellConfig, start: Start, token: str) -> str:
         """Serve a fed server that goes on from the clients' first weights; returns its address."""
+        self._begin()
         fed = build_fed_server(key, config, start.weights, start.trainable)
         self._rpc = RpcServer(token=token, callers=config.num_clients, fed=fed)
         return self._rpc.address
 
-    def end_cell(self) -> None:
-        """Stop to serve."""
+    def end_cell(self) -> dict[str, float]:
+        """Stop to serve; returns what the cell took."""
         self._rpc.stop()
+        return self._usage()
 
 
 class WorkerProcess(Process):

@@ -12,6 +12,9 @@ SfbenchError
 └── CellTimeoutError    the cell ran over its `timeout_s`
 """
 
+_STACK_LINES = ('File "', "Detected at node", "[[{{node")
+_GIST_LENGTH = 400
+
 
 class SfbenchError(Exception):
     """An expected failure; its text is one message for the user, `exit_code` what the command returns."""
@@ -68,3 +71,10 @@ class StragglerError(CellError):
 
 class CellTimeoutError(CellError):
     """A cell ran longer than its `timeout_s`."""
+
+
+def gist(text: str) -> str:
+    """Return what a library's error says as one line, without the stack that TensorFlow puts into its messages."""
+    lines = (line.strip() for line in text.splitlines())
+    told = " ".join(line for line in lines if line and not line.startswith(_STACK_LINES))
+    return told if len(told) <= _GIST_LENGTH else f"{told[:_GIST_LENGTH]} …"

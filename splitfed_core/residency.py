@@ -61,4 +61,6 @@ def _compile(variables: Sequence[tf.Variable]) -> tuple[Callable[[], State], Cal
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
 
-    return tf.function(read), tf.function(write, input_signature=[[tf.TensorSpec(v.shape, v.dtype) for v in variables]])
+    return tf.function(read, autograph=False), tf.function(
+        write, autograph=False, input_signature=[[tf.TensorSpec(v.shape, v.dtype) for v in variables]]
+    )

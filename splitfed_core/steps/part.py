@@ -27,7 +27,7 @@ def batch_spec(model: keras.Model) -> tf.TensorSpec:
 
 def inference(model: keras.Model) -> Callable[[Array], Array]:
     """Return the compiled forward pass of a model, without training."""
-    graph = tf.function(lambda x: model(x, training=False), input_signature=[batch_spec(model)])
+    graph = tf.function(lambda x: model(x, training=False), autograph=False, input_signature=[batch_spec(model)])
     return lambda x: np.asarray(graph(x))
 
 

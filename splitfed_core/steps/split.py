@@ -57,7 +57,7 @@ class ClientStep(Part):
         self._model = model
         self._exchanges = Exchanges()
         self._exchange: Exchange
-        self._graph = tf.function(self._step, input_signature=[batch_spec(model)])
+        self._graph = tf.function(self._step, autograph=False, input_signature=[batch_spec(model)])
         self.infer = inference(model)
 
     def __call__(self, x: tf.Tensor, exchange: Exchange) -> None:
@@ -87,9 +87,9 @@ class ServerStep(Part):
         super().__init__([model], optimizer)
         self._model = model
         self._objective = objective
-        self._graph = tf.function(self._gradients, input_signature=[batch_spec(model), LABELS])
+        self._graph = tf.function(self._gradients, autograph=False, input_signature=[batch_spec(model), LABELS])
         self.infer = inference(model)
-        self.update = tf.function(self._apply)
+        self.update = tf.function(self._apply, autograph=False)
 
     def __call__(self, smashed: Array, labels: Array) -> tuple[float, int, Array, list[tf.Tensor]]:
         """Return mean loss, number correct, gradient of the smashed data, and gradients for `update`."""

@@ -31,7 +31,7 @@ class UShapeClientStep(Part):
         self._exchanges = Exchanges()
         self._forward: Exchange
         self._backward: Exchange
-        self._graph = tf.function(self._step, input_signature=[batch_spec(head), LABELS])
+        self._graph = tf.function(self._step, autograph=False, input_signature=[batch_spec(head), LABELS])
         self.infer = inference(head)
         self.infer_tail = inference(tail)
 
@@ -76,9 +76,11 @@ class BodyStep(Part):
 
     def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         super().__init__([model], optimizer)
-        self._train = tf.function(lambda x: model(x, training=True), input_signature=[batch_spec(model)])
+        self._train = tf.function(
+            lambda x: model(x, training=True), autograph=False, input_signature=[batch_spec(model)]
+        )
         self.infer = inference(model)
-        self.update = tf.function(self._apply)
+        self.update = tf.function(self._apply, autograph=False)
 
     def forward(self, smashed: Array) -> tuple[Array, Pullback]:
         """Return the body's output and the function that takes its gradient back."""

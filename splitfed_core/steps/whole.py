@@ -16,7 +16,7 @@ class WholeStep(Part):
         super().__init__([model], optimizer)
         self._model = model
         self._objective = objective
-        self._graph = tf.function(self._step, input_signature=[batch_spec(model), LABELS])
+        self._graph = tf.function(self._step, autograph=False, input_signature=[batch_spec(model), LABELS])
         self.infer = inference(model)
 
     def __call__(self, x: tf.Tensor, labels: Array) -> tuple[float, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from splitfed_core.errors import RemoteError
+from splitfed_core.errors import RemoteError, gist
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.codecs import EncodedTensor
@@ -45,7 +45,7 @@ class _Connection:
         return call(requests, metadata=self._metadata, timeout=self._deadline_s)
 
     def explain(self, method: str, error: Any) -> RemoteError:
-        return RemoteError(f"{method} at {self.address}: {error.code().name}: {error.details()}")
+        return RemoteError(f"{method} at {self.address}: {error.code().name}: {gist(error.details())}")
 
     def close(self) -> None:
         self._channel.close()
