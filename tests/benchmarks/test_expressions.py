@@ -34,7 +34,7 @@ CELL = {
         ("partitioner.beta == null", True),
         ("cuts == ['conv1', 'dense2']", True),
         ("examples is None", True),
-        ("examples > 5 or examples <= 5", False),
+        ("examples > 5 or examples <= 5 or examples < 5 or examples >= 5", False),
         ("clients * examples > 0", False),
         ("'conv' in cut_layer", True),
         ("1e-3 < 0.01", True),

@@ -75,6 +75,20 @@ def test_a_bare_name_matches_whatever_the_settings(grid_of: GridOf) -> None:
     assert [cell.config.plain()["partitioner"] for cell in make_plan(grid_of(text)).cells] == ["iid"]
 
 
+def test_settings_of_a_choice_match_exactly(grid_of: GridOf) -> None:
+    text = """
+    axes: {partitioner: [iid, {name: dirichlet, alpha: 0.1}, {name: dirichlet, alpha: 1}]}
+    exclude: [{match: {partitioner: {name: dirichlet, alpha: 0.1}}}]
+    """
+    (excluded,) = make_plan(grid_of(text)).excluded
+    assert excluded.values["partitioner"].plain() == {"name": "dirichlet", "alpha": 0.1}
+
+
+def test_rules_see_null_where_a_parameter_does_not_apply(grid_of: GridOf) -> None:
+    plan = make_plan(grid_of("axes: {algorithm: [sflv2, central]}\nexclude: [{when: clients > 1}]"))
+    assert points(plan, "algorithm") == [("central",)]
+
+
 def test_cells_that_differ_in_what_does_not_apply_are_one(grid_of: GridOf) -> None:
     plan = make_plan(grid_of("axes: {algorithm: [sflv2, central], aggregation: [on, off], clients: [2, 4]}"))
     assert points(plan, "algorithm", "clients") == [("sflv2", 2), ("sflv2", 4)] * 2 + [("central", None)]

@@ -175,6 +175,17 @@ def test_an_interrupt_before_the_first_round_stops_at_once(sweep: Callable[..., 
     assert len(runner.ran) == 1
 
 
+def test_an_interrupt_while_a_later_cell_is_set_up_stops_at_once(
+    sweep: Callable[..., int], tiny_runner: Runner
+) -> None:
+    def interrupt(cell: CellRun) -> None:
+        if cell.config.clients == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+            raise AssertionError("the handler has raised before this")
+
+    assert sweep(tiny_runner(before=interrupt)) == 130
+
+
 def test_another_plan_is_refused_until_it_is_accepted(
     sweep: Callable[..., int], run: Path, tiny_runner: Runner
 ) -> None:
@@ -204,6 +215,15 @@ def test_fresh_begins_anew(sweep: Callable[..., int], run: Path, tiny_runner: Ru
     assert sweep(runner, fresh=True) == 0
     assert len(runner.ran) == 4
     assert {p.name.split("-")[1] for p in (run / "cells").iterdir()} == {"c2", "c4"}
+
+
+def test_what_fresh_threw_away_is_not_done_after_an_interrupt(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+    sweep(tiny_runner())
+    stop = tiny_runner(before=lambda cell: os.kill(os.getpid(), signal.SIGINT) if cell.config.clients == 4 else None)
+    assert sweep(stop, fresh=True) == 130
+    again = tiny_runner()
+    assert sweep(again) == 0
+    assert len(again.ran) == 3
 
 
 def test_shards_run_every_cell_once_with_all_its_repeats(
