@@ -13,7 +13,7 @@ from analysis.gate import EXIT_CODES, GATES, Judgement, Rules, aa_noise, judge
 from analysis.junit import to_junit
 from analysis.markdown import to_markdown
 from analysis.metrics import Metric
-from analysis.pairing import pair_cells
+from analysis.pairing import ADDITIVE, pair_cells
 from analysis.provenance import Provenance
 from analysis.pytestbench import read_benchmarks
 from analysis.runs import is_run
@@ -101,7 +101,7 @@ def write(compared: Compared, out: Path) -> Path:
     (out / "verdict.md").write_text(to_markdown(base, head, judgement, compared.warnings))
     (out / "junit.xml").write_bytes(to_junit(judgement))
     for name, metric in {**base.metrics, **head.metrics}.items():
-        if name in judgement.rules.gates:
+        if name in judgement.rules.gates and metric.kind not in ADDITIVE:
             _write_figure(compared, metric, out)
     return out / "verdict.md"
 

@@ -60,6 +60,11 @@ class Rules:
         chosen = effect if metric.kind in ADDITIVE else math.log1p(effect)
         return max(chosen, self.noise.get((cell_id, metric.name), 0.0))
 
+    def grid_threshold(self, metric: Metric, cell_ids: Sequence[str]) -> float:
+        """Return that of the mean over cells: less than a cell's, unless the user chose it, who meant it."""
+        asked = self.threshold(metric, "") if metric.name in self.min_effects else 0.0
+        return max(asked, grid_threshold([self.threshold(metric, cell_id) for cell_id in cell_ids]))
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -249,7 +254,7 @@ def _grid(cells: Sequence[Pairs], metrics: Sequence[Metric], rules: Rules) -> li
             continue
         rows = [_by_repeat(metric, pairs, repeats) for pairs in noisy]
         mean = np.mean(rows, axis=0)
-        smallest = grid_threshold([rules.threshold(metric, pairs.cell_id) for pairs in noisy])
+        smallest = rules.grid_threshold(metric, [pairs.cell_id for pairs in noisy])
         verdict = decide_family([mean], [smallest], rules.alpha)[0]
         made.append(Judged(metric, replace(verdict, suspect=None), shown=bootstrap(mean), cells=len(noisy)))
     return made

@@ -23,8 +23,10 @@ def steady(cells: Sequence[Pairs]) -> tuple[Pairs, ...]:
         for base, head in zip(pairs.base, pairs.head, strict=True)
         if base.canary_s > 0 and head.canary_s > 0
     ]
-    drift = decide(_by_repeat(usable, ratios), _DRIFT) if len(ratios) == sum(len(p.repeats) for p in usable) else None
-    if drift is None or drift.outcome not in ("regression", "improvement"):
+    if len(ratios) < sum(len(pairs.repeats) for pairs in usable):
+        return tuple(cells)  # older runs have no such computation
+    drift = decide(_by_repeat(usable, ratios), _DRIFT)
+    if drift.outcome not in ("regression", "improvement"):
         return tuple(cells)
     way = "slower" if drift.outcome == "regression" else "faster"
     told = (

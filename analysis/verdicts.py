@@ -109,7 +109,10 @@ def decide(log_ratios: npt.ArrayLike, min_effect: float, alpha: float = ALPHA) -
         min_effect: The smallest relative change that matters: 0.03 is 3 %.
         alpha: Level of the one-sided bounds.
     """
-    return decide_family([np.asarray(log_ratios, dtype=float)], [math.log1p(min_effect)], alpha)[0]
+    sample = np.asarray(log_ratios, dtype=float)
+    if not len(sample):
+        return Verdict("inconclusive", f"needs ≥ {fewest_pairs(alpha)} pairs, has 0", threshold=math.log1p(min_effect))
+    return decide_family([sample], [math.log1p(min_effect)], alpha)[0]
 
 
 def decide_family(samples: Sequence[Array], thresholds: Sequence[float], alpha: float = ALPHA) -> list[Verdict]:

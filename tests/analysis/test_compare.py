@@ -1,0 +1,225 @@
+"""`sfbench compare` on real files: run directories and pytest-benchmark, exit codes, what is written."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from analysis.cli import app
+from analysis.compare import Compared, compare, write
+from analysis.verdictfile import to_json
+from splitfed_core.errors import NotARunError, UsageError
+from splitfed_core.rows import PHASES
+
+MakeRun = Callable[..., Path]
+SMALL: dict[str, Any] = {"repeats": 5, "steps_per_round": 2, "base": {"rounds": 2}}
+
+
+@pytest.fixture
+def base(make_run: MakeRun) -> Path:
+    return make_run("main", **SMALL)
+
+
+@pytest.fixture
+def head(base: Path) -> Path:
+    return Path(shutil.copytree(base, base.with_name("change")))
+
+
+def edit(run: Path, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Change a CSV file of every attempt, with its hash."""
+    for manifest in run.glob("cells/*/r*/manifest.json"):
+        path = manifest.with_name(name)
+        change(pd.read_csv(path)).to_csv(path, index=False)
+        told = json.loads(manifest.read_text())
+        told["files"][name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        manifest.write_text(json.dumps(told))
+
+
+def edit_json(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def slower_server(steps: pd.DataFrame) -> pd.DataFrame:
+    """Put 15 % of the step into `server_compute`."""
+    more = steps["server_compute_s"] + 0.15 * steps["step_s"]
+    grown = steps.assign(server_compute_s=more, warmup=steps["warmup"].map({True: "true", False: "false"}))
+    return grown.assign(step_s=grown[list(PHASES)].sum(axis=1))
+
+
+def document(compared: Compared) -> dict[str, Any]:
+    return to_json(compared.base, compared.head, compared.judgement, compared.warnings)
+
+
+def test_the_same_numbers_are_unchanged(base: Path, head: Path) -> None:
+    compared = compare(base, head)
+    assert (compared.exit_code, compared.warnings) == (0, [])
+    assert compared.words.endswith("Of 2 cells: 2 unchanged.")
+
+
+def test_a_slower_server_is_a_regression_and_the_attribution_names_it(base: Path, head: Path) -> None:
+    edit(head, "steps.csv", slower_server)
+    made = document(compare(base, head))
+    named = [each for each in made["grid"]["attribution"] if each["named"]]
+    assert (made["verdict"], made["exit_code"]) == ("regression", 1)
+    assert [each["phase"] for each in named] == ["server_compute_s"]
+    assert named[0]["share_of_step"] == pytest.approx(0.15, abs=0.01)
+    assert made["grid"]["words"] == "15 % slower, accuracy unchanged"
+
+
+def test_with_five_pairs_two_cells_are_suspects_until_confirmed(base: Path, head: Path) -> None:
+    edit(head, "steps.csv", slower_server)
+    first = document(compare(base, head))
+    assert [cell["verdict"] for cell in first["cells"]] == ["inconclusive"] * 2
+    assert sorted(first["to_confirm"]) == sorted(cell["cell_id"] for cell in first["cells"])
+    again = document(compare(base, head, confirm=(base, base)))
+    assert {cell["metrics"][0]["reason"] for cell in again["cells"]} == {"flagged once, but not again by 5 fresh pairs"}
+
+
+def test_fewer_than_five_pairs_are_inconclusive(make_run: MakeRun) -> None:
+    run = make_run("few", {"clients": [2]}, **SMALL | {"repeats": 3})
+    compared = compare(run, run)
+    assert compared.exit_code == 4
+    gated = compared.judgement.cells[0].gated(compared.judgement.rules)
+    assert {judged.verdict.reason for judged in gated if not judged.verdict.exact} == {"needs ≥ 5 pairs, has 3"}
+
+
+def test_cut_off_files_are_an_error(base: Path, head: Path) -> None:
+    steps = next(head.glob("cells/*/r2/steps.csv"))
+    steps.write_text(steps.read_text()[:-200])
+    compared = compare(base, head)
+    assert compared.exit_code == 3
+    assert "HEAD steps.csv is not what its manifest hashed" in str(compared.judgement.cells)
+
+
+def test_a_repeat_that_was_planned_but_has_no_result_is_an_error(base: Path, head: Path) -> None:
+    shutil.rmtree(next(head.glob("cells/*/r4")))
+    assert "repeat 4: HEAD has no result" in str(compare(base, head).judgement.cells)
+
+
+def test_a_failed_cell_is_an_error(base: Path, head: Path) -> None:
+    edit_json(next(head.glob("cells/*/r0/manifest.json")), status="failed", reason="the main server was lost")
+    compared = compare(base, head)
+    assert compared.exit_code == 3
+    assert "repeat 0: HEAD failed: the main server was lost" in str(compared.judgement.cells)
+
+
+def test_another_machine_refuses_every_cell_but_another_commit_none(base: Path, head: Path) -> None:
+    edit_json(head / "env" / "e1.json", git_commit="f" * 40, git_dirty=True)
+    assert compare(base, head).exit_code == 0
+    edit_json(head / "env" / "e1.json", cores=8)
+    compared = compare(base, head)
+    assert compared.exit_code == 3
+    assert {cell.pairs.refusal for cell in compared.judgement.cells} == {
+        "repeat 0: measured on different machines (cores 4 and 8); that is for trends, not for gates"
+    }
+
+
+def test_everything_is_written_and_can_be_read(base: Path, head: Path, tmp_path: Path) -> None:
+    edit(head, "steps.csv", slower_server)
+    write(compare(base, head), tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "verdict.json").read_text())["schema"] == 1
+    assert {path.name for path in (tmp_path / "out").rglob("effect-step*")} == {
+        "effect-step_p50_s.png",
+        "effect-step_p50_s.svg",
+    }
+    suite = ET.parse(tmp_path / "out" / "junit.xml").getroot()[0]  # noqa: S314 - we wrote it
+    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["skipped"]) == ("16", "1", "2")
+    markdown = (tmp_path / "out" / "verdict.md").read_text()
+    assert markdown.startswith("## sfbench: regression\n\nmain → change. **Over the grid: 15 % slower")
+    assert markdown.index("| aggregation on | inconclusive |") < markdown.index("<details>")
+
+
+def test_the_same_comparison_writes_the_same_bytes(base: Path, head: Path, tmp_path: Path) -> None:
+    edit(head, "steps.csv", slower_server)
+    for name in ("one", "two"):
+        write(compare(base, head), tmp_path / name)
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
+    assert len(files) == 5
+    assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
+
+
+def test_text_from_a_run_cannot_be_markup(make_run: MakeRun, tmp_path: Path) -> None:
+    evil = "<img src=x>|`a`\x07"
+    run = make_run("evil", {"model": [evil, "b"]}, **SMALL)
+    edit_json(next(run.glob("cells/*/r0/manifest.json")), status="failed", reason=evil)
+    write(compare(run, run), tmp_path)
+    assert "<img" not in (tmp_path / "verdict.md").read_text()
+    assert ET.parse(tmp_path / "junit.xml").getroot()[0].attrib["errors"] == "1"  # noqa: S314 - we wrote it
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"min_effects": ["step_p50_s"]}, "--min-effect 'step_p50_s': write METRIC=SHARE"),
+        ({"min_effects": ["step_p50_s=-1%"]}, "--min-effect 'step_p50_s=-1%': write METRIC=SHARE"),
+        ({"min_effects": ["speed=3%"]}, "metric 'speed' does not exist; choose one of step_p50_s,"),
+        ({"min_effects": ["final_eval_loss=3%"]}, "a loss has a margin in its own unit, not per cent"),
+        ({"metrics": ["speed"]}, "metric 'speed' does not exist"),
+    ],
+)
+def test_wrong_options_are_refused(base: Path, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        compare(base, base, **options)
+
+
+def test_a_metric_can_be_made_to_decide_and_an_effect_be_allowed(base: Path, head: Path) -> None:
+    edit(head, "rounds.csv", lambda rounds: rounds.assign(round_s=rounds["round_s"] * 1.2))
+    assert compare(base, head).exit_code == 0
+    assert compare(base, head, metrics=["round_p50_s"]).exit_code == 1
+    assert compare(base, head, metrics=["round_p50_s"], min_effects=["round_p50_s=25%"]).exit_code == 0
+
+
+def test_the_command_returns_the_exit_code_and_says_where_to_read(base: Path, head: Path, tmp_path: Path) -> None:
+    edit(head, "steps.csv", slower_server)
+    done = CliRunner().invoke(app, ["compare", str(base), str(head), "--out", str(tmp_path / "out")])
+    words, where = done.stdout.splitlines()
+    assert done.exit_code == 1
+    assert words.startswith("regression: Over the grid: 15 % slower, accuracy unchanged.")
+    assert where == str(tmp_path / "out" / "verdict.md")
+
+
+def benchmark(path: Path, seconds: float, cpu: str = "A") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    machine = {"cpu": {"brand_raw": cpu, "count": 4}, "system": "Linux", "machine": "x86_64", "release": "6.1"}
+    entries = [{"fullname": f"bench.py::{name}", "stats": {"median": seconds}} for name in ("encode", "decode")]
+    path.write_text(json.dumps({"machine_info": machine, "benchmarks": entries, "version": "5.1"}))
+    return path
+
+
+def test_one_file_of_pytest_benchmark_is_one_pair(tmp_path: Path) -> None:
+    compared = compare(benchmark(tmp_path / "a.json", 1.0), benchmark(tmp_path / "b.json", 2.0))
+    assert compared.exit_code == 4
+    assert "needs ≥ 5 pairs, has 1" in str(compared.judgement.cells)
+
+
+def test_a_folder_of_them_has_a_pair_per_file(tmp_path: Path) -> None:
+    for i in range(6):
+        benchmark(tmp_path / "a" / f"{i}.json", 1.0)
+        benchmark(tmp_path / "b" / f"{i}.json", 1.12)
+    assert compare(tmp_path / "a", tmp_path / "b").words == (
+        "regression: Over the grid: 12 % slower. Of 2 cells: 2 regression."
+    )
+    benchmark(tmp_path / "b" / "5.json", 1.12, cpu="B")
+    assert compare(tmp_path / "a", tmp_path / "b").exit_code == 3
+
+
+@pytest.mark.parametrize(("content", "told"), [("{}", "has no list of benchmarks"), ("no", "cannot be read")])
+def test_other_files_are_refused(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(NotARunError, match=told):
+        compare(tmp_path / "x.json", tmp_path / "x.json")
+
+
+def test_paths_that_hold_nothing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotARunError, match="does not exist; name a run directory"):
+        compare(tmp_path / "nothing", tmp_path)
+    with pytest.raises(NotARunError, match="neither a run directory nor a folder with JSON files"):
+        compare(tmp_path, tmp_path)
