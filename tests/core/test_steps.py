@@ -56,6 +56,13 @@ def test_two_halves_with_the_exchange_inside_train_as_the_whole_does(
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize(("name", "slots"), [("adam", 2), ("sgd", 0)])
+def test_an_optimizer_has_its_slots_before_the_first_step(name: str, slots: int) -> None:
+    model = build_model("mlp", (8, 8, 1), 10, seed=1)
+    optimizer = make_optimizer(name, 1e-3, [model])  # the notebook's are built inside the first concurrent calls
+    assert len(optimizer.variables) == 2 + 6 * slots  # iterations, learning rate; three kernels and biases
+
+
 def test_an_error_of_the_exchange_comes_out_as_it_was_and_the_step_works_again() -> None:
     client, _ = halves("dense1")
     before = client.get_weights()

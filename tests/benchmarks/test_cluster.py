@@ -1,0 +1,163 @@
+"""Real Ray, real processes. The tests build on each other's warm processes; those that end them come last."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import psutil
+import pytest
+
+from benchmarks.cluster import Cluster
+from benchmarks.plan import CellRun
+from splitfed_core.config import CellConfig
+from splitfed_core.errors import CellError, CellTimeoutError, ConfigError
+from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
+
+
+@dataclass
+class Notes:
+    """An observer that keeps everything, and may do something after each round."""
+
+    after_round: Callable[[], None] = lambda: None
+    label_rows: list[LabelRow] = field(default_factory=list)
+    steps: list[StepRow] = field(default_factory=list)
+    clients: list[ClientRow] = field(default_factory=list)
+    rounds: list[RoundRow] = field(default_factory=list)
+    models: list[bytes] = field(default_factory=list)
+    text: str = ""
+
+    def labels(self, rows: Sequence[LabelRow]) -> None:
+        self.label_rows += rows
+
+    def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
+        self.steps += steps
+        self.clients += clients
+        self.rounds.append(row)
+        self.after_round()
+
+    def model(self, content: bytes) -> None:
+        self.models.append(content)
+
+    def log(self, text: str) -> None:
+        self.text += text
+
+
+def make_run(**parameters: Any) -> CellRun:
+    small = {"clients": 3, "workers": 2, "batch_size": 16, "examples_per_client": 40, "rounds": 2, "timeout_s": 280.0}
+    return CellRun(CellConfig.parse(small | parameters), repeat=1, seed=11)
+
+
+def processes() -> set[int]:
+    """The cells' processes below this one."""
+    below = psutil.Process().children(recursive=True)
+    return {p.pid for p in below if p.name().startswith(("ray::Main", "ray::Fed", "ray::Worker"))}
+
+
+def exact(notes: Notes) -> list[tuple[Any, ...]]:
+    """All columns but times, memory, and which process a client was in."""
+    steps = [(r.client_id, r.round, r.step, r.loss, r.correct, r.uplink_bytes, r.downlink_bytes) for r in notes.steps]
+    rounds = [(r.round, r.train_loss, r.eval_loss, r.eval_accuracy, r.aggregation_uplink_bytes) for r in notes.rounds]
+    return [*steps, *rounds]
+
+
+@pytest.fixture(scope="module")
+def fixed(cluster: Cluster) -> tuple[Notes, dict[str, Any]]:
+    notes = Notes()
+    return notes, cluster.run_cell(make_run(order="fixed"), notes)
+
+
+def test_a_cell_gives_its_rows_and_facts(fixed: tuple[Notes, dict[str, Any]]) -> None:
+    notes, facts = fixed
+    assert [(r.client_id, r.step, r.examples) for r in notes.steps if r.round == 1] == [
+        (client, 3 + t, size) for client in range(3) for t, size in enumerate((16, 16, 8))
+    ]
+    assert {(r.client_id, r.worker) for r in notes.clients} == {(0, 0), (1, 1), (2, 0)}
+    assert [r.clients_ok for r in notes.rounds] == [3, 3]
+    assert {(r.cell_id, r.repeat) for r in notes.steps} == {(make_run(order="fixed").cell_id, 1)}
+    assert sum(r.examples for r in notes.label_rows) == facts["examples"] == 120
+    assert len(notes.label_rows) == 3 * 10
+    assert (facts["workers"], facts["threads"]) == (2, {"worker": 1, "main_server": 1, "fed_server": 1})
+    assert facts["dataset"] == {"train": 1438, "test": 359, "shape": [8, 8, 1], "classes": 10}
+    assert facts["client_parameters"] + facts["server_parameters"] == 320 + 18_496 + 4160 + 8320 + 8256 + 650
+
+
+def test_processes_stay_warm_and_a_cell_does_not_depend_on_who_ran_before(
+    fixed: tuple[Notes, dict[str, Any]], cluster: Cluster
+) -> None:
+    before, again = processes(), Notes()
+    cluster.run_cell(make_run(clients=2, rounds=1, cut_layer="conv1", aggregation=False), Notes())
+    cluster.run_cell(make_run(order="fixed"), again)
+    assert len(before) == 4
+    assert processes() == before
+    assert exact(again) == exact(fixed[0])
+
+
+@pytest.mark.parametrize("other", [{"workers": 1}, {"transport": "inproc"}, {"workers": 1, "transport": "grpc-stream"}])
+def test_in_fixed_order_workers_and_transport_change_no_bit(
+    other: dict[str, Any], fixed: tuple[Notes, dict[str, Any]], cluster: Cluster
+) -> None:
+    notes = Notes()
+    cluster.run_cell(make_run(order="fixed", **other), notes)
+    assert exact(notes) == exact(fixed[0])
+
+
+def test_a_step_takes_no_time_backwards_between_processes(fixed: tuple[Notes, dict[str, Any]]) -> None:
+    for row in fixed[0].steps:
+        assert row.uplink_s is not None
+        assert row.downlink_s is not None
+        assert 0 < row.uplink_s < row.step_s
+        assert 0 < row.downlink_s < row.step_s
+
+
+def test_what_the_processes_print_is_in_the_log_and_not_on_the_terminal(
+    fixed: tuple[Notes, dict[str, Any]], cluster: Cluster, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cluster.run_cell(make_run(rounds=1), Notes())
+    assert capfd.readouterr() == ("", "")
+    assert "==> worker0" in fixed[0].text  # TensorFlow and gRPC are never quite silent when they start
+
+
+def test_a_cut_that_is_not_there_is_refused_before_anything_runs(cluster: Cluster) -> None:
+    with pytest.raises(ConfigError, match="'conv9' is not in 'notebook_cnn'; choose one of conv1") as caught:
+        cluster.check([make_run().config, make_run(cut_layer="conv9").config])
+    assert caught.value.parameter == "cut_layer"
+
+
+def test_a_killed_client_process_ends_its_cell_at_once_and_no_other(
+    cluster: Cluster, capfd: pytest.CaptureFixture[str]
+) -> None:
+    moments: list[float] = []
+
+    def kill() -> None:
+        below = psutil.Process().children(recursive=True)
+        victim = next(p.pid for p in below if p.name().startswith("ray::Worker"))
+        moments.append(perf_counter())
+        os.kill(victim, signal.SIGKILL)
+
+    def in_the_middle_of_the_next_round() -> None:
+        if not moments:
+            threading.Timer(0.1, kill).start()
+
+    endless = make_run(rounds=100_000, local_epochs=20, eval_every=100_000, aggregation=False)
+    with pytest.raises(CellError, match=r"^a process of the cell was lost: WorkerProcess, pid \d+, killed"):
+        cluster.run_cell(endless, Notes(after_round=in_the_middle_of_the_next_round))
+    assert perf_counter() - moments[0] < 10  # not its 280 s
+
+    notes = Notes()
+    cluster.run_cell(make_run(rounds=1), notes)
+    assert [r.clients_ok for r in notes.rounds] == [3]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_cell_that_runs_over_its_time_is_ended(cluster: Cluster) -> None:
+    began, notes, warm = perf_counter(), Notes(), processes()
+    with pytest.raises(CellTimeoutError, match="ran over its timeout_s; raise it"):
+        cluster.run_cell(make_run(rounds=100_000, eval_every=100_000, timeout_s=4.0), notes)
+    assert 4 <= perf_counter() - began < 8
+    assert len(notes.rounds) > 0
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in warm if psutil.pid_exists(pid)], timeout=5)
+    assert (len(warm), alive) == (4, [])  # none of them goes on with a cell that is given up
