@@ -85,3 +85,9 @@ def band(frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     factor = stdtrit(np.maximum(stats["count"] - 1, 1), 0.975)
     reach = np.where(stats["count"] >= FEWEST, factor * stats["sem"], np.nan)
     return stats.assign(low=stats["mean"] - reach, high=stats["mean"] + reach)
+
+
+def log_band(frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    """Return the geometric mean and its 95 % interval at each `x`: what belongs on a logarithmic axis."""
+    stats = band(frame.assign(**{y: np.log(frame[y])}), x, y)
+    return stats.assign(**{name: np.exp(stats[name]) for name in ("mean", "low", "high")})

@@ -40,7 +40,7 @@ ROUND_COLUMNS = (
 CLIENT_COLUMNS = ("client_id", "worker", "round", "local_s", "aggregation_wait_s", "cpu_s", "rss_bytes")
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-CURVE_POINTS = 150
+CURVE_POINTS = 80
 _BEYOND = 5  # a percentile is given only with this many steps beyond it
 
 Array = npt.NDArray[np.float64]

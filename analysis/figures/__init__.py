@@ -115,16 +115,16 @@ FIGURES: dict[str, Spec] = {
         Spec(
             "loss",
             "Training loss over steps",
-            "Mean of the clients' losses at their n-th step; the band is the 95 % interval over repeats. Lower "
-            "is better.",
+            "Mean of the clients' losses at their n-th step, on a logarithmic axis; the band is the 95 % "
+            "interval over repeats. Lower is better.",
             loss,
         ),
         Spec(
             "learning",
             "Accuracy and loss by round, bytes and time",
-            "The same training seen three ways: by round, by bytes sent, by training time (without warm-up "
-            "and evaluation). The band is the 95 % interval over repeats. Further up is better for "
-            "accuracy, further down for loss.",
+            "The same training seen three ways: by round, by bytes sent, by training time (without warm-up and "
+            "evaluation). The band is the 95 % interval over repeats. Further up is better for accuracy, "
+            "further down for loss.",
             learning,
         ),
         Spec(
@@ -138,8 +138,8 @@ FIGURES: dict[str, Spec] = {
         Spec(
             "pareto",
             "Accuracy against bytes and time",
-            "One mark per cell; further up and further left is better. Numbered cells are the Pareto front: no "
-            "other cell is at least as good in accuracy, bytes and time together.",
+            "One mark per cell; further up and further left is better. Ringed cells are on the Pareto front (at "
+            "most six are shown): no other cell is at least as good in accuracy, bytes and time together.",
             pareto,
         ),
         Spec(

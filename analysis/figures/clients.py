@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from analysis import layout
 from analysis.figures import facets, theme
@@ -47,7 +46,7 @@ def stragglers(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         figure, panels = facets.facets(results, roles, height=2.6, sharex=False)
         for panel in panels:
             means = panel.pick(frame).groupby("client_id")[["local_s", "wait_s"]].mean().fillna(0.0) * scale.factor
-            _rounds(panel.axes, means)
+            _rounds(panel, means)
             panel.label(f"median time in a round ({scale.unit})", "client")
         facets.close(panels)
         theme.legend(
@@ -59,14 +58,15 @@ def stragglers(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     return figure
 
 
-def _rounds(axes: Axes, means: pd.DataFrame) -> None:
+def _rounds(panel: facets.Panel, means: pd.DataFrame) -> None:
     """Draw bars, or the outline of bars where there are too many clients to tell apart (the slowest first, then)."""
     if means.empty:
         return
+    axes, places = panel.axes, range(len(means))
     if len(means) <= _MOST_BARS:
-        axes.bar(means.index, means["local_s"], color=theme.TRAIN)
-        axes.bar(means.index, means["wait_s"], bottom=means["local_s"], color=theme.WAIT)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.bar(places, means["local_s"], color=theme.TRAIN)
+        axes.bar(places, means["wait_s"], bottom=means["local_s"], color=theme.WAIT)
+        panel.ticks([f"{client:.0f}" for client in means.index])
     else:
         ordered = means.sort_values("local_s", ascending=False)
         edges = np.arange(len(ordered) + 1)

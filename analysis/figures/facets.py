@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis import layout
 from analysis.figures.theme import INK, WIDTH
 from analysis.layout import Roles
 from analysis.results import Results
+from analysis.units import human
 
 Share = bool | Literal["none", "all", "row", "col"]
 
@@ -97,6 +99,23 @@ def facets(
 
 def _values(results: Results, axis: str | None) -> list[tuple[str, dict[str, object]]]:
     return [(layout.word(axis, value), {axis: value}) for value in results.axes[axis]] if axis else [("", {})]
+
+
+class _RoundLogLocator(LogLocator):
+    """Ticks at 1, 2 and 5 of each decade, or at 1 alone over many decades."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        self.set_params(subs=(1.0, 2.0, 5.0) if vmax < 200 * vmin else (1.0,))
+        return list(super().tick_values(vmin, vmax))
+
+
+def log_scale(axes: Axes, which: Literal["x", "y"], unit: str) -> None:
+    """Make an axis logarithmic, its ticks said with their units: `20 ms`, `2 MB`."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(_RoundLogLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: human(value, unit)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def close(panels: Sequence[Panel], *, zero: Literal["x", "y", ""] = "") -> None:

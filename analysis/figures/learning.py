@@ -1,5 +1,6 @@
 """What training comes to: loss over steps; accuracy and loss by round, bytes and time; the way to a target accuracy."""
 
+import itertools
 import math
 from typing import Literal
 
@@ -11,13 +12,13 @@ from matplotlib.ticker import MaxNLocator
 from analysis import layout
 from analysis.figures import facets, theme
 from analysis.figures.theme import NotShownError
-from analysis.intervals import band
+from analysis.intervals import band, log_band
 from analysis.layout import NO_CHOICE, Choice, Roles
 from analysis.results import Results
 from analysis.targets import reached, target_accuracy
 from analysis.units import Scale, scale_for
 
-_OVER_STEPS = {"hue": ("aggregation", "*"), "col": ("cut_layer", "*"), "row": ("clients", "batch_size", "*")}
+_OVER_STEPS = {"hue": ("aggregation", "*"), "col": ("clients", "*"), "row": ("batch_size", "*")}
 
 
 def loss(results: Results, choice: Choice = NO_CHOICE) -> Figure:
@@ -25,7 +26,8 @@ def loss(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     if results.curve.empty:
         raise NotShownError("no cell has a finite training loss")
     roles = layout.assign(results, _OVER_STEPS, choice)
-    return over(results, results.curve, ("step", "step of a client"), ("loss", "training loss"), roles)
+    names = ("step", "step of a client"), ("loss", "training loss")
+    return over(results, results.curve, *names, roles, sharex=False, log=bool((results.curve["loss"] > 0).all()))
 
 
 def over(
@@ -35,19 +37,24 @@ def over(
     y: tuple[str, str],
     roles: Roles,
     *,
+    sharex: facets.Share = True,
     sharey: facets.Share = True,
+    log: bool = False,
     zero: Literal["y", ""] = "",
 ) -> Figure:
     """Draw a column of `frame` over another (name and title each), as mean and 95 % band over repeats."""
     with theme.themed():
         height = 1.6 if roles.row else 2.6
-        figure, panels = facets.facets(results, roles, height=height, sharey=sharey)
+        figure, panels = facets.facets(results, roles, height=height, sharex=sharex, sharey=sharey)
         for panel in panels:
             part = panel.pick(frame)
             for value in results.axes[roles.hue] if roles.hue else ("",):
                 mine = facets.only(part, {roles.hue: value} if roles.hue else {})
-                _band(panel.axes, band(mine, x[0], y[0]), x[0], theme.colour(roles.hue, value, results.palette))
+                stats = log_band(mine, x[0], y[0]) if log else band(mine, x[0], y[0])
+                _band(panel.axes, stats, x[0], theme.colour(roles.hue, value, results.palette))
             panel.label(y[1], x[1])
+            if log:
+                facets.log_scale(panel.axes, "y", "")
             panel.axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         facets.close(panels, zero=zero)
         theme.legend(figure, theme.keys(results, roles.hue, None, markers=False))
@@ -124,6 +131,7 @@ def target(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         ("elapsed_s", scale_for("s", got["elapsed_s"]), "training time"),
         ("total_bytes", scale_for("B", got["total_bytes"]), "sent"),
     ]
+    needed = _needed(got, [axis for axis in (*inner, roles.hue, roles.col) if axis])
     bars = len(facets.combinations(results, inner))
     with theme.themed():
         figure, panels = facets.facets(
@@ -131,7 +139,7 @@ def target(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         )
         for panel in panels:
             name, scale, title = columns[0 if panel.left else 1]
-            _dots(panel, got, results, roles.hue, inner, (name, scale))
+            _dots(panel, needed, results, roles.hue, inner, (name, scale))
             panel.label("", f"{title} to {goal * 100:g} % test accuracy ({scale.unit})")
             panel.axes.set_title("")
         facets.close(panels, zero="x")
@@ -142,9 +150,18 @@ def target(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     return figure
 
 
+def _needed(got: pd.DataFrame, split: list[str]) -> pd.DataFrame:
+    """Average what the repeats needed; empty where one of them never got there."""
+    if not split:
+        return got[["elapsed_s", "total_bytes"]].mean(skipna=False).to_frame().T
+    cells = got.groupby(split)[["elapsed_s", "total_bytes"]]
+    everywhere = cells.count().eq(cells.size(), axis=0)
+    return cells.mean().where(everywhere).reset_index()
+
+
 def _dots(
     panel: facets.Panel,
-    got: pd.DataFrame,
+    needed: pd.DataFrame,
     results: Results,
     hue: str | None,
     inner: tuple[str, ...],
@@ -153,16 +170,15 @@ def _dots(
     """Draw a dot per cell at what it needed; a cross at the right end where a repeat never got there."""
     name, scale = what
     places = list(reversed(facets.combinations(results, inner)))
-    end = float(got[name].max()) * scale.factor * 1.06
-    for place, values in enumerate(places):
-        for value in results.axes[hue] if hue else ("",):
-            mine = facets.only(panel.pick(got), values | ({hue: value} if hue else {}))[name]
-            paint, shape = theme.colour(hue, value, results.palette), theme.marker(hue, value, results.palette)
-            mean = float(mine.mean()) * scale.factor
-            if len(mine) and mine.notna().all() and not math.isnan(mean):
-                panel.axes.plot(mean, place, shape, color=paint, ms=6)
-            elif len(mine):
-                panel.axes.plot(end, place, "x", color=paint, ms=5)
+    end = float(needed[name].max()) * scale.factor * 1.06
+    colours = results.axes[hue] if hue else ("",)
+    for (place, values), (i, value) in itertools.product(enumerate(places), enumerate(colours)):
+        height = place + 0.24 * ((len(colours) - 1) / 2 - i)  # side by side: none hides another
+        for mean in facets.only(panel.pick(needed), values | ({hue: value} if hue else {}))[name]:
+            there = not math.isnan(mean)
+            shape = theme.marker(hue, value, results.palette) if there else "x"
+            x = mean * scale.factor if there else end
+            panel.axes.plot(x, height, shape, color=theme.colour(hue, value, results.palette), ms=5.5)
     panel.axes.set_yticks(range(len(places)), [layout.words(values, inner) for values in places])
     panel.axes.set_ylim(-0.6, len(places) - 0.4)
     panel.axes.grid(visible=True, axis="both")

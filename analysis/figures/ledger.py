@@ -20,7 +20,7 @@ _NAMES = {
     "encode_s": "client encode",
     "uplink_s": "uplink",
     "server_decode_s": "server decode",
-    "server_queue_s": "wait for the main server",
+    "server_queue_s": "wait for server",
     "server_compute_s": "server compute",
     "server_encode_s": "server encode",
     "downlink_s": "downlink",

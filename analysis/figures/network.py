@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
 from analysis import layout
 from analysis.figures import facets, theme
@@ -98,7 +98,4 @@ def _fan(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> Non
         paint, shape = theme.colour(roles.hue, value, results.palette), theme.marker(roles.hue, value, results.palette)
         axes.plot(means.index, means, ls="--", lw=1.2, marker=shape, color=paint, mfc=theme.PAPER)
         axes.plot(means.index[:1], means.iloc[:1], ls="", marker=shape, color=paint)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=9))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: human(y, "s")))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    facets.log_scale(axes, "y", "s")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis import layout
 from analysis.figures import facets, theme
@@ -26,7 +26,7 @@ def pareto(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     if len(frame) < 2:
         raise NotShownError("the grid has fewer than two cells with a test accuracy")
     roles = layout.assign(results, {"hue": ("aggregation", "*")}, Choice(hue=choice.hue))
-    front = frame[on_front(frame)].sort_values("total_bytes").head(_MOST_NUMBERED).reset_index(drop=True)
+    front = _some(frame[on_front(frame)].sort_values("final_eval_accuracy").reset_index(drop=True))
     with theme.themed():
         figure, panels = facets.facets(results, Roles(), cols=list(_WAYS), height=3.0, sharex=False)
         for panel in panels:
@@ -36,7 +36,7 @@ def pareto(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             _scale(panel.axes, unit, log=bool(frame[name].max() > 10 * frame[name].min() > 0))
             panel.axes.set_title("")
             panel.label("final test accuracy (%)", panel.col)
-        theme.legend(figure, _entries(results, roles.hue, front), columns=2)
+        theme.legend(figure, _entries(results, roles.hue, front), columns=3)
     return figure
 
 
@@ -55,6 +55,12 @@ def on_front(frame: pd.DataFrame) -> list[bool]:
     return [not any((points <= point).all(axis=1) & (points < point).any(axis=1)) for point in points]
 
 
+def _some(front: pd.DataFrame) -> pd.DataFrame:
+    """Return as many cells of the front as can be numbered, from the worst accuracy on it to the best."""
+    places = np.unique(np.linspace(0, len(front) - 1, min(len(front), _MOST_NUMBERED)).round().astype(int))
+    return front.iloc[places].reset_index(drop=True)
+
+
 def _cloud(axes: Axes, frame: pd.DataFrame, name: str, results: Results, hue: str | None) -> None:
     for value in results.axes[hue] if hue else ("",):
         part = facets.only(frame, {hue: value} if hue else {})
@@ -67,19 +73,17 @@ def _numbers(axes: Axes, front: pd.DataFrame, name: str) -> None:
     """Ring and number the cells on the front."""
     accuracy = front["final_eval_accuracy"] * 100
     axes.scatter(front[name], accuracy, s=60, facecolors="none", edgecolors=theme.INK, linewidths=0.9)
-    for i, (x, y) in enumerate(zip(front[name], accuracy, strict=True)):
-        shift = (0, 7) if i % 2 == 0 else (0, -13)
-        axes.annotate(str(i + 1), (x, y), shift, textcoords="offset points", ha="center")
+    for i, at in enumerate(zip(front[name], accuracy, strict=True)):  # neighbours in height: left and right in turn
+        side = (8 if i % 2 == 0 else -8, 0)
+        axes.annotate(str(i + 1), at, side, textcoords="offset points", ha="center", va="center")
 
 
 def _scale(axes: Axes, unit: str, *, log: bool) -> None:
     if log:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0,), numticks=8))
+        facets.log_scale(axes, "x", unit)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: human(x, unit)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: human(x, unit)))
     axes.margins(0.12)
     axes.grid(visible=True, axis="both")
 
@@ -88,4 +92,4 @@ def _entries(results: Results, hue: str | None, front: pd.DataFrame) -> list[the
     colours = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results, hue, None)]
     ring = {"marker": "o", "linestyle": "", "markerfacecolor": theme.PAPER}
     lines = enumerate((dict(line) for _, line in front.iterrows()), start=1)
-    return colours + [(f"{i}: {layout.words(line, results.axes)}", ring) for i, line in lines]
+    return colours + [(f"{i}: {layout.words(line, results.axes, short=True)}", ring) for i, line in lines]

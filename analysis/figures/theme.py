@@ -118,22 +118,29 @@ def legend(figure: Figure, entries: Sequence[Entry], *, patches: bool = False, c
         for text, look in entries
     ]
     if handles:
-        widest = max(len(text) for text, _ in entries) + 6  # characters, the mark and its distance included
-        columns = max(1, min(columns, _CHARACTERS // widest))
-        columns = -(-len(handles) // -(-len(handles) // columns))  # as many in each line
-        handles = _across(handles, columns)
+        columns = _columns([text for text, _ in entries], columns)
         figure.legend(
-            handles=handles,
+            handles=_across(handles, columns),
             loc="outside lower center",
-            ncols=min(len(handles), columns),
+            ncols=columns,
             handlelength=2.2,
             columnspacing=1.4,
         )
 
 
+def _columns(texts: Sequence[str], most: int) -> int:
+    """Return in how many columns, as even as can be, a legend fits the figure."""
+
+    def width(columns: int) -> int:
+        return sum(max(len(text) for text in texts[column::columns]) + 6 for column in range(columns))
+
+    fitting = [columns for columns in range(1, min(most, len(texts)) + 1) if width(columns) <= _CHARACTERS]
+    lines = -(-len(texts) // max(fitting, default=1))
+    return -(-len(texts) // lines)
+
+
 def _across(handles: list[Artist], columns: int) -> list[Artist]:
     """Order legend entries so that they read line by line: matplotlib fills column by column."""
-    columns = min(len(handles), columns)
     return [handle for column in range(columns) for handle in handles[column::columns]]
 
 

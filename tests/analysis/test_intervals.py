@@ -1,0 +1,108 @@
+"""Intervals and paired ratios against numbers computed by hand."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.cautions import cautions
+from analysis.findings import findings, times_faster
+from analysis.intervals import Ratio, band, compare, interval, log_band
+from analysis.results import Results, load
+
+MakeRun = Callable[..., Path]
+
+
+def cells(**columns: list[object]) -> pd.DataFrame:
+    return pd.DataFrame({"run": "r", "usable": True, **columns})
+
+
+@pytest.fixture
+def results(make_run: MakeRun) -> Results:
+    """Two cuts and two batch sizes, three repeats; `a` always takes e times as long, whatever the batch."""
+    loaded = load(make_run("quick", {}, repeats=1))
+    grid = [(cut, batch, repeat) for cut in "ab" for batch in (1, 2) for repeat in range(3)]
+    made = cells(
+        cut_layer=[cut for cut, _, _ in grid],
+        batch_size=[batch for _, batch, _ in grid],
+        repeat=[repeat for _, _, repeat in grid],
+        cell_id=[f"{cut}{batch}" for cut, batch, _ in grid],
+        step_p50_s=[math.e ** (cut == "a") * batch * (1 + repeat) for cut, batch, repeat in grid],
+    )
+    return replace(loaded, cells=made, axes={"cut_layer": ("a", "b"), "batch_size": (1, 2)})
+
+
+def test_a_t_interval_is_that_of_the_textbook() -> None:
+    mean, reach = interval(np.array([1.0, 2.0, 3.0]))
+    assert mean == 2
+    assert reach == pytest.approx(4.302652730 / math.sqrt(3))
+    assert math.isnan(interval(np.array([1.0, 2.0]))[1])
+
+
+def test_a_ratio_compares_cells_that_are_alike_in_all_else(results: Results) -> None:
+    ratio = compare(results, "cut_layer", "a", "b", "step_p50_s")
+    assert ratio is not None
+    assert [ratio.low, ratio.ratio, ratio.high] == pytest.approx([math.e] * 3)
+    assert (ratio.cells, ratio.repeats) == (2, 3)
+    assert compare(results, "batch_size", 2, 1, "step_p50_s").ratio == pytest.approx(2)  # type: ignore[union-attr]
+
+
+def test_without_a_pair_there_is_no_ratio(results: Results) -> None:
+    frame = results.cells
+    lopsided = frame[
+        (frame["cut_layer"] == "a") & (frame["batch_size"] == 1)
+        | (frame["cut_layer"] == "b") & (frame["batch_size"] == 2)
+    ]
+    assert compare(replace(results, cells=lopsided), "cut_layer", "a", "b", "step_p50_s") is None
+
+
+def test_steps_of_one_repeat_are_no_repeats() -> None:
+    frame = pd.DataFrame({"run": "r", "repeat": [0] * 9, "round": [1] * 9, "y": range(9)})
+    assert band(frame, "round", "y")["low"].isna().all()
+
+
+def test_a_band_on_a_logarithmic_axis_stays_positive() -> None:
+    frame = pd.DataFrame({"run": "r", "repeat": [0, 1, 2], "round": 1, "y": [0.01, 0.1, 1.0]})
+    stats = log_band(frame, "round", "y").iloc[0]
+    assert stats["mean"] == pytest.approx(0.1)
+    assert stats["low"] > 0
+    assert stats["low"] * stats["high"] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "told"),
+    [
+        (2.13, 1.9, 2.4, "2.13× faster"),
+        (0.5, 0.4, 0.6, "2× slower"),
+        (1.05, 1.02, 1.08, "5 % faster"),
+        (1.05, 0.9, 1.2, "not clearly faster or slower"),
+        (1.05, math.nan, math.nan, "not clearly faster or slower"),
+        (1.5, math.nan, math.nan, "1.5× faster"),
+    ],
+)
+def test_faster_is_said_only_when_it_is_clear(ratio: float, low: float, high: float, told: str) -> None:
+    assert times_faster(Ratio(ratio, low, high, cells=4, repeats=3)) == told
+
+
+def test_findings_are_computed_from_the_data(grid_run: Path) -> None:
+    results = load(grid_run)
+    told = " ".join(finding.headline for finding in findings(results))
+    uplink = results.ok.groupby("cut_layer")["uplink_bytes_per_step"].mean()
+    assert f"Cut dense1 sends {uplink['conv1'] / uplink['dense1']:.1f}× fewer bytes up per step than conv1" in told
+    best = results.ok.groupby("cell_id")["samples_per_s"].mean().max()
+    assert f"with {best:,.0f} samples/s" in told
+    assert "linear would be 2×" in told
+
+
+def test_cautions_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None:
+    run = make_run("quick", failed=lambda config, repeat: "no memory" if repeat and config["aggregation"] else None)
+    results = load(run)
+    drifting = replace(results, cells=results.cells.assign(canary_s=[0.010, 0.010, 0.012, 0.010]))
+    told = {caution.title: caution for caution in cautions(drifting)}
+    assert list(told) == ["1 of 4 attempts have no results.", "The machine was not steady.", "Few repeats."]
+    assert told["1 of 4 attempts have no results."].details[0].what == "failed: no memory"
+    assert "up to 20 % longer" in told["The machine was not steady."].text
