@@ -134,3 +134,15 @@ def test_attribution_tells_a_phase_that_gained_from_one_that_lost() -> None:
 
 def test_cells_without_a_ledger_attribute_nothing() -> None:
     assert attribute([cell()]) == ()
+
+
+def test_a_phase_that_merely_jumps_about_is_not_named() -> None:
+    head = [
+        Measured(phases=dict(run.phases) | {"server_queue_s": 0.002 + (0.004 if i % 2 else -0.001)})
+        for i, run in enumerate(ledger(0.0035, 0.002))
+    ]
+    moved = attribute([Pairs("c", "c", {}, tuple(range(10)), ledger(0.002, 0.002), tuple(head))])
+    assert {each.phase: each.named for each in moved} == {
+        "server_compute_s": True, "server_queue_s": False, "client_forward_s": False,
+    }  # fmt: skip
+    assert next(each.share for each in moved if each.phase == "server_queue_s") > 0.1

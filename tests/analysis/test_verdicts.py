@@ -98,3 +98,10 @@ def test_the_grid_sees_less_than_a_cell_down_to_a_third(cells: int, expected: fl
 def test_noise_is_the_largest_difference_that_cannot_be_ruled_out() -> None:
     assert noise(np.array([-0.05, 0.01, 0.02, 0.0, 0.03])) == 0.05
     assert noise(np.array([0.0, 0.0])) == math.inf
+
+
+def test_suspects_of_either_direction_are_families_of_their_own() -> None:
+    first = decide_family([np.full(5, 0.2), np.full(5, -0.2)], [0.03] * 2)
+    assert [v.outcome for v in first] == ["inconclusive"] * 2
+    again = confirm_family(first, [np.full(5, 0.2), np.full(5, -0.2)])
+    assert [v.outcome for v in again] == ["regression", "improvement"]
