@@ -1,6 +1,7 @@
 """Verdicts in words: `12 % slower, accuracy unchanged`."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from analysis.attribution import Moved
@@ -106,11 +107,24 @@ def reasons(cell: JudgedCell, judgement: Judgement) -> str:
 def summary(judgement: Judgement) -> str:
     """Say what the whole comparison comes to, in one or two sentences."""
     counts = {name: sum(cell.outcome == name for cell in judgement.cells) for name in GRAVITY}
+    why = _why(judgement)
     if len(judgement.cells) == 1:
-        return f"{_sentence(cell_words(judgement.cells[0], judgement))}."
+        return f"{_sentence(cell_words(judgement.cells[0], judgement))}{why}."
     cells = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     whole = f"Over the grid: {joint(judgement.grid)}. " if judgement.grid else ""
-    return f"{whole}Of {len(judgement.cells)} cells: {cells}."
+    return f"{whole}Of {len(judgement.cells)} cells: {cells}{why}."
+
+
+def _why(judgement: Judgement) -> str:
+    """Return, in parentheses, the most frequent reason where a comparison says nothing: it tells what to do."""
+    silent = [cell for cell in judgement.cells if cell.outcome == judgement.outcome]
+    if judgement.outcome not in ("inconclusive", "error"):
+        return ""
+    verdicts = [each.verdict for cell in silent for each in cell.gated(judgement.rules)]
+    told = Counter(verdict.reason for verdict in verdicts if verdict.outcome == judgement.outcome)
+    if len(judgement.cells) > 1:  # of a single cell, the refusal has been said
+        told.update(cell.pairs.refusal for cell in silent if cell.pairs.refusal)
+    return f" ({told.most_common(1)[0][0]})" if told else ""
 
 
 def moved_words(moved: Sequence[Moved]) -> str:

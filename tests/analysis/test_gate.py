@@ -146,3 +146,12 @@ def test_a_phase_that_merely_jumps_about_is_not_named() -> None:
         "server_compute_s": True, "server_queue_s": False, "client_forward_s": False,
     }  # fmt: skip
     assert next(each.share for each in moved if each.phase == "server_queue_s") > 0.1
+
+
+def test_where_nothing_can_be_said_the_summary_says_why() -> None:
+    failed = Pairs("f", "f", {}, refusal="HEAD failed: killed")
+    few = (cell("a", pairs=3), cell("b", pairs=3))
+    assert summary(decide(few[0])).endswith("training loss unclear (needs ≥ 5 pairs, has 3).")
+    assert summary(decide(*few)).endswith("Of 2 cells: 2 inconclusive (needs ≥ 5 pairs, has 3).")
+    assert summary(decide(cell("a"), failed)) == "Of 2 cells: 1 error, 1 unchanged (HEAD failed: killed)."
+    assert summary(decide(failed)) == "HEAD failed: killed."
