@@ -16,7 +16,8 @@ def find_axes(cells: Sequence[Cell], runs: Sequence[Run]) -> dict[str, tuple[Val
     """Find the parameters with more than one value; several runs are an axis of their own.
 
     A parameter that has one value where it applies and none elsewhere is no axis, nor is one that follows from another
-    (zipped axes, or a cut that only some algorithms have): it would only make empty panels.
+    (zipped axes, or a cut that only some algorithms have): it would only make empty panels. Runs stay apart always:
+    what else differs between them nobody planned.
     """
     names = dict.fromkeys(name for run in runs for attempt in run.attempts for name in attempt.config)
     axes = {}
@@ -24,7 +25,7 @@ def find_axes(cells: Sequence[Cell], runs: Sequence[Run]) -> dict[str, tuple[Val
         values = list(dict.fromkeys(cell[name] for cell in cells if name in cell))
         if name not in OPERATIONAL and len([value for value in values if value != NOTHING]) > 1:
             axes[name] = in_order(values, _listed(name, runs))
-    for name in ("run", *reversed(names)):
+    for name in reversed(names):
         if name in axes and any(_follows(name, other, [*cells, *_planned(runs)]) for other in axes if other != name):
             del axes[name]
     return axes

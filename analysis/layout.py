@@ -153,4 +153,4 @@ def brief(value: object) -> str:
 
 def words(values: Mapping[Any, Any], axes: Iterable[str], *, short: bool = False) -> str:
     """Say a cell by its axes: `3 clients · cut dense1 · aggregation on`."""
-    return " · ".join(word(axis, values[axis], short=short) for axis in axes)
+    return " · ".join(word(axis, values[axis], short=short) for axis in axes if values[axis] != NOTHING) or NOTHING

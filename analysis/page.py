@@ -77,11 +77,13 @@ def _common(results: Results, table: Table) -> dict[str, Any]:
 
 def _lede(results: Results) -> str:
     ok = results.ok
-    cells, repeats = ok["cell_id"].nunique(), int(ok.groupby(["run", "cell_id"]).size().max())
+    sizes = ok.groupby(["run", "cell_id"]).size()
+    cells, least, repeats = len(sizes), int(sizes.min()), int(sizes.max())
+    times = f"{least} to {repeats}" if least < repeats else repeats
     over = f" over {', '.join(layout.title(axis) for axis in results.axes)}" if results.axes else ""
     dataset = ", ".join(str(value) for value in dict.fromkeys(ok.get("dataset", [])))
     steps = f"{int(ok['steps'].sum()):,} training steps"
-    size = f"{cells} cell{'s' * (cells != 1)}{over}, {repeats} repeat{'s' * (repeats != 1)} each"
+    size = f"{cells} cell{'s' * (cells != 1)}{over}, {times} repeat{'s' * (repeats != 1)} each"
     return f"{size}, on {dataset or 'unknown data'}: {steps}."
 
 

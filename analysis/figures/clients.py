@@ -43,7 +43,7 @@ def stragglers(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     frame = facets.only(results.clients, where)
     scale = scale_for("s", frame["local_s"])
     with theme.themed():
-        figure, panels = facets.facets(results, roles, height=2.6, sharex=False)
+        figure, panels = facets.facets(results, roles, height=2.6, frame=frame, sharex=False)
         for panel in panels:
             means = panel.pick(frame).groupby("client_id")[["local_s", "wait_s"]].mean().fillna(0.0) * scale.factor
             _rounds(panel, means)
@@ -121,7 +121,7 @@ def labels(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     frame = facets.only(results.labels, where)
     many = frame["label"].nunique() > _MOST_LABELS
     with theme.themed():
-        figure, panels = facets.facets(results, roles, height=2.9, sharex=False)
+        figure, panels = facets.facets(results, roles, height=2.9, frame=frame, sharex=False)
         for panel in panels:
             mine = panel.pick(frame)
             if len(mine):

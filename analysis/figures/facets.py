@@ -68,6 +68,7 @@ def facets(
     roles: Roles,
     *,
     height: float,
+    frame: pd.DataFrame | None = None,
     rows: Sequence[str] = (),
     cols: Sequence[str] = (),
     sharex: Share = True,
@@ -79,13 +80,14 @@ def facets(
         results: Where the values of the axes are from.
         roles: Which axes rows and columns stand for.
         height: Height of a row in inches.
+        frame: What will be drawn: values that are not in it get no panel.
         rows: Names of rows that stand for no axis (metrics, say).
         cols: Names of columns that stand for no axis.
         sharex: As in matplotlib.
         sharey: As in matplotlib.
     """
-    down: list[tuple[str, dict[str, object]]] = [(name, {}) for name in rows] or _values(results, roles.row)
-    across: list[tuple[str, dict[str, object]]] = [(name, {}) for name in cols] or _values(results, roles.col)
+    down: list[tuple[str, dict[str, object]]] = [(name, {}) for name in rows] or _values(results, roles.row, frame)
+    across: list[tuple[str, dict[str, object]]] = [(name, {}) for name in cols] or _values(results, roles.col, frame)
     figure = Figure(figsize=(WIDTH, height * len(down) + 0.8), layout="constrained")
     grid = np.asarray(figure.subplots(len(down), len(across), squeeze=False, sharex=sharex, sharey=sharey))
     panels = []
@@ -97,8 +99,11 @@ def facets(
     return figure, panels
 
 
-def _values(results: Results, axis: str | None) -> list[tuple[str, dict[str, object]]]:
-    return [(layout.word(axis, value), {axis: value}) for value in results.axes[axis]] if axis else [("", {})]
+def _values(results: Results, axis: str | None, frame: pd.DataFrame | None) -> list[tuple[str, dict[str, object]]]:
+    if not axis:
+        return [("", {})]
+    there = set(results.axes[axis] if frame is None else frame[axis])
+    return [(layout.word(axis, value), {axis: value}) for value in results.axes[axis] if value in there]
 
 
 class _RoundLogLocator(LogLocator):

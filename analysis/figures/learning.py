@@ -55,7 +55,7 @@ def over(
             panel.label(y[1], x[1])
             if log:
                 facets.log_scale(panel.axes, "y", "")
-            panel.axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+            panel.axes.xaxis.set_major_locator(MaxNLocator(5 if panel.width > 1.6 else 3, integer=True))
         facets.close(panels, zero=zero)
         theme.legend(figure, theme.keys(results, roles.hue, None, markers=False))
         theme.note(figure, theme.averaged(roles))
@@ -63,6 +63,8 @@ def over(
 
 
 def _band(axes: Axes, stats: pd.DataFrame, x: str, paint: str) -> None:
+    if stats.empty:
+        return
     axes.plot(stats[x], stats["mean"], color=paint)
     axes.fill_between(stats[x], stats["low"], stats["high"], color=paint, alpha=0.22, linewidth=0)
 

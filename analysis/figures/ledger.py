@@ -42,10 +42,11 @@ def phases(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     height = 0.21 * len(facets.combinations(results, inner)) + 0.4
     with theme.themed():
         figure, panels = facets.facets(
-            results, Roles(row=facet), cols=columns, height=height, sharex="col", sharey=True
+            results, Roles(row=facet), cols=columns, height=height, sharex="col", sharey="row"
         )
         for panel in panels:
-            _stack(panel.axes, _bars(panel, results.phases, results, inner), scale.factor, share=not panel.left)
+            bars = [bar for bar in _bars(panel, results.phases, results, inner) if len(bar[1])]
+            _stack(panel.axes, bars, scale.factor, share=not panel.left)
             panel.label("", panel.col)
             panel.axes.set_title("")
         theme.legend(
@@ -67,7 +68,7 @@ def _bars(panel: facets.Panel, frame: pd.DataFrame, results: Results, inner: Seq
     """Return the label and the rows of each bar of a panel, the last one first: bars are drawn from below."""
     mine = panel.pick(frame)
     parts = [(layout.words(v, inner), facets.only(mine, v)) for v in facets.combinations(results, inner)]
-    return [(text, part) for text, part in reversed(parts) if len(part)]
+    return list(reversed(parts))
 
 
 def _stack(axes: Axes, bars: Bars, factor: float, *, share: bool) -> None:

@@ -75,20 +75,22 @@ def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     predicted = predict(results)
     parts = {"hue": ("cut_layer", "batch_size", "*"), "col": ("batch_size", "clients", "*")}
     roles = layout.assign(results, parts, choice)
-    names = ["loopback\n(measured)", *(link.name for link in LINKS)]
+    names = ["loopback", *(link.name for link in LINKS)]
     with theme.themed():
         figure, panels = facets.facets(results, roles, height=2.9)
         for panel in panels:
             _fan(panel.axes, panel.pick(predicted), results, roles)
-            panel.axes.set_xticks(range(len(names)), names)
-            panel.axes.set_xlim(-0.4, len(names) - 0.6)
+            panel.ticks(names)
             panel.label("step latency, predicted beyond loopback", "link of each client")
         theme.legend(figure, theme.keys(results, roles.hue, None) + _PREDICTED)
         theme.note(figure, " · ".join(filter(None, ("PREDICTION, not a measurement", theme.averaged(roles)))))
     return figure
 
 
-_PREDICTED: list[theme.Entry] = [("predicted", {"linestyle": "--", "marker": "o", "markerfacecolor": theme.PAPER})]
+_PREDICTED: list[theme.Entry] = [
+    ("measured", {"linestyle": "", "marker": "o"}),
+    ("predicted", {"linestyle": "--", "marker": "o", "markerfacecolor": theme.PAPER}),
+]
 
 
 def _fan(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> None:

@@ -94,7 +94,7 @@ def themed() -> Iterator[None]:
 def colour(axis: str | None, value: object, axes: GridAxes) -> str:
     """Return the one colour that a value of an axis has in every figure."""
     if axis == "aggregation":
-        return ON if value == "on" else OFF
+        return {"on": ON, "off": OFF}.get(str(value), UNCLEAR)
     if axis is None or value not in axes[axis]:
         return ON
     palette = _NUMBERED if isinstance(value, int | float) else _NAMED

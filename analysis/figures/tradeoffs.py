@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from analysis import layout
+from analysis.digest import NOTHING
 from analysis.figures import facets, theme
 from analysis.figures.theme import NotShownError
 from analysis.intervals import Ratio, compare
@@ -25,10 +26,10 @@ _SMALLEST = 0.01
 def effects(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw what each step along an axis does to latency, throughput, bytes and loss, with 95 % intervals."""
     names = (choice.metric,) if choice.metric else _EFFECTS
-    contrasts = _contrasts(results)[:_MOST]
+    contrasts = [c for c in _contrasts(results) if any(compare(results, *c, name) for name in names)][:_MOST]
     measures = [m for m in map(metric, names) if any(compare(results, *c, m.name) for c in contrasts)]
     if not contrasts or not measures:
-        raise NotShownError("the grid has one cell, so no choice can be compared with another")
+        raise NotShownError("no two cells differ in one axis alone, so no choice can be compared with another")
     with theme.themed():
         figure, panels = facets.facets(
             results,
@@ -58,7 +59,7 @@ def _contrasts(results: Results) -> list[tuple[str, object, object]]:
     """Return what is compared: each value of an axis with its first one; aggregation on with off."""
     found: list[tuple[str, object, object]] = []
     for axis in sorted(results.axes, key=layout.rank):
-        values = list(results.axes[axis])
+        values = [value for value in results.axes[axis] if value != NOTHING]
         base, *others = reversed(values) if axis == "aggregation" else values
         found += [(axis, value, base) for value in others]
     return found
