@@ -130,6 +130,7 @@ def test_a_cut_that_is_not_there_is_refused_before_anything_runs(cluster: Cluste
 def test_a_killed_client_process_ends_its_cell_at_once_and_no_other(
     cluster: Cluster, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    timers: list[threading.Timer] = []
     moments: list[float] = []
 
     def kill() -> None:
@@ -139,10 +140,11 @@ def test_a_killed_client_process_ends_its_cell_at_once_and_no_other(
         os.kill(victim, signal.SIGKILL)
 
     def in_the_middle_of_the_next_round() -> None:
-        if not moments:
-            threading.Timer(0.1, kill).start()
+        if not timers:
+            timers.append(threading.Timer(0.1, kill))
+            timers[0].start()
 
-    endless = make_run(rounds=100_000, local_epochs=20, eval_every=100_000, aggregation=False)
+    endless = make_run(rounds=100_000, local_epochs=20, eval_every=100_000)  # whose survivors wait for its model
     with pytest.raises(CellError, match=r"^a process of the cell was lost: WorkerProcess, pid \d+, killed"):
         cluster.run_cell(endless, Notes(after_round=in_the_middle_of_the_next_round))
     assert perf_counter() - moments[0] < 10  # not its 280 s
