@@ -57,9 +57,8 @@ FIGURES: dict[str, Spec] = {
         ),
         Spec(
             "speed",
-            "Step latency and samples per second",
-            "Lines join means, dots are single repeats. Latency: lower is better; samples per second: higher is "
-            "better.",
+            "Step latency and training throughput",
+            "Lines join means, dots are single repeats. Latency: lower is better; throughput: higher is better.",
             speed,
         ),
         Spec(
@@ -71,7 +70,7 @@ FIGURES: dict[str, Spec] = {
         ),
         Spec(
             "throughput",
-            "Steps per second and network throughput",
+            "Step rate and network throughput",
             "Steps of all clients per second of training, and bits per second of transfer time. Lines join "
             "means, dots are single repeats. Higher is better.",
             throughput,

@@ -18,7 +18,7 @@ from analysis.units import human
 
 Share = bool | Literal["none", "all", "row", "col"]
 
-_CHARACTER = 0.075  # inches that a character of a tick label takes
+_CHARACTER = 0.069  # inches that a character of a tick label takes
 
 
 @dataclass(frozen=True)

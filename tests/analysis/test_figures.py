@@ -78,6 +78,13 @@ def test_nothing_overlaps_with_many_long_names(make_run: MakeRun, name: str) -> 
     check_layout(analysis.FIGURES[name].draw(load(run), CHOICE))
 
 
+def test_runs_with_different_axes_are_drawn_together(make_run: MakeRun) -> None:
+    runs = [make_run("base", {"clients": [2, 3]}), make_run("head", {"batch_size": [16, 64]})]
+    both = load(*runs)
+    assert tuple(both.axes) == ("run", "clients", "batch_size")
+    assert all(spec.draw(both, CHOICE).axes for spec in analysis.FIGURES.values())
+
+
 def test_phases_sum_to_a_whole_step(results: Results) -> None:
     figure = analysis.FIGURES["phases"].draw(results, CHOICE)
     share = figure.axes[1]
