@@ -79,7 +79,8 @@ def validate(source: YamlFile) -> GridFile:
         return GridFile.model_validate(source.values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    keys: list[Key] = [key for key in first["loc"] if not (isinstance(key, str) and "[" in key)]
+    loc = list(first["loc"])
+    keys: list[Key] = loc[:1] + loc[2:] if loc[0] == "zip" else loc  # pydantic names the branch of a union there
     if first["type"] == "extra_forbidden":
         raise source.error(_unknown_key(keys), *keys)
     rule = first["msg"].removeprefix("Input ").replace("dictionary", "mapping")

@@ -8,10 +8,12 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedBase, CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from splitfed_core.errors import GridError
 
-MAX_VALUES = 1_000_000  # aliases of aliases multiply: a few lines can stand for more values than memory holds
+MAX_VALUES = 300_000  # aliases of aliases multiply: a few lines can stand for more values than memory holds
+MAX_DEPTH = 50
 
 Key = str | int
 
@@ -108,8 +110,12 @@ def parse_value(text: str) -> Any:
 
 
 def _parse(name: str, raw: bytes) -> Any:
+    reader = YAML(typ="rt", pure=True)
+    reader.composer.warn_double_anchors = False  # allowed in YAML; a warning would land in the user's terminal
     try:
-        return YAML(typ="rt", pure=True).load(raw.decode())
+        text = raw.decode()
+        _look_over(name, text)
+        return reader.load(text)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise GridError(f"{name}:{line}: this is no text in UTF-8; a grid is a YAML file") from None
@@ -120,8 +126,18 @@ def _parse(name: str, raw: bytes) -> Any:
         raise GridError(f"{name}{place}: {problem}; mend the YAML here") from None
     except (YAMLError, ValueError) as error:
         raise GridError(f"{name}:1: this is not YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise GridError(f"{name}:1: nested too deeply; a grid has a handful of levels") from None
+
+
+def _look_over(name: str, text: str) -> None:
+    """Refuse what makes no grid before it is made into values: `!tags`, and more levels than anybody writes."""
+    depth = 0
+    for event in YAML(pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        place = f"{name}:{event.start_mark.line + 1}:{event.start_mark.column + 1}"
+        if depth > MAX_DEPTH:
+            raise GridError(f"{place}: nested too deeply; a grid has a handful of levels")
+        if tag := getattr(event, "tag", None):
+            raise GridError(f"{place}: tag {tag} has no place in a grid; leave it out")
 
 
 def _kind(value: object) -> str:
