@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks.grid import Grid
-from benchmarks.plan import CellRun
+from benchmarks.plan import CellRun, make_plan
 from benchmarks.rundir import RunDirectory
 from benchmarks.selection import parse_selection
 from benchmarks.sweep import Sweep, SweepOptions
@@ -329,12 +329,27 @@ def test_a_directory_that_cannot_be_made_is_told(grid_of: GridOf, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_ten_thousand_finished_cells_resume_in_ten_seconds(sweep: Callable[..., int], tiny_runner: Runner) -> None:
+def test_ten_thousand_finished_cells_resume_in_ten_seconds(
+    sweep: Callable[..., int], grid_of: GridOf, run: Path, tiny_runner: Runner
+) -> None:
     text = "base: {rounds: 1}\naxes: {clients: {range: [2, 101]}, batch_size: {range: [1, 100]}}\n"
-    assert sweep(tiny_runner(), text) == 0
+    sweep(tiny_runner(), text, selection=parse_selection(only="clients == 2 and batch_size == 1"))
+    ((_, manifest),) = manifests(run).items()
+    (first,) = run.glob("cells/*/r0")
+    files = {name: (first / name).read_bytes() for name in manifest["files"]}
+    for cell in make_plan(grid_of(text)).cells:
+        folder = run / "cells" / cell.cell_id / "r0"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        done = manifest | {"cell_id": cell.cell_id, "config": cell.config.plain(), "seed": cell.seeds[0]}
+        (folder / "manifest.json").write_text(json.dumps(done))
+    runner = tiny_runner()
     began = time.perf_counter()
-    assert sweep(tiny_runner(), text) == 0
+    assert sweep(runner, text) == 0
     assert time.perf_counter() - began < 10
+    assert runner.ran == []
+    assert statuses(run) == ["ok"] * 10_000
 
 
 def test_the_lock_is_free_after_the_sweep(run: Path, sweep: Callable[..., int], tiny_runner: Runner) -> None:
