@@ -31,6 +31,18 @@ class RunDirectory:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def check_place(self) -> None:
+        """Refuse a place where nothing can be made, before anything is started.
+
+        Raises:
+            UsageError: The nearest folder that is there is none, or cannot be written.
+        """
+        place = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        if not place.is_dir():
+            raise UsageError(f"{self.root}: {place} is no folder; choose another directory with --out")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise UsageError(f"{self.root}: {place} cannot be written; choose another directory with --out")
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Be the only sweep in this directory; it is made if it is not there.

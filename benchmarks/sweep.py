@@ -106,6 +106,7 @@ class Sweep:
         """Run what is not done; returns the exit code."""
         try:
             with ExitStack() as stack:
+                self._directory.check_place()
                 if self._directory.exists:  # a new one is made only when the grid has passed every check
                     stack.enter_context(self._directory.held())
                     self._look()

@@ -321,11 +321,22 @@ def test_a_second_sweep_in_the_same_directory_says_who_holds_it(
     assert sweep(tiny_runner()) == 0  # a killed holder holds nothing
 
 
-def test_a_directory_that_cannot_be_made_is_told(grid_of: GridOf, tmp_path: Path, tiny_runner: Runner) -> None:
+def test_a_place_where_nothing_can_be_made_is_refused_before_anything_is_started(
+    grid_of: GridOf, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
-    out = tmp_path / "file" / "run"
-    with pytest.raises(UsageError, match="cannot be written: Not a directory"):
-        Sweep(grid_of(GRID), out, SweepOptions(), "").run(tiny_runner)
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        sweep = Sweep(grid_of(GRID), out, SweepOptions(), "")
+        with pytest.raises(UsageError, match=r"/file is no folder; choose another directory with --out"):
+            sweep.run(lambda: pytest.fail("a runner was opened"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_refused(grid_of: GridOf, tmp_path: Path) -> None:
+    (tmp_path / "shut").mkdir(mode=0o500)
+    sweep = Sweep(grid_of(GRID), tmp_path / "shut" / "run", SweepOptions(), "")
+    with pytest.raises(UsageError, match=r"/shut cannot be written"):
+        sweep.run(lambda: pytest.fail("a runner was opened"))
 
 
 @pytest.mark.slow
