@@ -15,6 +15,7 @@ from benchmarks.plan import CellRun, Plan
 from benchmarks.progress import duration
 from benchmarks.resume import Survey
 from splitfed_core.config import CellConfig
+from splitfed_core.errors import CellError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
 
 MAX_PROBES = 16
@@ -29,10 +30,10 @@ MAX_REASONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The estimate of one cell, and whether it is rather what was measured."""
+    """What one cell costs, and where that comes from; no estimate where the probe failed."""
 
-    estimate: Estimate
-    measured: bool
+    estimate: Estimate | None
+    source: str
 
 
 @dataclass
@@ -69,7 +70,7 @@ def measured(found: Survey, cores: int) -> dict[str, Forecast]:
         rss, size = summary.get("peak_rss_bytes"), summary.get("bytes_per_round")
         if rss is not None and size is not None:
             cost = Estimate(manifest["wall_s"], memory_bytes(config, rss, cores), size)
-            costs[key[0]] = Forecast(cost, measured=True)
+            costs[key[0]] = Forecast(cost, "measured")
     return costs
 
 
@@ -93,25 +94,41 @@ def forecast(
         runner: Runs the probes.
         cores: Of this machine.
     """
-    observed: dict[tuple[Any, ...], list[Observed]] = {}
     wanted = {kind(config, cores) for cell_id, config in configs.items() if cell_id not in costs}
-    for number, config in enumerate(probes([c for c in configs.values() if kind(c, cores) in wanted], cores)):
-        seen = _Probe()
-        facts = runner.run_cell(CellRun(config, 0, seed=number), seen)
-        probe = Observed(config, seen.steps, seen.clients, seen.rounds, facts)
-        observed.setdefault(kind(config, cores), []).append(probe)
+    observed: dict[tuple[Any, ...], list[Observed]] = {}
+    failed: dict[tuple[Any, ...], str] = {}
+    for config in probes([config for config in configs.values() if kind(config, cores) in wanted], cores):
+        try:
+            observed.setdefault(kind(config, cores), []).append(_observe(config, runner))
+        except CellError as error:
+            failed[kind(config, cores)] = str(error)
     estimates = {
         cell_id: estimate(config, observed[kind(config, cores)], cores)
         for cell_id, config in configs.items()
-        if kind(config, cores) in observed
+        if kind(config, cores) in observed.keys() - failed.keys()
     }
-    drift = [costs[c].estimate.wall_s / e.wall_s for c, e in estimates.items() if c in costs]
-    factor = median(drift) if drift else 1.0  # what these probes say of cells whose time is known
+    factor = _drift(estimates, costs)
     told = {
-        cell_id: Forecast(Estimate(e.wall_s * factor, e.memory_bytes, e.bytes_per_round), measured=False)
+        cell_id: Forecast(Estimate(e.wall_s * factor, e.memory_bytes, e.bytes_per_round), "estimated")
         for cell_id, e in estimates.items()
     }
+    for cell_id, config in configs.items():
+        if reason := failed.get(kind(config, cores)):
+            told[cell_id] = Forecast(None, f"a probe failed: {reason}")
     return told | dict(costs)
+
+
+def _observe(config: CellConfig, runner: CellRunner) -> Observed:
+    seen = _Probe()
+    facts = runner.run_cell(CellRun(config, 0, seed=0), seen)
+    return Observed(config, seen.steps, seen.clients, seen.rounds, facts)
+
+
+def _drift(estimates: Mapping[str, Estimate], costs: Mapping[str, Forecast]) -> float:
+    """Return by how much cells whose time is known took longer than these probes say."""
+    known = ((costs[cell_id].estimate, e) for cell_id, e in estimates.items() if cell_id in costs)
+    ratios = [cost.wall_s / e.wall_s for cost, e in known if cost is not None]
+    return median(ratios) if ratios else 1.0
 
 
 def show_plan(plan: Plan, runs: Sequence[CellRun], done: int, console: Console) -> None:
@@ -129,8 +146,9 @@ def show_plan(plan: Plan, runs: Sequence[CellRun], done: int, console: Console) 
 def show_cells(plan: Plan, runs: Sequence[CellRun], forecasts: Mapping[str, Forecast], console: Console) -> None:
     """Print the cells with what they cost."""
     table = Table(box=None, pad_edge=False)
-    for heading in (*plan.axes, "time", "memory", "bytes a round", ""):
+    for heading in (*plan.axes, "time", "memory", "bytes a round"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("")
     configs = {run.cell_id: run.config for run in runs}
     for cell_id in list(configs)[:MAX_LINES]:
         values = configs[cell_id].plain()
@@ -142,7 +160,8 @@ def show_cells(plan: Plan, runs: Sequence[CellRun], forecasts: Mapping[str, Fore
 
 def show_total(todo: Sequence[CellRun], forecasts: Mapping[str, Forecast], start_s: float, console: Console) -> None:
     """Print how long all that is left would take, and how much memory the largest cell needs."""
-    known = [forecasts[run.cell_id].estimate for run in todo if run.cell_id in forecasts]
+    forecast_of = (forecasts.get(run.cell_id) for run in todo)
+    known = [forecast.estimate for forecast in forecast_of if forecast and forecast.estimate]
     if not known:
         return
     rest = f" ({len(todo) - len(known)} without an estimate not counted)" if len(known) < len(todo) else ""
@@ -152,12 +171,12 @@ def show_total(todo: Sequence[CellRun], forecasts: Mapping[str, Forecast], start
 
 
 def _costs(forecast: Forecast | None) -> Iterator[str]:
-    if forecast is None:
-        yield from ("?", "?", "?", "no estimate")
+    cost = forecast.estimate if forecast else None
+    if forecast is None or cost is None:
+        yield from ("?", "?", "?", forecast.source if forecast else "no estimate")
         return
-    cost = forecast.estimate
     yield from (duration(cost.wall_s), _size(cost.memory_bytes), _size(cost.bytes_per_round))
-    yield "measured" if forecast.measured else "estimated"
+    yield forecast.source
 
 
 def _word(value: Any) -> str:

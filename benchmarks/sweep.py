@@ -134,10 +134,14 @@ class Sweep:
         if configs.keys() - forecasts.keys():
             self._tell("measuring a few steps of each kind of cell …")
             began = monotonic()
-            with open_runner() as runner:
-                self._check_cells(runner, todo)
-                start_s = monotonic() - began
-                forecasts = forecast(configs, forecasts, runner, cores)
+            try:
+                with open_runner() as runner:
+                    self._check_cells(runner, todo)
+                    start_s = monotonic() - began
+                    forecasts = forecast(configs, forecasts, runner, cores)
+            except KeyboardInterrupt:
+                self._tell("interrupted; nothing was written")
+                return INTERRUPTED
         show_cells(self._plan, self._chosen, forecasts, console)
         show_total(todo, forecasts, start_s, console)
         return DONE

@@ -6,8 +6,9 @@ import pytest
 
 from benchmarks.dryrun import probes
 from benchmarks.grid import Grid
-from benchmarks.plan import make_plan
+from benchmarks.plan import CellRun, make_plan
 from benchmarks.sweep import Sweep, SweepOptions
+from splitfed_core.errors import CellError
 
 GridOf = Callable[..., Grid]
 Runner = Any
@@ -81,3 +82,23 @@ def test_a_long_plan_is_shown_in_part_and_without_endless_probes(
     assert "… and 20 more" in told
     assert "no estimate" in told
     assert "not counted" in told
+
+
+def test_a_probe_that_fails_says_so_beside_its_cells(
+    sweep_of: Callable[..., Sweep], tiny_runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(run: CellRun) -> None:
+        if not run.config.aggregation:
+            raise CellError("out of memory")
+
+    assert sweep_of().dry_run(lambda: tiny_runner(before=fail)) == 0
+    told = capsys.readouterr().out
+    assert told.count("estimated") == 2
+    assert told.count("a probe failed: out of memory") == 1
+
+
+def test_an_interrupted_dry_run_ends_as_one(sweep_of: Callable[..., Sweep], tiny_runner: Runner) -> None:
+    def interrupt(_: CellRun) -> None:
+        raise KeyboardInterrupt
+
+    assert sweep_of().dry_run(lambda: tiny_runner(before=interrupt)) == 130
