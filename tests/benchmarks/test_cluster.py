@@ -1,9 +1,8 @@
 """Real Ray, real processes. The tests build on each other's warm processes; those that end them come last."""
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -51,10 +50,14 @@ def make_run(**parameters: Any) -> CellRun:
     return CellRun(CellConfig.parse(small | parameters), repeat=1, seed=11)
 
 
-def processes() -> set[int]:
-    """The cells' processes below this one."""
-    below = psutil.Process().children(recursive=True)
-    return {p.pid for p in below if p.name().startswith(("ray::Main", "ray::Fed", "ray::Worker"))}
+def processes(*kinds: str) -> set[psutil.Process]:
+    """The cells' processes below this one; others of Ray's come and go meanwhile."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.name().startswith(kinds or ("ray::Main", "ray::Fed", "ray::Worker")):
+                found.add(process)
+    return found
 
 
 def exact(notes: Notes) -> list[tuple[Any, ...]]:
@@ -134,10 +137,8 @@ def test_a_killed_client_process_ends_its_cell_at_once_and_no_other(
     moments: list[float] = []
 
     def kill() -> None:
-        below = psutil.Process().children(recursive=True)
-        victim = next(p.pid for p in below if p.name().startswith("ray::Worker"))
         moments.append(perf_counter())
-        os.kill(victim, signal.SIGKILL)
+        processes("ray::Worker").pop().kill()
 
     def in_the_middle_of_the_next_round() -> None:
         if not timers:
@@ -159,7 +160,7 @@ def test_a_cell_that_runs_over_its_time_is_ended(cluster: Cluster) -> None:
     began, notes, warm = perf_counter(), Notes(), processes()
     with pytest.raises(CellTimeoutError, match="ran over its timeout_s; raise it"):
         cluster.run_cell(make_run(rounds=100_000, eval_every=100_000, timeout_s=4.0), notes)
-    assert 4 <= perf_counter() - began < 8
+    assert 4 <= perf_counter() - began < 10
     assert len(notes.rounds) > 0
-    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in warm if psutil.pid_exists(pid)], timeout=5)
+    _, alive = psutil.wait_procs(warm, timeout=10)
     assert (len(warm), alive) == (4, [])  # none of them goes on with a cell that is given up
