@@ -1,12 +1,15 @@
 """The messages of `protos/splitfed.proto` as values, and their bytes.
 
-Writing goes past protobuf for the tensors' payloads: a message is the serialised small fields, the header of its tensor
-and the payload, joined once. The result is what protobuf would have written, without its three copies of the payload.
+Tensors' payloads go past protobuf. A message is written as the serialised small fields, the header of its tensor and the
+payload, joined once. Read, the payload is a view of the message. The bytes are those that protobuf would have written,
+without its three copies.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from splitfed_core.errors import RemoteError
+from splitfed_core.wire import fields
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.codecs import EncodedTensor
 
@@ -102,8 +105,9 @@ def step_request_parts(request: StepRequest) -> list[Part]:
 
 def read_step_request(data: bytes) -> StepRequest:
     """Parse a step request."""
-    message = pb.StepRequest.FromString(data)
-    return StepRequest(message.client_id, message.round, message.step, _read(message.smashed), _read(message.labels))
+    small, tensors = _split(data, pb.StepRequest.SMASHED_FIELD_NUMBER, pb.StepRequest.LABELS_FIELD_NUMBER)
+    message = pb.StepRequest.FromString(small)
+    return StepRequest(message.client_id, message.round, message.step, *tensors)
 
 
 def step_reply_parts(reply: StepReply) -> list[Part]:
@@ -114,9 +118,9 @@ def step_reply_parts(reply: StepReply) -> list[Part]:
 
 def read_step_reply(data: bytes, transit: Transit) -> StepReply:
     """Parse a step reply and add what the transport saw."""
-    message = pb.StepReply.FromString(data)
-    stamps = _read_stamps(message.stamps)
-    return StepReply(_read(message.gradient), message.loss, message.correct, stamps, transit)
+    small, (gradient,) = _split(data, pb.StepReply.GRADIENT_FIELD_NUMBER)
+    message = pb.StepReply.FromString(small)
+    return StepReply(gradient, message.loss, message.correct, _read_stamps(message.stamps), transit)
 
 
 def body_request_parts(request: BodyRequest) -> list[Part]:
@@ -127,8 +131,9 @@ def body_request_parts(request: BodyRequest) -> list[Part]:
 
 def read_body_request(data: bytes) -> BodyRequest:
     """Parse one exchange of a u-shaped step."""
-    message = pb.BodyRequest.FromString(data)
-    return BodyRequest(message.client_id, message.round, message.step, _read(message.tensor))
+    small, (tensor,) = _split(data, pb.BodyRequest.TENSOR_FIELD_NUMBER)
+    message = pb.BodyRequest.FromString(small)
+    return BodyRequest(message.client_id, message.round, message.step, tensor)
 
 
 def body_reply_parts(reply: BodyReply) -> list[Part]:
@@ -139,8 +144,8 @@ def body_reply_parts(reply: BodyReply) -> list[Part]:
 
 def read_body_reply(data: bytes, transit: Transit) -> BodyReply:
     """Parse the answer of a u-shaped exchange and add what the transport saw."""
-    message = pb.BodyReply.FromString(data)
-    return BodyReply(_read(message.tensor), _read_stamps(message.stamps), transit)
+    small, (tensor,) = _split(data, pb.BodyReply.TENSOR_FIELD_NUMBER)
+    return BodyReply(tensor, _read_stamps(pb.BodyReply.FromString(small).stamps), transit)
 
 
 def client_model_parts(model: ClientModel) -> list[Part]:
@@ -151,9 +156,9 @@ def client_model_parts(model: ClientModel) -> list[Part]:
 
 def read_client_model(data: bytes) -> ClientModel:
     """Parse a client-side model."""
-    message = pb.ClientModel.FromString(data)
-    weights = tuple(_read(tensor) for tensor in message.weights)
-    return ClientModel(message.client_id, message.round, message.examples, weights)
+    small, weights = fields.split(memoryview(data), {pb.ClientModel.WEIGHTS_FIELD_NUMBER})
+    message = pb.ClientModel.FromString(small)
+    return ClientModel(message.client_id, message.round, message.examples, tuple(_read(w.value) for w in weights))
 
 
 def aggregate_parts(weights: Sequence[EncodedTensor]) -> list[Part]:
@@ -163,7 +168,8 @@ def aggregate_parts(weights: Sequence[EncodedTensor]) -> list[Part]:
 
 def read_aggregate(data: bytes) -> tuple[EncodedTensor, ...]:
     """Parse an aggregate."""
-    return tuple(_read(tensor) for tensor in pb.Aggregate.FromString(data).weights)
+    _, weights = fields.split(memoryview(data), {pb.Aggregate.WEIGHTS_FIELD_NUMBER})
+    return tuple(_read(weight.value) for weight in weights)
 
 
 def predict_request_parts(client_id: int, smashed: EncodedTensor) -> list[Part]:
@@ -174,8 +180,8 @@ def predict_request_parts(client_id: int, smashed: EncodedTensor) -> list[Part]:
 
 def read_predict_request(data: bytes) -> tuple[int, EncodedTensor]:
     """Parse a request for predictions: client and smashed data."""
-    message = pb.PredictRequest.FromString(data)
-    return message.client_id, _read(message.smashed)
+    small, (smashed,) = _split(data, pb.PredictRequest.SMASHED_FIELD_NUMBER)
+    return pb.PredictRequest.FromString(small).client_id, smashed
 
 
 def predict_reply_parts(logits: EncodedTensor) -> list[Part]:
@@ -185,7 +191,8 @@ def predict_reply_parts(logits: EncodedTensor) -> list[Part]:
 
 def read_predict_reply(data: bytes) -> EncodedTensor:
     """Parse predictions."""
-    return _read(pb.PredictReply.FromString(data).logits)
+    _, (logits,) = _split(data, pb.PredictReply.LOGITS_FIELD_NUMBER)
+    return logits
 
 
 def _stamps(stamps: ServerStamps) -> pb.ServerStamps:
@@ -196,31 +203,30 @@ def _read_stamps(message: pb.ServerStamps) -> ServerStamps:
     return ServerStamps(message.received, message.decoded, message.started, message.computed, message.encoded)
 
 
-def _read(tensor: pb.Tensor) -> EncodedTensor:
-    return EncodedTensor(tensor.dtype, tuple(tensor.shape), tensor.codec, tensor.data)
+def _split(data: bytes, *numbers: int) -> tuple[bytes, list[EncodedTensor]]:
+    """Take one tensor for each of these field numbers out of a message; what is left is the small fields."""
+    small, found = fields.split(memoryview(data), numbers)
+    tensors = {field.number: _read(field.value) for field in found}
+    missing = [number for number in numbers if number not in tensors]
+    if missing:
+        raise RemoteError(f"a message came without its tensors {missing}: both sides must run the same version")
+    return small, [tensors[number] for number in numbers]
+
+
+def _read(tensor: memoryview) -> EncodedTensor:
+    small, data = fields.split(tensor, {pb.Tensor.DATA_FIELD_NUMBER})
+    message = pb.Tensor.FromString(small)
+    payload = data[-1].value if data else b""  # protobuf leaves out what is empty
+    return EncodedTensor(message.dtype, tuple(message.shape), message.codec, payload)
 
 
 def _tensor_field(number: int, tensor: EncodedTensor) -> list[Part]:
     """Write field `number` holding a `Tensor`: header and length by protobuf's rules, the payload as it is."""
     header = pb.Tensor(dtype=tensor.dtype, shape=tensor.shape, codec=tensor.codec).SerializeToString()
     if tensor.num_bytes:
-        header += _tag(pb.Tensor.DATA_FIELD_NUMBER) + _varint(tensor.num_bytes)
-    return [_tag(number) + _varint(len(header) + tensor.num_bytes) + header, tensor.payload]
+        header += fields.key(pb.Tensor.DATA_FIELD_NUMBER, tensor.num_bytes)
+    return [fields.key(number, len(header) + tensor.num_bytes) + header, tensor.payload]
 
 
 def _tensor_fields(number: int, tensors: Sequence[EncodedTensor]) -> list[Part]:
     return [part for tensor in tensors for part in _tensor_field(number, tensor)]
-
-
-def _tag(field_number: int) -> bytes:
-    """Return the key of a length-delimited field (protobuf encoding, wire type 2)."""
-    return _varint(field_number << 3 | 2)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

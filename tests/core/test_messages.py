@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from splitfed_core.errors import RemoteError
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.codecs import RAW, EncodedTensor
@@ -131,3 +132,42 @@ def test_payloads_are_not_copied_before_the_join() -> None:
     array = np.zeros(1000, np.float32)
     payload = messages.predict_reply_parts(RAW.encode(array))[-1]
     assert np.shares_memory(np.frombuffer(payload, np.float32), array)
+
+
+def test_payloads_are_not_copied_when_read() -> None:
+    data = b"".join(messages.predict_reply_parts(RAW.encode(np.arange(1000, dtype=np.float32))))
+    array = RAW.decode(messages.read_predict_reply(data))
+    assert np.shares_memory(array, np.frombuffer(data, np.uint8))
+    assert array.tolist() == list(range(1000))
+
+
+@given(IDS, IDS, IDS, tensors(), tensors())
+def test_fields_are_found_in_whatever_order_a_writer_puts_them(
+    client: int, round: int, step: int, smashed: EncodedTensor, labels: EncodedTensor
+) -> None:
+    parts = [
+        pb.StepRequest(smashed=to_pb(smashed)),
+        pb.StepRequest(step=step, labels=to_pb(labels)),
+        pb.StepRequest(round=round),
+        pb.StepRequest(client_id=client),
+    ]
+    back = messages.read_step_request(b"".join(part.SerializeToString() for part in parts))
+    assert (back.client_id, back.round, back.step) == (client, round, step)
+    assert alike(back.smashed, smashed)
+    assert alike(back.labels, labels)
+
+
+@given(st.data(), tensors(), tensors())
+def test_a_message_that_is_cut_off_is_refused(
+    data: st.DataObject, smashed: EncodedTensor, labels: EncodedTensor
+) -> None:
+    whole = b"".join(messages.step_request_parts(StepRequest(1, 2, 3, smashed, labels)))
+    end = data.draw(st.integers(0, len(whole) - 1))
+    with pytest.raises(RemoteError, match="same version"):
+        messages.read_step_request(whole[:end])
+
+
+@pytest.mark.parametrize("data", [b"\xff" * 11, b"\x0b", b"\x0d\x01", b"\x09\x01"])
+def test_what_is_no_message_is_refused(data: bytes) -> None:
+    with pytest.raises(RemoteError, match="cut off or none"):
+        messages.read_aggregate(data)
