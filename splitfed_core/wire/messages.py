@@ -1,8 +1,8 @@
 """The messages of `protos/splitfed.proto` as values, and their bytes.
 
-Tensors' payloads go past protobuf. A message is written as the serialised small fields, the header of its tensor and the
-payload, joined once. Read, the payload is a view of the message. The bytes are those that protobuf would have written,
-without its three copies.
+Tensors' payloads go past protobuf. A message is written as the serialised small fields, the header of its tensor and
+its payload, joined once. Read, the payload is a view of the message. The bytes are those that protobuf would have
+written, without its three copies.
 """
 
 from collections.abc import Iterable, Sequence
