@@ -11,7 +11,10 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "imports", "protos", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-GENERATED = Path("splitfed_core/wire/_pb")
+GENERATED = {
+    "splitfed.proto": Path("splitfed_core/wire/_pb"),
+    "notebook.proto": Path("benchmarks/baselines/notebook/_pb"),
+}
 
 
 def install(session: nox.Session, *groups: str, project: bool = True) -> None:
@@ -61,18 +64,17 @@ def imports(session: nox.Session) -> None:
 def protos(session: nox.Session) -> None:
     """Generate the protobuf code anew and fail if the committed one differs."""
     install(session, "protos", project=False)
-    before = {path.name: path.read_bytes() for path in GENERATED.glob("*_pb2*")}
-    session.run(
-        "python",
-        "-m",
-        "grpc_tools.protoc",
-        f"-I{GENERATED}=protos",
-        "--python_out=.",
-        "--pyi_out=.",
-        f"{GENERATED}/splitfed.proto",
-    )
-    if before != {path.name: path.read_bytes() for path in GENERATED.glob("*_pb2*")}:
-        session.error(f"{GENERATED} did not match protos/splitfed.proto; it does now: commit it")
+    before = {path: path.read_bytes() for path in generated()}
+    for proto, folder in GENERATED.items():
+        paths = (f"-I{folder}=protos", "--python_out=.", "--pyi_out=.", f"{folder}/{proto}")
+        session.run("python", "-m", "grpc_tools.protoc", *paths)
+    if before != {path: path.read_bytes() for path in generated()}:
+        session.error("generated code did not match protos/; it does now: commit it")
+
+
+def generated() -> list[Path]:
+    """Return the files that protoc has written."""
+    return [path for folder in GENERATED.values() for path in folder.glob("*_pb2*")]
 
 
 @nox.session

@@ -40,7 +40,7 @@ _POLL_S = 0.5  # how soon an interrupt or a timeout is seen
 class _Processes:
     """The warm processes of this run; all with the same number of threads."""
 
-    threads: int
+    threads: int | None
     main: Any
     fed: Any
     workers: list[Any] = field(default_factory=list)
@@ -163,7 +163,7 @@ class Cluster:
             self._data[choice] = (dataset, ray.put(dataset))
         return self._data[choice]
 
-    def _warm(self, threads: int, workers: int) -> _Processes:
+    def _warm(self, threads: int | None, workers: int) -> _Processes:
         """Return running processes with this number of threads; what is missing is started, all at the same time."""
         if self._processes is not None and self._processes.threads != threads:
             self._end_processes()
@@ -177,7 +177,7 @@ class Cluster:
             self._processes.workers.append(self._start(WorkerProcess, f"worker{number}", threads))
         return self._processes
 
-    def _start(self, process: type, name: str, threads: int) -> Any:
+    def _start(self, process: type, name: str, threads: int | None) -> Any:
         return ray.remote(num_cpus=0)(process).remote(name, self._log_dir, threads, self._app_path)
 
     def _logs(self) -> str:
@@ -230,7 +230,7 @@ class _Cell:
     @property
     def _servers(self) -> list[Any]:
         """The server processes that it needs; a cell within one process has its servers there."""
-        if self.config.transport in (None, "inproc"):
+        if self.config.in_one_process:
             return []
         main = [self.processes.main] if self.config.has_main_server else []
         return main + ([self.processes.fed] if self.config.exchanges_models else [])

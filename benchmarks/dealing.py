@@ -24,9 +24,11 @@ def deal(dataset: Dataset, config: CellConfig, seed: int) -> dict[int, IndexArra
     return dict(enumerate(shards))
 
 
-def worker_count(config: CellConfig) -> int:
-    """Return how many processes hold the clients: one for each, as far as there are cores."""
-    if config.transport in (None, "inproc"):
+def worker_count(config: CellConfig, cores: int | None = None) -> int:
+    """Return how many processes hold the clients: one for each, as far as there are cores (by default, here)."""
+    if config.in_one_process:
         return 1
-    wanted = config.workers if isinstance(config.workers, int) else usable_cores()
+    if config.algorithm == "notebook":
+        return config.num_clients
+    wanted = config.workers if isinstance(config.workers, int) else cores or usable_cores()
     return min(config.num_clients, wanted)

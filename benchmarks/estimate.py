@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from benchmarks.dealing import worker_count
 from benchmarks.summary import training_wall_s
 from splitfed_core.config import CellConfig
 from splitfed_core.rows import ClientRow, RoundRow, StepRow
@@ -88,7 +89,7 @@ class Observed:
 def kind(config: CellConfig, cores: int) -> tuple[Any, ...]:
     """Return what cells have in common that take the same time for the same work."""
     plain = config.plain()
-    return (*(str(plain[name]) for name in plain if name not in _AMOUNTS), _workers(config, cores))
+    return (*(str(plain[name]) for name in plain if name not in _AMOUNTS), worker_count(config, cores))
 
 
 def probe_of(config: CellConfig, cores: int) -> CellConfig:
@@ -147,12 +148,4 @@ def _evaluated(config: CellConfig) -> int:
 
 def memory_bytes(config: CellConfig, worker_bytes: float, cores: int) -> float:
     """Return the memory of all processes of a cell when each takes as much as a worker does."""
-    return (_workers(config, cores) + int(config.has_main_server and config.transport != "inproc")) * worker_bytes
-
-
-def _workers(config: CellConfig, cores: int) -> int:
-    """How many processes hold the clients."""
-    if config.transport in (None, "inproc"):
-        return 1
-    wanted = config.workers if isinstance(config.workers, int) else cores
-    return min(config.num_clients, wanted)
+    return (worker_count(config, cores) + int(config.has_main_server and not config.in_one_process)) * worker_bytes

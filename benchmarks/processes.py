@@ -28,6 +28,9 @@ from splitfed_core.wire.codecs import Array
 from splitfed_core.wire.rpc import RpcServer
 
 if TYPE_CHECKING:  # these import TensorFlow
+    from benchmarks.baselines.notebook.aggregator import AggregatorServer
+    from benchmarks.baselines.notebook.clients import NotebookClients
+    from benchmarks.baselines.notebook.training import TrainingServer
     from splitfed_core.group import ClientGroup
     from splitfed_core.local import LocalFederation
     from splitfed_core.server import BodyServer, MainServer
@@ -68,18 +71,18 @@ class Process:
             if callable(method) and not name.startswith("_"):
                 setattr(cls, name, _in_words()(method))
 
-    def __init__(self, name: str, log_dir: str, threads: int, app_path: Sequence[str]) -> None:
-        """Redirect the output, then start TensorFlow (with `threads` = 0: not at all).
+    def __init__(self, name: str, log_dir: str, threads: int | None, app_path: Sequence[str]) -> None:
+        """Redirect the output, then start TensorFlow.
 
         Args:
             name: Of the process, for its log.
             log_dir: Where its log goes.
-            threads: TensorFlow's intra-op threads.
+            threads: TensorFlow's intra-op threads; None leaves it to TensorFlow, 0 does without TensorFlow.
             app_path: Folders of the user's own modules.
         """
         _redirect_output(Path(log_dir), name)
         sys.path.extend(app_path)
-        if threads:
+        if threads != 0:
             _start_tensorflow(threads)
 
 
@@ -99,8 +102,8 @@ class ServerProcess(Process):
 class MainServerProcess(ServerProcess):
     """Holds the main server of one cell after the other."""
 
-    _main: "MainServer | BodyServer"
-    _rpc: RpcServer
+    _main: "MainServer | BodyServer | TrainingServer"
+    _cleanup: ExitStack
 
     def check(self, config: CellConfig, shape: DataShape) -> None:
         """Build the network of a cell and forget it; raises `ConfigError` where there is no such model or cut."""
@@ -112,12 +115,18 @@ class MainServerProcess(ServerProcess):
         self, key: CellKey, config: CellConfig, shape: DataShape, examples: Mapping[int, int], token: str
     ) -> str:
         """Build the main server and serve it; returns its address."""
+        self._begin()
+        self._cleanup = ExitStack()
+        if config.algorithm == "notebook":
+            from benchmarks.baselines.notebook.training import TrainingServer
+
+            self._main = self._cleanup.enter_context(TrainingServer(key, config, shape, token))
+            return self._main.address
         from splitfed_core.service import build_main_server
 
-        self._begin()
         self._main = build_main_server(key, config, shape, examples, desks=usable_cores())
-        self._rpc = RpcServer(token=token, callers=config.num_clients, main=self._main)
-        return self._rpc.address
+        self._cleanup.callback(self._main.close)
+        return self._cleanup.enter_context(RpcServer(token=token, callers=config.num_clients, main=self._main)).address
 
     def get_weights(self) -> list[Array]:
         """Return the weights of the server-side model."""
@@ -125,19 +134,23 @@ class MainServerProcess(ServerProcess):
 
     def end_cell(self) -> dict[str, float]:
         """Stop to serve; returns what the cell took."""
-        self._rpc.stop()
-        self._main.close()
+        self._cleanup.close()
         return self._usage()
 
 
 class FedServerProcess(ServerProcess):
     """Holds the fed server of one cell after the other; needs no TensorFlow."""
 
-    _rpc: RpcServer
+    _rpc: "RpcServer | AggregatorServer"
 
     def begin_cell(self, key: CellKey, config: CellConfig, start: Start, token: str) -> str:
         """Serve a fed server that goes on from the clients' first weights; returns its address."""
         self._begin()
+        if config.algorithm == "notebook":
+            from benchmarks.baselines.notebook.aggregator import AggregatorServer
+
+            self._rpc = AggregatorServer(config.num_clients, config.timeout_s, token)
+            return self._rpc.address
         fed = build_fed_server(key, config, start.weights, start.trainable)
         self._rpc = RpcServer(token=token, callers=config.num_clients, fed=fed)
         return self._rpc.address
@@ -151,7 +164,7 @@ class FedServerProcess(ServerProcess):
 class WorkerProcess(Process):
     """Holds the clients of one group (or, with `transport: inproc`, a whole federation) of one cell after the other."""
 
-    _group: "ClientGroup | LocalFederation"
+    _group: "ClientGroup | LocalFederation | NotebookClients"
     _cleanup: ExitStack
 
     def begin_cell(
@@ -173,6 +186,7 @@ class WorkerProcess(Process):
             indices: Which training examples each client of this process holds.
             worker: Number of this process.
         """
+        from benchmarks.baselines.notebook.clients import NotebookClients
         from splitfed_core.group import ClientGroup
         from splitfed_core.local import LocalFederation
 
@@ -180,7 +194,9 @@ class WorkerProcess(Process):
         self._cell = (key, config, shape)
         shards = make_shards(dataset, indices)
         test = (dataset.x_test, dataset.y_test)
-        if config.transport in (None, "inproc"):
+        if config.algorithm == "notebook":
+            self._group = self._cleanup.enter_context(NotebookClients(key, config, shape, shards, test, worker))
+        elif config.in_one_process:
             self._group = self._cleanup.enter_context(LocalFederation(key, config, shape, shards, test))
         else:
             self._group = ClientGroup(key, config, shape, shards, test, worker)
@@ -188,12 +204,16 @@ class WorkerProcess(Process):
 
     def start(self) -> Start:
         """Return what the fed server must know of the clients' part of the network."""
-        return Start(self._group.part.get_weights(), self._group.part.trainable)
+        return Start(*self._group.start())
 
     def connect(self, ends: Endpoints) -> None:
         """Connect the clients to the servers."""
+        from benchmarks.baselines.notebook.clients import NotebookClients
         from splitfed_core.group import ClientGroup
 
+        if isinstance(self._group, NotebookClients):
+            self._group.connect(ends)
+            return
         assert isinstance(self._group, ClientGroup)  # noqa: S101  a local federation is connected already
         _, config, _ = self._cell
         main, fed = connect(str(config.transport), ends)
@@ -238,10 +258,12 @@ def _redirect_output(log_dir: Path, name: str) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
 
 
-def _start_tensorflow(threads: int) -> None:
+def _start_tensorflow(threads: int | None) -> None:
     with _hidden("matplotlib", "pandas", "sklearn"):
         import tensorflow as tf
 
+    if threads is None:
+        return
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads + _SPARE_INTER_OP)
 

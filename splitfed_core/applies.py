@@ -16,6 +16,8 @@ LACKS: Mapping[str, frozenset[str]] = {
     "sl": _NO_CHOICE_OF_AVERAGE | {"order", "eval_clients"},  # one model, handed on: always in a fixed order
     "fl": _NO_CUT | {"aggregation", "order", "eval_clients"},  # without aggregation it would not be federated
     "central": _NO_CUT | _NO_CHOICE_OF_AVERAGE | _NO_CLIENTS,
+    # the baseline knows one way: plain averages of all, a process for each, its own messages, TensorFlow's own threads
+    "notebook": frozenset({"strategy", "participation", "order", "transport", "workers", "threads"}),
 }
 """The parameters that mean nothing for an algorithm: they are null in its cells."""
 

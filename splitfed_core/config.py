@@ -58,7 +58,7 @@ def _name_to_mapping(value: object) -> object:
 Choice = Annotated[Named, BeforeValidator(_name_to_mapping), PlainSerializer(Named.plain)]
 
 
-Algorithm = Literal["sflv1", "sflv2", "sl", "ushape", "fl", "central"]
+Algorithm = Literal["sflv1", "sflv2", "sl", "ushape", "fl", "central", "notebook"]
 Layer = Annotated[str, Field(min_length=1)]
 Cut = Layer | tuple[Layer, Layer]
 Participation = Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
@@ -102,7 +102,9 @@ class CellConfig(BaseModel):
     workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] | None = Field(
         "auto", description="processes that hold the clients"
     )
-    threads: int = Field(1, ge=1, strict=True, description="TensorFlow intra-op threads of every process")
+    threads: Annotated[int, Field(ge=1, strict=True)] | None = Field(
+        1, description="TensorFlow intra-op threads of every process"
+    )
     examples_per_client: int | None = Field(
         None, ge=1, strict=True, description="use only this many examples of each client"
     )
@@ -184,6 +186,11 @@ class CellConfig(BaseModel):
     def num_clients(self) -> int:
         """Number of clients; the one process of `central` counts as one that holds all data."""
         return self.clients or 1
+
+    @property
+    def in_one_process(self) -> bool:
+        """Whether all roles run in one process, so that nothing crosses a network."""
+        return self.algorithm == "central" or self.transport == "inproc"
 
     @property
     def has_main_server(self) -> bool:

@@ -91,6 +91,10 @@ class ClientGroup:
         self.part.residency.seat(client_id)
         return self.part.get_weights()
 
+    def start(self) -> tuple[list[Array], list[bool]]:
+        """Return the weights of whichever client is first, and which of them are trained: what a fed server needs."""
+        return self.part.get_weights(), self.part.trainable
+
     def get_server_weights(self) -> list[Array]:
         """Return the weights of the main server's part: none of it is here."""
         return []

@@ -49,11 +49,11 @@ class LocalFederation:
             self.main = build_main_server(key, config, shape, examples)
             self._stack.callback(self.main.close)
         if config.exchanges_models:
-            self.fed = build_fed_server(key, config, self._group.part.get_weights(), self._group.part.trainable)
+            self.fed = build_fed_server(key, config, *self.start())
         self._group.connect(*self._connect(config))
 
     def _connect(self, config: CellConfig) -> tuple[Transport | None, FedTransport | None]:
-        if config.transport in (None, "inproc"):
+        if config.in_one_process:
             main = InProcessTransport(self.main) if self.main else None
             return main, InProcessFedTransport(self.fed) if self.fed else None
         token = new_token()
@@ -65,11 +65,15 @@ class LocalFederation:
             token=token,
             deadline_s=config.timeout_s,
         )
-        transports = connect(config.transport, ends)
+        transports = connect(str(config.transport), ends)
         for transport in transports:
             if transport is not None:
                 self._stack.callback(transport.close)
         return transports
+
+    def start(self) -> tuple[list[Array], list[bool]]:
+        """Return the first weights of the clients' part, and which of them are trained."""
+        return self._group.start()
 
     def train_round(self, round: int) -> list[GroupRound]:
         """Train a round of all clients."""
