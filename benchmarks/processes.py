@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from time import process_time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # these import TensorFlow
     from benchmarks.baselines.notebook.clients import NotebookClients
     from benchmarks.baselines.notebook.training import TrainingServer
     from splitfed_core.group import ClientGroup
+    from splitfed_core.kept import KeptParts
     from splitfed_core.local import LocalFederation
     from splitfed_core.server import BodyServer, MainServer
 
@@ -85,6 +87,12 @@ class Process:
         if threads != 0:
             _start_tensorflow(threads)
 
+    @cached_property
+    def _kept(self) -> "KeptParts":
+        from splitfed_core.kept import KeptParts
+
+        return KeptParts()
+
 
 class ServerProcess(Process):
     """Holds a server of one cell after the other, and says what it took."""
@@ -124,7 +132,7 @@ class MainServerProcess(ServerProcess):
             return self._main.address
         from splitfed_core.service import build_main_server
 
-        self._main = build_main_server(key, config, shape, examples, desks=usable_cores())
+        self._main = build_main_server(key, config, shape, examples, usable_cores(), self._kept)
         self._cleanup.callback(self._main.close)
         return self._cleanup.enter_context(RpcServer(token=token, callers=config.num_clients, main=self._main)).address
 
@@ -197,9 +205,9 @@ class WorkerProcess(Process):
         if config.algorithm == "notebook":
             self._group = self._cleanup.enter_context(NotebookClients(key, config, shape, shards, test, worker))
         elif config.in_one_process:
-            self._group = self._cleanup.enter_context(LocalFederation(key, config, shape, shards, test))
+            self._group = self._cleanup.enter_context(LocalFederation(key, config, shape, shards, test, self._kept))
         else:
-            self._group = ClientGroup(key, config, shape, shards, test, worker)
+            self._group = ClientGroup(key, config, shape, shards, test, worker, self._kept)
         return self._group.facts
 
     def start(self) -> Start:

@@ -10,6 +10,7 @@ from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, Model
 from splitfed_core.client import Client
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
+from splitfed_core.kept import KeptParts
 from splitfed_core.objective import Objective
 from splitfed_core.parts import Network, ledger_factory
 from splitfed_core.schedule import in_order, participants
@@ -32,6 +33,7 @@ class ClientGroup:
         shards: Sequence[ClientShard],
         test: tuple[Array, Array],
         worker: int = 0,
+        kept: KeptParts | None = None,
     ) -> None:
         """Build the clients' part of the network.
 
@@ -42,10 +44,11 @@ class ClientGroup:
             shards: The data of each client of this process.
             test: Inputs and labels of the test set.
             worker: Number of this process among those that hold clients.
+            kept: Compiled steps of earlier cells in this process.
         """
         network = Network(config, shape, key.seed)
         self.facts: ModelFacts = network.facts()
-        self.part: Part = network.client_part()
+        self.part: Part = (kept or KeptParts()).client(network)
         self._key, self._config, self._shards, self._worker = key, config, shards, worker
         self._objective = Objective(config.loss, shape.num_classes)
         self._test = test

@@ -10,6 +10,7 @@ from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.fedserver import build_fed_server
 from splitfed_core.group import ClientGroup
+from splitfed_core.kept import KeptParts
 from splitfed_core.service import build_main_server
 from splitfed_core.steps.part import Part
 from splitfed_core.wire.channel import Endpoints, connect
@@ -29,6 +30,7 @@ class LocalFederation:
         shape: DataShape,
         shards: Sequence[ClientShard],
         test: tuple[Array, Array],
+        kept: KeptParts | None = None,
     ) -> None:
         """Build the roles and connect them.
 
@@ -38,15 +40,16 @@ class LocalFederation:
             shape: Of the data.
             shards: The data of every client.
             test: Inputs and labels of the test set.
+            kept: Compiled steps of earlier cells in this process.
         """
         self._stack = ExitStack()
-        self._group = ClientGroup(key, config, shape, shards, test)
+        self._group = ClientGroup(key, config, shape, shards, test, kept=kept)
         self.facts: ModelFacts = self._group.facts
         self.part: Part = self._group.part
         self.main = self.fed = None
         if config.has_main_server:
             examples = {shard.client_id: len(shard.y) for shard in shards}
-            self.main = build_main_server(key, config, shape, examples)
+            self.main = build_main_server(key, config, shape, examples, kept=kept)
             self._stack.callback(self.main.close)
         if config.exchanges_models:
             self.fed = build_fed_server(key, config, *self.start())

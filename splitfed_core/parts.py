@@ -4,7 +4,7 @@ The unsplit network is built first and then cut, so that the initial weights do 
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import keras
@@ -34,7 +34,7 @@ class Network:
         Raises:
             ConfigError: No such network, cut or loss, or the data is too small for the network.
         """
-        self._config = config
+        self._config, self._shape = config, shape
         self._objective = Objective(config.loss, shape.num_classes)
         self.whole = build_model(config.model, shape.example, shape.num_classes, derive(seed, "weights"))
         self.client_side: list[keras.Model] = [self.whole]
@@ -66,6 +66,17 @@ class Network:
 
     def _server_optimizer(self) -> keras.optimizers.Optimizer:
         return make_optimizer(self._config.optimizer, self._config.learning_rate, self.server_side)
+
+    @property
+    def model(self) -> str:
+        """The name of the unsplit network."""
+        return self._config.model
+
+    @property
+    def kind(self) -> Hashable:
+        """What its compiled steps depend on: networks of one kind differ in their initial state only."""
+        c = self._config
+        return c.model, self._shape, c.cut_layer, c.loss, c.optimizer, c.learning_rate
 
     def facts(self) -> ModelFacts:
         """Measure both sides: parameters, their bytes, and the bytes of smashed data per example."""

@@ -19,7 +19,8 @@ class Residency:
         """Take the variables' present values as every owner's first state."""
         self._variables = [getattr(variable, "value", variable) for variable in variables]
         self._read, self._write = _compile(self._variables)
-        self._first: State = self._read()
+        self._built: State = self._read()
+        self._first: State = list(self._built)
         self._states: dict[Hashable, State] = {}
         self._seated: Hashable | None = None
 
@@ -41,6 +42,14 @@ class Residency:
         """Give an owner the whole state of another."""
         self.seat(owner)
         self._write([tf.constant(value) for value in state])
+
+    def restart(self, values: State) -> None:
+        """Forget all owners; a first state is again what it was, but begins with these values."""
+        new = [tf.constant(value) for value in values]
+        self._first = [*new, *self._built[len(new) :]]
+        self._states.clear()
+        self._write(self._first)
+        self._seated = None
 
     def replace_first(self, values: State) -> None:
         """Replace the first variables of everybody's state, of owners yet to come too."""

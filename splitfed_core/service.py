@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from splitfed_core.cell import CellKey, DataShape
 from splitfed_core.config import CellConfig
+from splitfed_core.kept import KeptParts
 from splitfed_core.parts import Network
 from splitfed_core.schedule import in_order, participants, steps_of_round, turns
 from splitfed_core.server import BodyServer, MainServer
@@ -11,7 +12,12 @@ from splitfed_core.turns import ArrivalTurns, FixedTurns, Turns
 
 
 def build_main_server(
-    key: CellKey, config: CellConfig, shape: DataShape, examples: Mapping[int, int], desks: int = 1
+    key: CellKey,
+    config: CellConfig,
+    shape: DataShape,
+    examples: Mapping[int, int],
+    desks: int = 1,
+    kept: KeptParts | None = None,
 ) -> MainServer | BodyServer:
     """Build the main server of a cell, ready to serve: its optimizers have their slots before the first call.
 
@@ -21,7 +27,9 @@ def build_main_server(
         shape: Of the data.
         examples: Number of examples of each client.
         desks: How many copies of the server-side model may train at the same time, where clients have copies.
+        kept: Compiled steps of earlier cells in this process.
     """
+    kept = kept or KeptParts()
     steps = {client: steps_of_round(config, count) for client, count in examples.items()}
     copies = config.algorithm == "sflv1"  # these do not touch each other, so their order makes no difference
 
@@ -31,8 +39,11 @@ def build_main_server(
     def make_turns() -> Turns:
         return FixedTurns(order, config.timeout_s) if config.order == "fixed" and not copies else ArrivalTurns()
 
+    network = Network(config, shape, key.seed)
     if config.algorithm == "ushape":
-        body = Network(config, shape, key.seed).body_part()
-        return BodyServer(body, make_turns, hold=config.order == "fixed", participants=config.participants)
-    parts = [Network(config, shape, key.seed).server_part() for _ in range(desks if copies else 1)]
+        return BodyServer(
+            kept.body(network), make_turns, hold=config.order == "fixed", participants=config.participants
+        )
+    parts = [kept.server(network)]  # every further one of a network of its own: a step is bound to its variables
+    parts += [kept.server(Network(config, shape, key.seed), copy) for copy in range(1, desks if copies else 1)]
     return MainServer(parts, make_turns, copies=copies, participants=config.participants)

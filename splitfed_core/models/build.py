@@ -34,10 +34,15 @@ def build_model(name: str, input_shape: Shape, num_classes: int, seed: int) -> k
     return model
 
 
+def is_own(name: str) -> bool:
+    """Whether a network is the user's own function."""
+    return ":" in name and not name.startswith(_KERAS)
+
+
 def _find(name: str, input_shape: Shape) -> BuildNetwork:
     if name.startswith(_KERAS):
         return _find_application(name)
-    if ":" in name:
+    if is_own(name):
         return find_own(name)
     if name not in NETWORKS:
         raise ConfigError(

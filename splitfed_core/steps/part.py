@@ -45,10 +45,12 @@ class Part:
         self.models = tuple(models)
         self._optimizer = optimizer
         self._trainable = [variable for model in models for variable in model.trainable_variables]
-        weights = [weight for model in models for weight in model.weights]
-        others = [v for model in models for v in model.variables if not any(v is w for w in weights)]
-        self.weights = weights
-        self.residency = Residency([*weights, *others, *optimizer.variables])
+        self.weights = [weight for model in models for weight in model.weights]
+        self.residency = Residency([*_variables(models), *optimizer.variables])
+
+    def restart(self, models: Sequence[keras.Model]) -> None:
+        """Forget all owners; everybody begins with the state of these models, which have the same layers."""
+        self.residency.restart([variable.numpy() for variable in _variables(models)])
 
     @property
     def trainable(self) -> list[bool]:
@@ -67,3 +69,9 @@ class Part:
     def _apply(self, gradients: Sequence[tf.Tensor]) -> None:
         if self._trainable:  # a part may have nothing to train: a cut right after a Flatten, or at the last layer
             self._optimizer.apply_gradients(zip(gradients, self._trainable, strict=True))
+
+
+def _variables(models: Sequence[keras.Model]) -> list[Any]:
+    """Return all weights, then what else a model remembers: the seeds of its dropout."""
+    weights = [weight for model in models for weight in model.weights]
+    return [*weights, *(v for model in models for v in model.variables if not any(v is w for w in weights))]
