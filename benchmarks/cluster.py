@@ -135,8 +135,9 @@ class Cluster:
             deadline=deadline,
         )
         facts = cell.begin(shared, indices, self._token)
-        setup_s = perf_counter() - began
+        setup_s, first_step_s = perf_counter() - began, None
         for result in train(cell.key, config, cell):
+            first_step_s = result.epoch - began
             observer.round(result.steps, result.clients, result.row)
         if config.save_model:
             observer.model(cell.joined_model())
@@ -154,6 +155,7 @@ class Cluster:
                 "classes": dataset.num_classes,
             },
             "setup_s": setup_s,
+            "first_step_s": first_step_s,
         }
 
     def _dataset(self, choice: Named) -> tuple[Dataset, Any]:

@@ -85,7 +85,7 @@ class Process:
         _redirect_output(Path(log_dir), name)
         sys.path.extend(app_path)
         if threads != 0:
-            _start_tensorflow(threads)
+            start_tensorflow(threads)
 
     @cached_property
     def _kept(self) -> "KeptParts":
@@ -266,7 +266,8 @@ def _redirect_output(log_dir: Path, name: str) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
 
 
-def _start_tensorflow(threads: int | None) -> None:
+def start_tensorflow(threads: int | None) -> None:
+    """Import TensorFlow and give it so many intra-op threads; None leaves them to it."""
     with _hidden("matplotlib", "pandas", "sklearn"):
         import tensorflow as tf
 

@@ -27,11 +27,12 @@ class Federation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RoundResult:
-    """The rows of one round, complete."""
+    """The rows of one round, complete; `epoch` is when the cell's first step began, on the monotonic clock."""
 
     steps: list[StepRow]
     clients: list[ClientRow]
     row: RoundRow
+    epoch: float
 
 
 def train(key: CellKey, config: CellConfig, federation: Federation) -> Iterator[RoundResult]:
@@ -86,4 +87,4 @@ def _result(
         clients_lost=config.participants - len(clients),
         started_s=started - epoch,
     )
-    return RoundResult([replace(step, started_s=step.started_s - epoch) for step in steps], clients, row)
+    return RoundResult([replace(step, started_s=step.started_s - epoch) for step in steps], clients, row, epoch)
