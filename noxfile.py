@@ -79,8 +79,35 @@ def generated() -> list[Path]:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the quick grid and make its report, whose path is the last line."""
-    install(session)
+    """Run the quick grid and make its report, whose path is the last line; or `-- speed`, `-- micro`."""
+    install(session, "test")
+    what, *arguments = session.posargs or ["quick"]
+    if what not in BENCHES:
+        session.error(f"{what!r} is no benchmark; choose one of {', '.join(BENCHES)}")
+    atexit.register(print, BENCHES[what](session, *arguments).resolve(), flush=True)  # after nox's own last words
+
+
+def quick(session: nox.Session) -> Path:
+    """Sweep the quick grid and report it."""
     session.run("sfbench", "sweep", "--out", "runs/quick")
     session.run("sfbench", "report", "runs/quick", "--out", "reports/quick")
-    atexit.register(print, Path("reports/quick/index.html").resolve(), flush=True)  # after nox's own last words
+    return Path("reports/quick/index.html")
+
+
+def speed(session: nox.Session, *goals: str) -> Path:
+    """Measure what the instrument itself costs: a table and a figure."""
+    session.run("python", "-m", "benchmarks.speed", "reports/speed", *goals)
+    session.run("python", "-m", "analysis.speed", "reports/speed")
+    return Path("reports/speed/speed.md")
+
+
+def micro(session: nox.Session, *arguments: str) -> Path:
+    """Time the parts of a step with pytest-benchmark; `sfbench compare` reads the JSON."""
+    result = Path("reports/micro/micro.json")
+    result.parent.mkdir(parents=True, exist_ok=True)
+    options = ("-o", "addopts=--import-mode=importlib", "--benchmark-only", f"--benchmark-json={result}")
+    session.run("pytest", "benchmarks/micro", *options, *arguments)
+    return result
+
+
+BENCHES = {"quick": quick, "speed": speed, "micro": micro}

@@ -1,0 +1,51 @@
+"""`python -m benchmarks.speed DIR [NAME …]`: measure the goals (or those named) and write `DIR/speed.csv`."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.environment import environment, load
+from benchmarks.speed.goals import GOALS, Result
+
+CELLS = ("unsplit", "scaling", "next_cell", "memory", "crowd", "notebook")
+
+
+def main(out: Path, wanted: Sequence[str]) -> None:
+    """Measure and write; a line for each goal as it is done."""
+    out.mkdir(parents=True, exist_ok=True)
+    facts = {"environment": environment(Path.cwd()), "load": load()}
+    rows = []
+    for result in _results(set(wanted or [goal.name for goal in GOALS])):
+        rows.append(result.row())
+        print(f"{result.goal.what}: {rows[-1]['measured']:.3g}{result.goal.unit} ({result.detail})", flush=True)
+    order = [goal.name for goal in GOALS]
+    rows.sort(key=lambda row: order.index(row["name"]))
+    with (out / "speed.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    (out / "environment.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _results(wanted: set[str]) -> Iterator[Result]:
+    """Measure from what needs a quiet machine most to what needs it least."""
+    from benchmarks.speed import start, wire
+
+    if "start" in wanted:
+        yield start.measure()
+    if "recording" in wanted:
+        yield start.recording()
+    if wanted & {"codec", "lists", "rpc"}:
+        yield from (result for result in wire.measure() if result.goal.name in wanted)
+    if wanted & {*CELLS, "flower"}:
+        from benchmarks.cluster import Cluster
+        from benchmarks.speed import cells
+
+        with Cluster() as cluster:
+            yield from cells.measure(cluster, wanted)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
