@@ -6,7 +6,7 @@ Tensors between the two sides never pass through here; they go over the transpor
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,8 +20,10 @@ os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the same, of the se
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; without it Ray warns
 
 import ray
+from psutil import virtual_memory
 from ray.exceptions import RayActorError, RayTaskError
 
+from benchmarks.capacity import check_memory
 from benchmarks.dealing import deal, shape_of, worker_count
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
@@ -67,6 +69,7 @@ class Cluster:
         self._app_path = [str(path.resolve()) for path in app_path]
         self._processes: _Processes | None = None
         self._data: dict[Named, tuple[Dataset, Any]] = {}
+        self._facts: dict[Hashable, ModelFacts] = {}
         # Ray puts the driver's folder first on its workers' path; in an empty one nothing shadows our packages.
         empty = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sfbench-empty-"))
         ray.init(
@@ -84,7 +87,6 @@ class Cluster:
         All processes that the first of these cells needs start meanwhile.
         """
         dealt: set[tuple[Any, ...]] = set()
-        seen: set[tuple[Any, ...]] = set()
         self._warm(configs[0].threads, max(worker_count(c) for c in configs if c.threads == configs[0].threads))
         for config in configs:
             shards = (config.dataset, config.partitioner, config.clients, config.examples_per_client)
@@ -92,12 +94,7 @@ class Cluster:
                 dealt.add(shards)
                 deal(self._dataset(config.dataset)[0], config, seed=0)
         for config in configs:
-            what = (config.dataset, config.model, config.cut_layer, config.loss)
-            if what not in seen:
-                seen.add(what)
-                dataset, _ = self._dataset(config.dataset)
-                main = self._warm(config.threads, workers=0).main
-                _get([main.check.remote(config, shape_of(dataset))], deadline=None)
+            self._network(config)
 
     def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
         """Run one cell and repeat; rows go to the observer once a round.
@@ -124,6 +121,9 @@ class Cluster:
         began = perf_counter()
         config = run.config
         deadline = monotonic() + config.timeout_s
+        if config.isolation == "cell":
+            self._end_processes()
+        check_memory(config, self._network(config), virtual_memory().available)
         dataset, shared = self._dataset(config.dataset)
         indices = deal(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
@@ -157,6 +157,15 @@ class Cluster:
             "setup_s": setup_s,
             "first_step_s": first_step_s,
         }
+
+    def _network(self, config: CellConfig) -> ModelFacts:
+        """Build a network and its cut once, and forget it but for its sizes; raises `ConfigError` for what cannot be."""
+        what = (config.dataset, config.model, config.cut_layer, config.loss)
+        if what not in self._facts:
+            dataset, _ = self._dataset(config.dataset)
+            main = self._warm(config.threads, workers=0).main
+            (self._facts[what],) = _get([main.check.remote(config, shape_of(dataset))], deadline=None)
+        return self._facts[what]
 
     def _dataset(self, choice: Named) -> tuple[Dataset, Any]:
         """Load a data set once; the workers share one copy of it in Ray's object store."""

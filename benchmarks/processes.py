@@ -116,11 +116,11 @@ class MainServerProcess(ServerProcess):
     _main: "MainServer | BodyServer | TrainingServer"
     _cleanup: ExitStack
 
-    def check(self, config: CellConfig, shape: DataShape) -> None:
-        """Build the network of a cell and forget it; raises `ConfigError` where there is no such model or cut."""
-        from splitfed_core.parts import check_network
+    def check(self, config: CellConfig, shape: DataShape) -> ModelFacts:
+        """Build the network of a cell and return its sizes; raises `ConfigError` for no such model or cut."""
+        from splitfed_core.parts import Network
 
-        check_network(config, shape)
+        return Network(config, shape, seed=0).facts()
 
     def begin_cell(
         self, key: CellKey, config: CellConfig, shape: DataShape, examples: Mapping[int, int], token: str

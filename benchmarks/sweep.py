@@ -11,6 +11,7 @@ from time import monotonic
 from rich.console import Console
 
 from benchmarks.attempt import Attempter, CellRunner
+from benchmarks.capacity import overcommitted
 from benchmarks.dryrun import forecast, measured, show_cells, show_plan, show_total
 from benchmarks.environment import environment, load, usable_cores
 from benchmarks.grid import QUICK, Grid, load_grid
@@ -185,9 +186,12 @@ class Sweep:
     def _check_cells(self, runner: CellRunner, todo: Sequence[CellRun]) -> None:
         """Let the runner look at every cell before the first one begins."""
         try:
-            runner.check(list({run.cell_id: run.config for run in todo}.values()))
+            configs = list({run.cell_id: run.config for run in todo}.values())
+            runner.check(configs)
         except ConfigError as error:
             raise self._grid.error(error) from None
+        for warning in overcommitted(configs, usable_cores()):
+            self._tell(f"warning: {warning}")
 
     def _begin(self, stack: ExitStack, progress: SweepProgress) -> str:
         """Make the directory ready; returns the name of the environment."""

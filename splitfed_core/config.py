@@ -105,6 +105,9 @@ class CellConfig(BaseModel):
     threads: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         1, description="TensorFlow intra-op threads of every process"
     )
+    isolation: Literal["sweep", "cell"] = Field(
+        "sweep", description="processes stay warm for the whole sweep, or every cell gets fresh ones"
+    )
     examples_per_client: int | None = Field(
         None, ge=1, strict=True, description="use only this many examples of each client"
     )

@@ -101,11 +101,6 @@ def ledger_factory(part: Part, transport: Transport | None) -> LedgerFactory:
     raise TypeError(f"no ledger for {type(part).__name__} with transport {transport}")
 
 
-def check_network(config: CellConfig, shape: DataShape) -> None:
-    """Build a cell's network and forget it; raises `ConfigError` where there is no such model, cut or loss."""
-    Network(config, shape, seed=0)
-
-
 def joined_model(
     key: CellKey, config: CellConfig, shape: DataShape, client: Sequence[Array], server: Sequence[Array]
 ) -> bytes:

@@ -124,10 +124,35 @@ def test_what_the_processes_print_is_in_the_log_and_not_on_the_terminal(
     assert "==> worker0" in fixed[0].text  # TensorFlow and gRPC are never quite silent when they start
 
 
+def test_clients_that_memory_cannot_hold_are_refused_before_anything_starts(cluster: Cluster) -> None:
+    warm, notes = processes(), Notes()
+    with pytest.raises(CellError, match="1000000 clients need .* GB are free"):
+        cluster.run_cell(make_run(clients=1_000_000), notes)
+    assert notes.label_rows == []
+    assert warm
+
+
 def test_a_cut_that_is_not_there_is_refused_before_anything_runs(cluster: Cluster) -> None:
     with pytest.raises(ConfigError, match="'conv9' is not in 'notebook_cnn'; choose one of conv1") as caught:
         cluster.check([make_run().config, make_run(cut_layer="conv9").config])
     assert caught.value.parameter == "cut_layer"
+
+
+def test_an_isolated_cell_gets_processes_of_its_own(fixed: tuple[Notes, dict[str, Any]], cluster: Cluster) -> None:
+    before, notes = processes(), Notes()
+    cluster.run_cell(make_run(order="fixed", isolation="cell"), notes)
+    assert before.isdisjoint(processes())
+    assert exact(notes) == exact(fixed[0])
+
+
+@pytest.mark.slow
+def test_the_notebook_s_way_runs_in_a_process_for_every_client(cluster: Cluster) -> None:
+    notes = Notes()
+    facts = cluster.run_cell(make_run(algorithm="notebook"), notes)
+    assert (facts["workers"], facts["threads"]["worker"]) == (3, None)
+    assert {(r.client_id, r.worker) for r in notes.clients} == {(0, 0), (1, 1), (2, 2)}
+    assert [r.clients_ok for r in notes.rounds] == [3, 3]
+    assert all(r.client_forward_s is None and r.uplink_bytes for r in notes.steps)
 
 
 def test_a_killed_client_process_ends_its_cell_at_once_and_no_other(
