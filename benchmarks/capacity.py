@@ -1,4 +1,4 @@
-"""What this machine can hold: a warning where a grid asks for more cores than there are, a refusal where memory ends."""
+"""What this machine can hold: a warning where a grid asks for more cores than it has, a refusal where memory ends."""
 
 from collections.abc import Iterable, Iterator
 

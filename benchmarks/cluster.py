@@ -159,7 +159,7 @@ class Cluster:
         }
 
     def _network(self, config: CellConfig) -> ModelFacts:
-        """Build a network and its cut once, and forget it but for its sizes; raises `ConfigError` for what cannot be."""
+        """Build a network and its cut once, and keep their sizes; raises `ConfigError` for what cannot be."""
         what = (config.dataset, config.model, config.cut_layer, config.loss)
         if what not in self._facts:
             dataset, _ = self._dataset(config.dataset)

@@ -126,7 +126,7 @@ def test_what_the_processes_print_is_in_the_log_and_not_on_the_terminal(
 
 def test_clients_that_memory_cannot_hold_are_refused_before_anything_starts(cluster: Cluster) -> None:
     warm, notes = processes(), Notes()
-    with pytest.raises(CellError, match="1000000 clients need .* GB are free"):
+    with pytest.raises(CellError, match=r"1000000 clients need .* GB are free"):
         cluster.run_cell(make_run(clients=1_000_000), notes)
     assert notes.label_rows == []
     assert warm
