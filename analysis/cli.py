@@ -11,16 +11,20 @@ from typing import Annotated
 
 import typer
 
+from analysis.helptext import Group
+from analysis.trackapp import track
 from splitfed_core.errors import SfbenchError, UsageError
 
 app = typer.Typer(
     name="sfbench",
     help="Benchmark split federated learning: sweep a grid of real training runs, then report what they cost.",
     no_args_is_help=True,
+    cls=Group,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(track, name="track")
 
 
 @app.command()

@@ -1,0 +1,45 @@
+"""`sfbench track`: metrics over commits, kept in a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.helptext import Group
+
+track = typer.Typer(
+    help="Keep what runs measured in a history, and draw it over commits.",
+    cls=Group,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+History = Annotated[Path, typer.Option(metavar="FILE", help="The history: JSON lines, fit for a git branch.")]
+
+
+@track.command()
+def add(
+    run: Annotated[Path, typer.Argument(help="Run directory whose cells are added.")],
+    history: History = Path("history.jsonl"),
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Take what was measured with uncommitted changes too, marked.")
+    ] = False,
+) -> None:
+    """Append the medians of a run to a history; what is there already stays as it is."""
+    from analysis.track import add as add_run
+
+    print(add_run(run, history, allow_dirty=allow_dirty))
+
+
+@track.command()
+def report(
+    history: History = Path("history.jsonl"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports/trend"),
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Draw this metric; again for more.", show_default=False)
+    ] = None,
+) -> None:
+    """Draw metrics over commits, with changes of level marked as advice."""
+    from analysis.trend import report as make_report
+
+    print(make_report(history, out, metric or ()))
