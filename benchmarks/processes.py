@@ -3,43 +3,38 @@
 TensorFlow is imported when a process is told its threads, not with this module: the settings must come first.
 """
 
-import ctypes
-import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.abc import MetaPathFinder
 from pathlib import Path
-from time import process_time
-from typing import TYPE_CHECKING
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from benchmarks.environment import usable_cores
+from benchmarks.startup import keep_freed_memory, redirect_output, start_tensorflow
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, make_shards
 from splitfed_core.errors import CellError, SfbenchError, gist
-from splitfed_core.fedserver import build_fed_server
+from splitfed_core.fedserver import FedServer, Relay, build_fed_server
 from splitfed_core.wire.channel import Endpoints, connect
-from splitfed_core.wire.codecs import Array
+from splitfed_core.wire.codecs import Array, EncodedTensor
+from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest
 from splitfed_core.wire.rpc import RpcServer
+from splitfed_core.wire.transport import FedTransport, Transport, encoded_now
 
 if TYPE_CHECKING:  # these import TensorFlow
-    from benchmarks.baselines.notebook.aggregator import AggregatorServer
     from benchmarks.baselines.notebook.clients import NotebookClients
     from benchmarks.baselines.notebook.training import TrainingServer
     from splitfed_core.group import ClientGroup
     from splitfed_core.kept import KeptParts
     from splitfed_core.local import LocalFederation
     from splitfed_core.server import BodyServer, MainServer
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _NEVER = -1, -3, 1 << 30  # of glibc's malloc.h
-_SPARE_INTER_OP = 2  # an exchange keeps one inter-op thread waiting; with none left the process would stand still
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class Process:
             threads: TensorFlow's intra-op threads; None leaves it to TensorFlow, 0 does without TensorFlow.
             app_path: Folders of the user's own modules.
         """
-        _redirect_output(Path(log_dir), name)
+        redirect_output(Path(log_dir), name)
         keep_freed_memory()
         sys.path.extend(app_path)
         if threads != 0:
@@ -101,12 +96,15 @@ class ServerProcess(Process):
     """Holds a server of one cell after the other, and says what it took."""
 
     _cpu_began: float
+    _cleanup: ExitStack
 
     def _begin(self) -> None:
         self._cpu_began = process_time()
+        self._cleanup = ExitStack()
 
-    def _usage(self) -> dict[str, float]:
-        """Return processor time since the cell began (s) and resident memory (bytes), as the manifest has them."""
+    def end_cell(self) -> dict[str, float]:
+        """Stop to serve; returns processor time since the cell began (s) and resident memory (bytes)."""
+        self._cleanup.close()
         return {"cpu_s": process_time() - self._cpu_began, "rss_bytes": psutil.Process().memory_info().rss}
 
 
@@ -114,7 +112,6 @@ class MainServerProcess(ServerProcess):
     """Holds the main server of one cell after the other."""
 
     _main: "MainServer | BodyServer | TrainingServer"
-    _cleanup: ExitStack
 
     def check(self, config: CellConfig, shape: DataShape) -> ModelFacts:
         """Build the network of a cell and return its sizes; raises `ConfigError` for no such model or cut."""
@@ -127,7 +124,6 @@ class MainServerProcess(ServerProcess):
     ) -> str:
         """Build the main server and serve it; returns its address."""
         self._begin()
-        self._cleanup = ExitStack()
         if config.algorithm == "notebook":
             from benchmarks.baselines.notebook.training import TrainingServer
 
@@ -137,22 +133,50 @@ class MainServerProcess(ServerProcess):
 
         self._main = build_main_server(key, config, shape, examples, usable_cores(), self._kept)
         self._cleanup.callback(self._main.close)
+        if config.transport == "ray":
+            return ""
         return self._cleanup.enter_context(RpcServer(token=token, callers=config.num_clients, main=self._main)).address
 
     def get_weights(self) -> list[Array]:
         """Return the weights of the server-side model."""
         return self._main.get_weights()
 
-    def end_cell(self) -> dict[str, float]:
-        """Stop to serve; returns what the cell took."""
-        self._cleanup.close()
-        return self._usage()
+    # What follows is called by clients with `transport: ray`; the others come over `RpcServer`.
+
+    def step(self, request: StepRequest) -> StepReply:
+        """Train on one mini-batch."""
+        reply: StepReply = self._service.step(request, perf_counter())
+        return encoded_now(reply)
+
+    def forward(self, request: BodyRequest) -> BodyReply:
+        """Return the body's output."""
+        reply: BodyReply = self._service.forward(request, perf_counter())
+        return encoded_now(reply)
+
+    def backward(self, request: BodyRequest) -> BodyReply:
+        """Return the gradient of the smashed data."""
+        reply: BodyReply = self._service.backward(request, perf_counter())
+        return encoded_now(reply)
+
+    def end_round(self, client_id: int, round: int) -> Sequence[float]:
+        """Close a client's round."""
+        return tuple(self._service.end_round(client_id, round))
+
+    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+        """Return the logits of smashed data."""
+        logits: EncodedTensor = self._service.predict(client_id, smashed)
+        return logits
+
+    @property
+    def _service(self) -> Any:
+        """The main server, of whichever kind the algorithm has."""
+        return self._main
 
 
 class FedServerProcess(ServerProcess):
     """Holds the fed server of one cell after the other; needs no TensorFlow."""
 
-    _rpc: "RpcServer | AggregatorServer"
+    _fed: FedServer | Relay
 
     def begin_cell(self, key: CellKey, config: CellConfig, start: Start, token: str) -> str:
         """Serve a fed server that goes on from the clients' first weights; returns its address."""
@@ -160,16 +184,22 @@ class FedServerProcess(ServerProcess):
         if config.algorithm == "notebook":
             from benchmarks.baselines.notebook.aggregator import AggregatorServer
 
-            self._rpc = AggregatorServer(config.num_clients, config.timeout_s, token)
-            return self._rpc.address
-        fed = build_fed_server(key, config, start.weights, start.trainable)
-        self._rpc = RpcServer(token=token, callers=config.num_clients, fed=fed)
-        return self._rpc.address
+            aggregator = AggregatorServer(config.num_clients, config.timeout_s, token)
+            return self._cleanup.enter_context(aggregator).address
+        self._fed = build_fed_server(key, config, start.weights, start.trainable)
+        if config.transport == "ray":
+            return ""
+        return self._cleanup.enter_context(RpcServer(token=token, callers=config.num_clients, fed=self._fed)).address
 
-    def end_cell(self) -> dict[str, float]:
-        """Stop to serve; returns what the cell took."""
-        self._rpc.stop()
-        return self._usage()
+    # What follows is called by clients with `transport: ray`.
+
+    def push(self, model: ClientModel) -> None:
+        """Take one client's model."""
+        self._fed.push(model)
+
+    def get_aggregate(self, client_id: int, round: int) -> Sequence[EncodedTensor]:
+        """Wait for the round's models and return their average."""
+        return self._fed.get_aggregate(client_id, round)
 
 
 class WorkerProcess(Process):
@@ -220,14 +250,18 @@ class WorkerProcess(Process):
     def connect(self, ends: Endpoints) -> None:
         """Connect the clients to the servers."""
         from benchmarks.baselines.notebook.clients import NotebookClients
-        from splitfed_core.group import ClientGroup
 
         if isinstance(self._group, NotebookClients):
             self._group.connect(ends)
             return
-        assert isinstance(self._group, ClientGroup)  # noqa: S101  a local federation is connected already
         _, config, _ = self._cell
-        main, fed = connect(str(config.transport), ends)
+        self.attach(*connect(str(config.transport), ends))
+
+    def attach(self, main: Transport | None, fed: FedTransport | None) -> None:
+        """Give the clients their ways to the servers."""
+        from splitfed_core.group import ClientGroup
+
+        assert isinstance(self._group, ClientGroup)  # noqa: S101  the other kinds connect themselves
         for transport in (main, fed):
             if transport is not None:
                 self._cleanup.callback(transport.close)
@@ -256,56 +290,3 @@ class WorkerProcess(Process):
     def end_cell(self) -> None:
         """Close the connections."""
         self._cleanup.close()
-
-
-def _redirect_output(log_dir: Path, name: str) -> None:
-    """Send file descriptors 1 and 2 to a file: the libraries' chatter does not ask Python before it prints."""
-    log_dir.mkdir(parents=True, exist_ok=True)
-    handle, _ = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=log_dir)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    os.close(handle)
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)  # Ray has put its own in their place
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what is freed: else every message and activation of some MB is paid for with new page faults.
-
-    Measured in docs/performance.md. Elsewhere than with glibc nothing happens.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            mallopt(parameter, _NEVER)
-
-
-def start_tensorflow(threads: int | None) -> None:
-    """Import TensorFlow and give it so many intra-op threads; None leaves them to it."""
-    with _hidden("matplotlib", "pandas", "sklearn"):
-        import tensorflow as tf
-
-    if threads is None:
-        return
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads + _SPARE_INTER_OP)
-
-
-@contextmanager
-def _hidden(*packages: str) -> Iterator[None]:
-    """Let Keras find these packages missing: it imports them for wrappers and plots that nobody needs here.
-
-    They are 40 % of the time that TensorFlow takes to import. Afterwards a user's own model may import them as ever.
-    """
-
-    class Hide(MetaPathFinder):
-        def find_spec(self, fullname: str, path: object, target: object = None) -> None:
-            if fullname.partition(".")[0] in packages:
-                raise ModuleNotFoundError(f"{fullname} is hidden while TensorFlow starts", name=fullname)
-
-    finder = Hide()
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)

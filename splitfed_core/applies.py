@@ -40,7 +40,10 @@ def nonsense(values: Mapping[str, Any]) -> tuple[str, str] | None:
     if algorithm not in ("ushape", "fl", "central") and not isinstance(cut, str):
         return "cut_layer", f"cut_layer {cut!r}: {algorithm} has one cut; give one layer, or use algorithm ushape"
     if algorithm == "ushape" and values["transport"] == "grpc-stream":
-        return "transport", "transport 'grpc-stream': the two exchanges of ushape are unary calls; use grpc or inproc"
+        return (
+            "transport",
+            "transport 'grpc-stream': the two exchanges of ushape are unary calls; use grpc, ray or inproc",
+        )
     chosen, clients = values["participation"], values["clients"]
     if isinstance(chosen, int) and chosen > clients:
         return "participation", f"participation {chosen}: there are {clients} clients; give at most that, or a share"

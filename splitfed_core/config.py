@@ -96,7 +96,7 @@ class CellConfig(BaseModel):
     order: Literal["arrival", "fixed"] | None = Field(
         "arrival", description="in which order the main server steps: as messages come, or seeded and repeatable"
     )
-    transport: Literal["grpc", "grpc-stream", "inproc"] | None = Field(
+    transport: Literal["grpc", "grpc-stream", "ray", "inproc"] | None = Field(
         "grpc", description="how the two sides exchange tensors"
     )
     workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] | None = Field(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.processes import keep_freed_memory, start_tensorflow
+from benchmarks.startup import keep_freed_memory, start_tensorflow
 from splitfed_core.wire.codecs import RAW, Array
 from splitfed_core.wire.messages import StepRequest
 

@@ -5,8 +5,8 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from benchmarks.processes import keep_freed_memory
 from benchmarks.speed.wire import SMASHED, Peer, receive
+from benchmarks.startup import keep_freed_memory
 from splitfed_core.wire.codecs import RAW, EncodedTensor
 from splitfed_core.wire.messages import ServerStamps, StepReply, StepRequest
 from splitfed_core.wire.rpc import RpcServer

@@ -8,7 +8,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from benchmarks.processes import keep_freed_memory, start_tensorflow
+from benchmarks.startup import keep_freed_memory, start_tensorflow
 
 _STEPS, _RUNS = 100, 8
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.baselines.notebook import lists
 from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
-from benchmarks.processes import keep_freed_memory
 from benchmarks.speed.goals import Result, goal, ratios
+from benchmarks.startup import keep_freed_memory
 from splitfed_core.wire import messages
 from splitfed_core.wire.channel import GrpcTransport
 from splitfed_core.wire.codecs import RAW, Array

@@ -1,7 +1,8 @@
 """How an array becomes the payload of a tensor message, and back."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pickle import PickleBuffer
+from typing import Any, Protocol, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,15 @@ class EncodedTensor:
     def num_bytes(self) -> int:
         """Size of the payload."""
         return len(self.payload)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        """Let a pickle carry the payload beside itself, without a copy, from protocol 5 on."""
+        payload = PickleBuffer(self.payload) if int(protocol) >= 5 else bytes(self.payload)
+        return _unpickled, (self.dtype, self.shape, self.codec, payload)
+
+
+def _unpickled(dtype: str, shape: tuple[int, ...], codec: str, payload: bytes | PickleBuffer) -> EncodedTensor:
+    return EncodedTensor(dtype, shape, codec, memoryview(payload))
 
 
 class Codec(Protocol):

@@ -99,13 +99,25 @@ def test_processes_stay_warm_and_a_cell_does_not_depend_on_who_ran_before(
     assert exact(again) == exact(fixed[0])
 
 
-@pytest.mark.parametrize("other", [{"workers": 1}, {"transport": "inproc"}, {"workers": 1, "transport": "grpc-stream"}])
+@pytest.mark.parametrize(
+    "other",
+    [{"workers": 1}, {"transport": "inproc"}, {"workers": 1, "transport": "grpc-stream"}, {"transport": "ray"}],
+)
 def test_in_fixed_order_workers_and_transport_change_no_bit(
     other: dict[str, Any], fixed: tuple[Notes, dict[str, Any]], cluster: Cluster
 ) -> None:
     notes = Notes()
     cluster.run_cell(make_run(order="fixed", **other), notes)
     assert exact(notes) == exact(fixed[0])
+
+
+@pytest.mark.parametrize("algorithm", [{"algorithm": "sl"}, {"algorithm": "ushape", "cut_layer": ["dense1", "dense3"]}])
+def test_ray_carries_what_grpc_carries(algorithm: dict[str, Any], cluster: Cluster) -> None:
+    cell = {"rounds": 1, **algorithm} | ({"order": "fixed"} if algorithm["algorithm"] == "ushape" else {})
+    over_grpc, over_ray = Notes(), Notes()
+    cluster.run_cell(make_run(**cell), over_grpc)
+    cluster.run_cell(make_run(transport="ray", **cell), over_ray)
+    assert exact(over_ray) == exact(over_grpc) != []
 
 
 def test_a_step_takes_no_time_backwards_between_processes(fixed: tuple[Notes, dict[str, Any]]) -> None:

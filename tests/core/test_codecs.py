@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -43,3 +45,14 @@ def test_big_endian_numbers_travel_little_endian() -> None:
 def test_a_payload_that_does_not_fit_is_refused(shape: tuple[int, ...], codec: str, size: int) -> None:
     with pytest.raises(RemoteError, match=rf"came as {size} bytes of codec '{codec}'; .* needs \d+ bytes"):
         RAW.decode(EncodedTensor("float32", shape, codec, bytes(size)))
+
+
+def test_a_pickle_carries_the_payload_beside_itself() -> None:
+    array = np.arange(1000, dtype=np.float32)
+    beside: list[pickle.PickleBuffer] = []
+    stream = pickle.dumps(RAW.encode(array), protocol=5, buffer_callback=beside.append)
+    assert len(stream) < 200
+    assert np.shares_memory(np.frombuffer(beside[0].raw(), np.float32), array)
+    back = RAW.decode(pickle.loads(stream, buffers=beside))  # noqa: S301  our own
+    assert np.shares_memory(back, array)
+    assert np.array_equal(RAW.decode(pickle.loads(pickle.dumps(RAW.encode(array)))), array)  # noqa: S301  our own

@@ -1,55 +1,31 @@
-"""Ray: starts the processes of a cell, keeps them warm for the next one, and carries commands and rows.
+"""The processes of a sweep, warm between its cells."""
 
-Tensors between the two sides never pass through here; they go over the transports of `splitfed_core.wire`.
-"""
-
-import os
-import re
 import tempfile
 from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic, perf_counter
 from types import TracebackType
 from typing import Any, Self
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before import: Ray phones home by default
-os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # or it prints on the terminal what `CellError` says
-os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the same, of the second process that fails and all after it
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; without it Ray warns
-
 import ray
 from psutil import virtual_memory
-from ray.exceptions import RayActorError, RayTaskError
 
 from benchmarks.capacity import check_memory
+from benchmarks.cluster.calls import get_all
+from benchmarks.cluster.cell import Cell, Processes
 from benchmarks.dealing import deal, shape_of, worker_count
+from benchmarks.environment import usable_cores
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
-from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
+from splitfed_core.cell import CellKey, ModelFacts
 from splitfed_core.config import CellConfig, Named
-from splitfed_core.data import Dataset, IndexArray, label_rows, load_dataset, make_shards
-from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
-from splitfed_core.rounds import evaluated_clients, train
-from splitfed_core.wire.channel import Endpoints
+from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards
+from splitfed_core.rounds import train
 from splitfed_core.wire.security import new_token
 
-_POLL_S = 0.5  # how soon an interrupt or a timeout is seen
-
-
-@dataclass(slots=True)
-class _Processes:
-    """The warm processes of this run; all with the same number of threads."""
-
-    threads: int | None
-    main: Any
-    fed: Any
-    workers: list[Any] = field(default_factory=list)
-
-    def all(self) -> list[Any]:
-        """Every process, servers first."""
-        return [self.main, self.fed, *self.workers]
+_SPARE_CALLS = 4  # of a server beside one from each worker, which may all wait in it: to begin and end a cell
 
 
 class Cluster:
@@ -67,7 +43,7 @@ class Cluster:
         self._log_read: dict[Path, int] = {}
         self._token = new_token()
         self._app_path = [str(path.resolve()) for path in app_path]
-        self._processes: _Processes | None = None
+        self._processes: Processes | None = None
         self._data: dict[Named, tuple[Dataset, Any]] = {}
         self._facts: dict[Hashable, ModelFacts] = {}
         # Ray puts the driver's folder first on its workers' path; in an empty one nothing shadows our packages.
@@ -127,7 +103,7 @@ class Cluster:
         dataset, shared = self._dataset(config.dataset)
         indices = deal(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
-        cell = _Cell(
+        cell = Cell(
             key=CellKey(run.cell_id, run.repeat, run.seed),
             config=config,
             shape=shape_of(dataset),
@@ -164,7 +140,7 @@ class Cluster:
         if what not in self._facts:
             dataset, _ = self._dataset(config.dataset)
             main = self._warm(config.threads, workers=0).main
-            (self._facts[what],) = _get([main.check.remote(config, shape_of(dataset))], deadline=None)
+            (self._facts[what],) = get_all([main.check.remote(config, shape_of(dataset))], deadline=None)
         return self._facts[what]
 
     def _dataset(self, choice: Named) -> tuple[Dataset, Any]:
@@ -174,22 +150,25 @@ class Cluster:
             self._data[choice] = (dataset, ray.put(dataset))
         return self._data[choice]
 
-    def _warm(self, threads: int | None, workers: int) -> _Processes:
+    def _warm(self, threads: int | None, workers: int) -> Processes:
         """Return running processes with this number of threads; what is missing is started, all at the same time."""
-        if self._processes is not None and self._processes.threads != threads:
+        if self._processes is not None and not self._processes.serve(threads, workers):
             self._end_processes()
         if self._processes is None:
-            self._processes = _Processes(
+            callers = max(workers, usable_cores())
+            self._processes = Processes(
                 threads,
-                self._start(MainServerProcess, "main_server", threads),
-                self._start(FedServerProcess, "fed_server", 0),
+                callers,
+                self._start(MainServerProcess, "main_server", threads, callers + _SPARE_CALLS),
+                self._start(FedServerProcess, "fed_server", 0, callers + _SPARE_CALLS),
             )
         for number in range(len(self._processes.workers), workers):
             self._processes.workers.append(self._start(WorkerProcess, f"worker{number}", threads))
         return self._processes
 
-    def _start(self, process: type, name: str, threads: int | None) -> Any:
-        return ray.remote(num_cpus=0)(process).remote(name, self._log_dir, threads, self._app_path)
+    def _start(self, process: type, name: str, threads: int | None, calls_at_once: int = 1) -> Any:
+        actor = ray.remote(num_cpus=0, max_concurrency=calls_at_once)(process)
+        return actor.remote(name, self._log_dir, threads, self._app_path)
 
     def _logs(self) -> str:
         """Return what the processes have printed since the last call, those that are gone included."""
@@ -221,114 +200,3 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-@dataclass(slots=True)
-class _Cell:
-    """One cell in its processes: the federation whose rounds are trained."""
-
-    key: CellKey
-    config: CellConfig
-    shape: DataShape
-    processes: _Processes
-    deadline: float
-
-    @property
-    def workers(self) -> list[Any]:
-        """The processes that hold its clients."""
-        return self.processes.workers[: worker_count(self.config)]
-
-    @property
-    def _servers(self) -> list[Any]:
-        """The server processes that it needs; a cell within one process has its servers there."""
-        if self.config.in_one_process:
-            return []
-        main = [self.processes.main] if self.config.has_main_server else []
-        return main + ([self.processes.fed] if self.config.exchanges_models else [])
-
-    def begin(self, dataset: Any, indices: dict[int, IndexArray], token: str) -> ModelFacts:
-        """Build both sides at the same time, then connect them; `dataset` is a reference to the object store."""
-        count = len(self.workers)
-        building = [
-            worker.begin_cell.remote(
-                self.key,
-                self.config,
-                self.shape,
-                dataset,
-                {client: rows for client, rows in indices.items() if client % count == number},
-                number,
-            )
-            for number, worker in enumerate(self.workers)
-        ]
-        serving: dict[str, Any] = {}
-        if self.processes.main in self._servers:
-            examples = {client: len(rows) for client, rows in indices.items()}
-            serving["main"] = self.processes.main.begin_cell.remote(self.key, self.config, self.shape, examples, token)
-        if self.processes.fed in self._servers:
-            start = self.workers[0].start.remote()
-            serving["fed"] = self.processes.fed.begin_cell.remote(self.key, self.config, start, token)
-        facts: list[ModelFacts] = self._get(building)
-        if serving:
-            addresses = dict(zip(serving, self._get(list(serving.values())), strict=True))
-            ends = Endpoints(addresses.get("main"), addresses.get("fed"), token, self.config.timeout_s)
-            self._get([worker.connect.remote(ends) for worker in self.workers])
-        return facts[0]
-
-    def train_round(self, round: int) -> list[GroupRound]:
-        """Train a round in all workers at the same time."""
-        return self._joined([worker.train_round.remote(round) for worker in self.workers])
-
-    def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
-        """Evaluate these clients, each where it is."""
-        return self._joined([worker.evaluate.remote(client_ids) for worker in self.workers])
-
-    def joined_model(self) -> bytes:
-        """Return the joined model of the last round, without aggregation that of one client, as a `.keras` file."""
-        (client_id, *_) = evaluated_clients(self.key, self.config, self.config.rounds - 1)
-        server = self.processes.main.get_weights.remote() if self.processes.main in self._servers else []
-        worker = self.workers[client_id % len(self.workers)]
-        (content,) = self._get([worker.joined_model.remote(client_id, server)])
-        return bytes(content)
-
-    def end(self) -> dict[str, dict[str, float]]:
-        """Close connections, then servers; returns what each server took, by its role."""
-        self._get([worker.end_cell.remote() for worker in self.workers])
-        used = self._get([server.end_cell.remote() for server in self._servers])
-        names = ["main_server" if server is self.processes.main else "fed_server" for server in self._servers]
-        return dict(zip(names, used, strict=True))
-
-    def _joined(self, calls: Sequence[Any]) -> list[Any]:
-        return [item for items in self._get(calls) for item in items]
-
-    def _get(self, calls: Sequence[Any]) -> list[Any]:
-        return _get(calls, self.deadline)
-
-
-def _get(calls: Sequence[Any], deadline: float | None) -> list[Any]:
-    """Wait for all calls, seeing the first failure at once, an interrupt soon, and the deadline.
-
-    Raises:
-        CellTimeoutError: The deadline (monotonic, s) has passed.
-        CellError: A process was lost, or failed in a call; an expected error comes as itself.
-    """
-    waiting = list(calls)
-    while waiting:
-        done, waiting = ray.wait(waiting, timeout=_POLL_S)
-        for call in done:
-            _result(call)
-        if deadline is not None and monotonic() > deadline:
-            raise CellTimeoutError("the cell ran over its timeout_s; raise it, or make the cell smaller")
-    return [_result(call) for call in calls]
-
-
-def _result(call: Any) -> Any:
-    try:
-        return ray.get(call)
-    except RayTaskError as error:
-        if isinstance(error.cause, SfbenchError):
-            raise error.cause from None
-        raise CellError(f"a process failed: {error.cause!r}; its traceback is in log.txt") from error
-    except RayActorError as error:
-        who = re.search(r"class_name: (\w+).*?pid: (\d+)", str(error), re.DOTALL)
-        name = f"{who[1]}, pid {who[2]}, " if who else ""
-        raise CellError(f"a process of the cell was lost: {name}killed, crashed or out of memory") from error

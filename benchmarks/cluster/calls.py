@@ -1,0 +1,44 @@
+"""Waiting for what was asked of the processes, and saying what went wrong in them."""
+
+import re
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
+
+_POLL_S = 0.5  # how soon an interrupt or a timeout is seen
+
+
+def get_all(calls: Sequence[Any], deadline: float | None) -> list[Any]:
+    """Wait for all calls, seeing the first failure at once, an interrupt soon, and the deadline.
+
+    Raises:
+        CellTimeoutError: The deadline (monotonic, s) has passed.
+        CellError: A process was lost, or failed in a call; an expected error comes as itself.
+    """
+    waiting = list(calls)
+    while waiting:
+        done, waiting = ray.wait(waiting, timeout=_POLL_S)
+        for call in done:
+            result(call)
+        if deadline is not None and monotonic() > deadline:
+            raise CellTimeoutError("the cell ran over its timeout_s; raise it, or make the cell smaller")
+    return [result(call) for call in calls]
+
+
+def result(call: Any, timeout_s: float | None = None) -> Any:
+    """Return what a call returned; the errors are those of `get_all`, and Ray's own when it takes too long."""
+    try:
+        return ray.get(call, timeout=timeout_s)
+    except RayTaskError as error:
+        if isinstance(error.cause, SfbenchError):
+            raise error.cause from None
+        raise CellError(f"a process failed: {error.cause!r}; its traceback is in log.txt") from error
+    except RayActorError as error:
+        who = re.search(r"class_name: (\w+).*?pid: (\d+)", str(error), re.DOTALL)
+        name = f"{who[1]}, pid {who[2]}, " if who else ""
+        raise CellError(f"a process of the cell was lost: {name}killed, crashed or out of memory") from error

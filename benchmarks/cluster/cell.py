@@ -1,0 +1,118 @@
+"""One cell in its processes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.cluster.calls import get_all
+from benchmarks.cluster.transport import RayFedTransport, RayTransport
+from benchmarks.dealing import worker_count
+from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
+from splitfed_core.config import CellConfig
+from splitfed_core.data import IndexArray
+from splitfed_core.rounds import evaluated_clients
+from splitfed_core.wire.channel import Endpoints
+
+
+@dataclass(slots=True)
+class Processes:
+    """The warm processes of this run, all with the same number of threads; servers can be called by so many at once."""
+
+    threads: int | None
+    callers: int
+    main: Any
+    fed: Any
+    workers: list[Any] = field(default_factory=list)
+
+    def serve(self, threads: int | None, workers: int) -> bool:
+        """Whether they can be used for a cell with so many threads and workers."""
+        return self.threads == threads and workers <= self.callers
+
+    def all(self) -> list[Any]:
+        """Every process, servers first."""
+        return [self.main, self.fed, *self.workers]
+
+
+@dataclass(slots=True)
+class Cell:
+    """One cell in its processes: the federation whose rounds are trained."""
+
+    key: CellKey
+    config: CellConfig
+    shape: DataShape
+    processes: Processes
+    deadline: float
+
+    @property
+    def workers(self) -> list[Any]:
+        """The processes that hold its clients."""
+        return self.processes.workers[: worker_count(self.config)]
+
+    @property
+    def _servers(self) -> list[Any]:
+        """The server processes that it needs; a cell within one process has its servers there."""
+        if self.config.in_one_process:
+            return []
+        main = [self.processes.main] if self.config.has_main_server else []
+        return main + ([self.processes.fed] if self.config.exchanges_models else [])
+
+    def begin(self, dataset: Any, indices: dict[int, IndexArray], token: str) -> ModelFacts:
+        """Build both sides at the same time, then connect them; `dataset` is a reference to the object store."""
+        count = len(self.workers)
+        building = [
+            worker.begin_cell.remote(
+                self.key,
+                self.config,
+                self.shape,
+                dataset,
+                {client: rows for client, rows in indices.items() if client % count == number},
+                number,
+            )
+            for number, worker in enumerate(self.workers)
+        ]
+        serving: dict[str, Any] = {}
+        if self.processes.main in self._servers:
+            examples = {client: len(rows) for client, rows in indices.items()}
+            serving["main"] = self.processes.main.begin_cell.remote(self.key, self.config, self.shape, examples, token)
+        if self.processes.fed in self._servers:
+            start = self.workers[0].start.remote()
+            serving["fed"] = self.processes.fed.begin_cell.remote(self.key, self.config, start, token)
+        facts: list[ModelFacts] = self._get(building)
+        addresses = dict(zip(serving, self._get(list(serving.values())), strict=True))
+        if self.config.transport == "ray":
+            main = RayTransport(self.processes.main, self.config.timeout_s) if "main" in serving else None
+            fed = RayFedTransport(self.processes.fed, self.config.timeout_s) if "fed" in serving else None
+            self._get([worker.attach.remote(main, fed) for worker in self.workers])
+        elif serving:
+            ends = Endpoints(addresses.get("main"), addresses.get("fed"), token, self.config.timeout_s)
+            self._get([worker.connect.remote(ends) for worker in self.workers])
+        return facts[0]
+
+    def train_round(self, round: int) -> list[GroupRound]:
+        """Train a round in all workers at the same time."""
+        return self._joined([worker.train_round.remote(round) for worker in self.workers])
+
+    def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
+        """Evaluate these clients, each where it is."""
+        return self._joined([worker.evaluate.remote(client_ids) for worker in self.workers])
+
+    def joined_model(self) -> bytes:
+        """Return the joined model of the last round, without aggregation that of one client, as a `.keras` file."""
+        (client_id, *_) = evaluated_clients(self.key, self.config, self.config.rounds - 1)
+        server = self.processes.main.get_weights.remote() if self.processes.main in self._servers else []
+        worker = self.workers[client_id % len(self.workers)]
+        (content,) = self._get([worker.joined_model.remote(client_id, server)])
+        return bytes(content)
+
+    def end(self) -> dict[str, dict[str, float]]:
+        """Close connections, then servers; returns what each server took, by its role."""
+        self._get([worker.end_cell.remote() for worker in self.workers])
+        used = self._get([server.end_cell.remote() for server in self._servers])
+        names = ["main_server" if server is self.processes.main else "fed_server" for server in self._servers]
+        return dict(zip(names, used, strict=True))
+
+    def _joined(self, calls: Sequence[Any]) -> list[Any]:
+        return [item for items in self._get(calls) for item in items]
+
+    def _get(self, calls: Sequence[Any]) -> list[Any]:
+        return get_all(calls, self.deadline)
