@@ -102,6 +102,10 @@ class ServerProcess(Process):
         self._cpu_began = process_time()
         self._cleanup = ExitStack()
 
+    def _serve(self, **how: Any) -> str:
+        """Listen until the end of the cell; returns the address."""
+        return self._cleanup.enter_context(RpcServer(**how)).address
+
     def end_cell(self) -> dict[str, float]:
         """Stop to serve; returns processor time since the cell began (s) and resident memory (bytes)."""
         self._cleanup.close()
@@ -120,7 +124,13 @@ class MainServerProcess(ServerProcess):
         return Network(config, shape, seed=0).facts()
 
     def begin_cell(
-        self, key: CellKey, config: CellConfig, shape: DataShape, examples: Mapping[int, int], token: str
+        self,
+        key: CellKey,
+        config: CellConfig,
+        shape: DataShape,
+        examples: Mapping[int, int],
+        token: str,
+        max_message_bytes: int,
     ) -> str:
         """Build the main server and serve it; returns its address."""
         self._begin()
@@ -135,7 +145,9 @@ class MainServerProcess(ServerProcess):
         self._cleanup.callback(self._main.close)
         if config.transport == "ray":
             return ""
-        return self._cleanup.enter_context(RpcServer(token=token, callers=config.num_clients, main=self._main)).address
+        return self._serve(
+            token=token, callers=config.num_clients, max_message_bytes=max_message_bytes, main=self._main
+        )
 
     def get_weights(self) -> list[Array]:
         """Return the weights of the server-side model."""
@@ -178,7 +190,7 @@ class FedServerProcess(ServerProcess):
 
     _fed: FedServer | Relay
 
-    def begin_cell(self, key: CellKey, config: CellConfig, start: Start, token: str) -> str:
+    def begin_cell(self, key: CellKey, config: CellConfig, start: Start, token: str, max_message_bytes: int) -> str:
         """Serve a fed server that goes on from the clients' first weights; returns its address."""
         self._begin()
         if config.algorithm == "notebook":
@@ -189,7 +201,7 @@ class FedServerProcess(ServerProcess):
         self._fed = build_fed_server(key, config, start.weights, start.trainable)
         if config.transport == "ray":
             return ""
-        return self._cleanup.enter_context(RpcServer(token=token, callers=config.num_clients, fed=self._fed)).address
+        return self._serve(token=token, callers=config.num_clients, max_message_bytes=max_message_bytes, fed=self._fed)
 
     # What follows is called by clients with `transport: ray`.
 

@@ -43,12 +43,24 @@ class Evaluation:
     examples: int
 
 
+EVALUATION_BATCH = 256
+"""Examples of one message of an evaluation: it bounds memory, whatever the size of the test set."""
+
+_LABEL_BYTES, _STATES, _FRAME_BYTES = 8, 3, 1 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Sizes of a network and its cut, for the manifest."""
+    """Sizes of a network and its cut, for the manifest; per example, smashed data and the most that crosses a cut."""
 
     client_parameters: int
     server_parameters: int
     client_parameter_bytes: int
     server_parameter_bytes: int
     smashed_bytes_per_example: int | None
+    largest_bytes_per_example: int
+
+    def largest_message_bytes(self, batch_size: int) -> int:
+        """Return how large a message can get: a batch at a cut, or a part with its optimizer's slots, and its frame."""
+        batch = max(batch_size, EVALUATION_BATCH) * (self.largest_bytes_per_example + _LABEL_BYTES)
+        return max(batch, _STATES * self.client_parameter_bytes) + _FRAME_BYTES

@@ -6,7 +6,7 @@ from time import perf_counter
 import numpy as np
 
 from splitfed_core.algorithms import CLIENT_UPDATE
-from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
+from splitfed_core.cell import EVALUATION_BATCH, CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.client import Client
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
@@ -18,8 +18,6 @@ from splitfed_core.steps.part import Part
 from splitfed_core.steps.ushape import UShapeClientStep
 from splitfed_core.wire.codecs import RAW, Array
 from splitfed_core.wire.transport import FedTransport, Transport
-
-_EVAL_BATCH = 256  # bounds the memory and the message of an evaluation, whatever the size of the test set
 
 
 class ClientGroup:
@@ -106,7 +104,7 @@ class ClientGroup:
         x, y = self._test
         self.part.residency.seat(client.client_id)
         logits = np.concatenate(
-            [self._predict(client.client_id, x[i : i + _EVAL_BATCH]) for i in range(0, len(x), _EVAL_BATCH)]
+            [self._predict(client.client_id, x[i : i + EVALUATION_BATCH]) for i in range(0, len(x), EVALUATION_BATCH)]
         )
         labels = y.astype(np.int32)
         loss, correct = self._objective.loss(labels, logits), self._objective.correct(labels, logits)

@@ -60,13 +60,17 @@ class LocalFederation:
             main = InProcessTransport(self.main) if self.main else None
             return main, InProcessFedTransport(self.fed) if self.fed else None
         token = new_token()
-        server = RpcServer(token=token, callers=config.num_clients, main=self.main, fed=self.fed)
+        limit = self.facts.largest_message_bytes(config.batch_size)
+        server = RpcServer(
+            token=token, callers=config.num_clients, max_message_bytes=limit, main=self.main, fed=self.fed
+        )
         self._stack.enter_context(server)
         ends = Endpoints(
             main=server.address if self.main else None,
             fed=server.address if self.fed else None,
             token=token,
             deadline_s=config.timeout_s,
+            max_message_bytes=limit,
         )
         transports = connect(str(config.transport), ends)
         for transport in transports:

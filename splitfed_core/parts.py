@@ -79,13 +79,15 @@ class Network:
         return c.model, self._shape, c.cut_layer, c.loss, c.optimizer, c.learning_rate
 
     def facts(self) -> ModelFacts:
-        """Measure both sides: parameters, their bytes, and the bytes of smashed data per example."""
+        """Measure both sides: parameters, their bytes, and the bytes of an example at the cuts."""
+        crossing = [self.client_side[0], *self.server_side]
         return ModelFacts(
             client_parameters=sum(model.count_params() for model in self.client_side),
             server_parameters=sum(model.count_params() for model in self.server_side),
             client_parameter_bytes=sum(map(_weight_bytes, self.client_side)),
             server_parameter_bytes=sum(map(_weight_bytes, self.server_side)),
             smashed_bytes_per_example=_output_bytes(self.client_side[0]) if self.server_side else None,
+            largest_bytes_per_example=max(map(_output_bytes, crossing)) if self.server_side else 0,
         )
 
 

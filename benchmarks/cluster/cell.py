@@ -1,6 +1,6 @@
 """One cell in its processes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,8 @@ class Cell:
     shape: DataShape
     processes: Processes
     deadline: float
+    token: str
+    max_message_bytes: int
 
     @property
     def workers(self) -> list[Any]:
@@ -56,7 +58,7 @@ class Cell:
         main = [self.processes.main] if self.config.has_main_server else []
         return main + ([self.processes.fed] if self.config.exchanges_models else [])
 
-    def begin(self, dataset: Any, indices: dict[int, IndexArray], token: str) -> ModelFacts:
+    def begin(self, dataset: Any, indices: dict[int, IndexArray]) -> ModelFacts:
         """Build both sides at the same time, then connect them; `dataset` is a reference to the object store."""
         count = len(self.workers)
         building = [
@@ -71,22 +73,34 @@ class Cell:
             for number, worker in enumerate(self.workers)
         ]
         serving: dict[str, Any] = {}
+        served = (self.token, self.max_message_bytes)
         if self.processes.main in self._servers:
             examples = {client: len(rows) for client, rows in indices.items()}
-            serving["main"] = self.processes.main.begin_cell.remote(self.key, self.config, self.shape, examples, token)
+            main = self.processes.main
+            serving["main"] = main.begin_cell.remote(self.key, self.config, self.shape, examples, *served)
         if self.processes.fed in self._servers:
             start = self.workers[0].start.remote()
-            serving["fed"] = self.processes.fed.begin_cell.remote(self.key, self.config, start, token)
+            serving["fed"] = self.processes.fed.begin_cell.remote(self.key, self.config, start, *served)
         facts: list[ModelFacts] = self._get(building)
         addresses = dict(zip(serving, self._get(list(serving.values())), strict=True))
         if self.config.transport == "ray":
-            main = RayTransport(self.processes.main, self.config.timeout_s) if "main" in serving else None
-            fed = RayFedTransport(self.processes.fed, self.config.timeout_s) if "fed" in serving else None
-            self._get([worker.attach.remote(main, fed) for worker in self.workers])
+            self._attach(serving)
         elif serving:
-            ends = Endpoints(addresses.get("main"), addresses.get("fed"), token, self.config.timeout_s)
+            ends = Endpoints(
+                main=addresses.get("main"),
+                fed=addresses.get("fed"),
+                token=self.token,
+                deadline_s=self.config.timeout_s,
+                max_message_bytes=self.max_message_bytes,
+            )
             self._get([worker.connect.remote(ends) for worker in self.workers])
         return facts[0]
+
+    def _attach(self, serving: Collection[str]) -> None:
+        deadline_s = self.config.timeout_s
+        main = RayTransport(self.processes.main, deadline_s) if "main" in serving else None
+        fed = RayFedTransport(self.processes.fed, deadline_s) if "fed" in serving else None
+        self._get([worker.attach.remote(main, fed) for worker in self.workers])
 
     def train_round(self, round: int) -> list[GroupRound]:
         """Train a round in all workers at the same time."""

@@ -99,7 +99,8 @@ class Cluster:
         deadline = monotonic() + config.timeout_s
         if config.isolation == "cell":
             self._end_processes()
-        check_memory(config, self._network(config), virtual_memory().available)
+        sizes = self._network(config)
+        check_memory(config, sizes, virtual_memory().available)
         dataset, shared = self._dataset(config.dataset)
         indices = deal(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
@@ -109,8 +110,10 @@ class Cluster:
             shape=shape_of(dataset),
             processes=self._warm(config.threads, worker_count(config)),
             deadline=deadline,
+            token=self._token,
+            max_message_bytes=sizes.largest_message_bytes(config.batch_size),
         )
-        facts = cell.begin(shared, indices, self._token)
+        facts = cell.begin(shared, indices)
         setup_s, first_step_s = perf_counter() - began, None
         for result in train(cell.key, config, cell):
             first_step_s = result.epoch - began

@@ -12,7 +12,7 @@ from splitfed_core.errors import RemoteError, gist
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.codecs import EncodedTensor
-from splitfed_core.wire.contract import FED, MAIN, OPTIONS
+from splitfed_core.wire.contract import FED, MAIN, UNLIMITED, options
 from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
 from splitfed_core.wire.security import credentials
 from splitfed_core.wire.transport import FedTransport, Transport
@@ -21,9 +21,9 @@ from splitfed_core.wire.transport import FedTransport, Transport
 class _Connection:
     """A channel to one server; every call carries the token and a deadline."""
 
-    def __init__(self, address: str, token: str, deadline_s: float) -> None:
+    def __init__(self, address: str, token: str, deadline_s: float, max_message_bytes: int) -> None:
         self.address = address
-        self._channel = grpc.insecure_channel(address, options=OPTIONS)
+        self._channel = grpc.insecure_channel(address, options=options(max_message_bytes))
         self._metadata = credentials(token)
         self._deadline_s = deadline_s
 
@@ -54,15 +54,16 @@ class _Connection:
 class GrpcTransport:
     """One unary call per step."""
 
-    def __init__(self, address: str, *, token: str, deadline_s: float) -> None:
+    def __init__(self, address: str, *, token: str, deadline_s: float, max_message_bytes: int = UNLIMITED) -> None:
         """Connect to a main server.
 
         Args:
-            address: `host:port`.
+            address: `host:port`, or `unix:path`.
             token: The run's token.
             deadline_s: How long a single call may take.
+            max_message_bytes: Larger messages are refused.
         """
-        self._connection = _Connection(address, token, deadline_s)
+        self._connection = _Connection(address, token, deadline_s, max_message_bytes)
         self._train_step = self._connection.unary(f"/{MAIN}/TrainStep")
         self._forward = self._connection.unary(f"/{MAIN}/ForwardBody")
         self._backward = self._connection.unary(f"/{MAIN}/BackwardBody")
@@ -111,8 +112,8 @@ class GrpcStreamTransport(GrpcTransport):
     The stream's deadline is that of the whole cell, for it lives as long.
     """
 
-    def __init__(self, address: str, *, token: str, deadline_s: float) -> None:
-        super().__init__(address, token=token, deadline_s=deadline_s)
+    def __init__(self, address: str, *, token: str, deadline_s: float, max_message_bytes: int = UNLIMITED) -> None:
+        super().__init__(address, token=token, deadline_s=deadline_s, max_message_bytes=max_message_bytes)
         self._requests: SimpleQueue[bytes | None] = SimpleQueue()
         self._train_step = self._through_stream
         self._replies: Any = None
@@ -135,9 +136,9 @@ class GrpcStreamTransport(GrpcTransport):
 class GrpcFedTransport:
     """A client's way to the fed server over gRPC."""
 
-    def __init__(self, address: str, *, token: str, deadline_s: float) -> None:
+    def __init__(self, address: str, *, token: str, deadline_s: float, max_message_bytes: int = UNLIMITED) -> None:
         """Connect to a fed server; the arguments are those of `GrpcTransport`."""
-        self._connection = _Connection(address, token, deadline_s)
+        self._connection = _Connection(address, token, deadline_s, max_message_bytes)
         self._push = self._connection.unary(f"/{FED}/Push")
         self._get = self._connection.unary(f"/{FED}/GetAggregate")
 
@@ -167,12 +168,14 @@ class Endpoints:
         fed: Address of the fed server, if the algorithm has one.
         token: What every call must carry.
         deadline_s: How long a single call may take.
+        max_message_bytes: Larger messages are refused.
     """
 
     main: str | None
     fed: str | None
     token: str
     deadline_s: float
+    max_message_bytes: int = UNLIMITED
 
 
 _TRANSPORTS = {"grpc": GrpcTransport, "grpc-stream": GrpcStreamTransport}
@@ -180,6 +183,11 @@ _TRANSPORTS = {"grpc": GrpcTransport, "grpc-stream": GrpcStreamTransport}
 
 def connect(transport: str, ends: Endpoints) -> tuple[Transport | None, FedTransport | None]:
     """Connect to the servers that there are; `transport` is a value of the parameter of that name."""
-    main = ends.main and _TRANSPORTS[transport](ends.main, token=ends.token, deadline_s=ends.deadline_s)
-    fed = ends.fed and GrpcFedTransport(ends.fed, token=ends.token, deadline_s=ends.deadline_s)
+    how: dict[str, Any] = {
+        "token": ends.token,
+        "deadline_s": ends.deadline_s,
+        "max_message_bytes": ends.max_message_bytes,
+    }
+    main = ends.main and _TRANSPORTS[transport](ends.main, **how)
+    fed = ends.fed and GrpcFedTransport(ends.fed, **how)
     return main or None, fed or None

@@ -7,8 +7,16 @@ from splitfed_core.wire._pb import splitfed_pb2 as pb
 MAIN: str = pb.DESCRIPTOR.services_by_name["MainServer"].full_name
 FED: str = pb.DESCRIPTOR.services_by_name["FedServer"].full_name
 
-OPTIONS: list[tuple[str, Any]] = [
-    ("grpc.max_send_message_length", -1),  # a batch at an early cut has tens of MB
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.so_reuseport", 0),  # two servers never share a port
-]
+UNLIMITED = -1
+
+
+def options(max_message_bytes: int) -> list[tuple[str, Any]]:
+    """Return the options of a channel or server; gRPC's own limit of 4 MiB is less than a batch at an early cut.
+
+    Frame sizes, windows, lookahead and read chunks were measured and left as they are (docs/performance.md).
+    """
+    return [
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.so_reuseport", 0),  # two servers never share a port
+    ]

@@ -6,6 +6,7 @@ Messages cross gRPC as bytes that `messages.py` reads and writes, so that a stam
 
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from contextlib import ExitStack
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +17,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from splitfed_core.errors import SfbenchError
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
-from splitfed_core.wire.contract import FED, MAIN, OPTIONS
+from splitfed_core.wire.contract import FED, MAIN, UNLIMITED, options
+from splitfed_core.wire.listening import listening
 from splitfed_core.wire.messages import BodyReply, BodyRequest
 from splitfed_core.wire.security import TokenGuard
 from splitfed_core.wire.transport import (
@@ -33,33 +35,42 @@ _SPARE_THREADS = 4  # beside one per client: health checks, predictions
 
 
 class RpcServer:
-    """A gRPC server on a free loopback port, with the standard health service. A context manager."""
+    """A gRPC server for callers on this host, with the standard health service. A context manager."""
 
     def __init__(
-        self, *, token: str, callers: int, main: MainService | None = None, fed: FedService | None = None
+        self,
+        *,
+        token: str,
+        callers: int,
+        max_message_bytes: int = UNLIMITED,
+        main: MainService | None = None,
+        fed: FedService | None = None,
     ) -> None:
         """Start to serve.
 
         Args:
             token: What every call must carry.
             callers: Number of clients; each can be served at the same time, so that nothing waits unseen.
+            max_message_bytes: Larger messages are refused.
             main: A main server, if there is one here.
             fed: A fed server, if there is one here.
         """
         pool = futures.ThreadPoolExecutor(callers + _SPARE_THREADS, thread_name_prefix="rpc")
-        self._server = grpc.server(pool, options=OPTIONS, interceptors=[TokenGuard(token)])
+        self._server = grpc.server(pool, options=options(max_message_bytes), interceptors=[TokenGuard(token)])
         status = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(status, self._server)
         for name, handlers in ((MAIN, main and _main_handlers(main)), (FED, fed and _fed_handlers(fed))):
             if handlers:
                 self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
                 status.set(name, health_pb2.HealthCheckResponse.SERVING)
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._place = ExitStack()
+        self.address = self._place.enter_context(listening(self._server.add_insecure_port))
         self._server.start()
 
     def stop(self) -> None:
         """Stop at once; calls under way fail."""
         self._server.stop(grace=None).wait()
+        self._place.close()
 
     def __enter__(self) -> Self:
         return self

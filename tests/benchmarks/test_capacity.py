@@ -7,7 +7,7 @@ from splitfed_core.cell import ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.errors import CellError
 
-FACTS = ModelFacts(10, 5, client_parameter_bytes=1000, server_parameter_bytes=100, smashed_bytes_per_example=4)
+FACTS = ModelFacts(10, 5, 1000, 100, smashed_bytes_per_example=4, largest_bytes_per_example=4)
 
 
 @pytest.mark.parametrize(

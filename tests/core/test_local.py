@@ -73,3 +73,13 @@ def test_phases_are_never_negative_and_add_up_exactly(transport: str, federation
         assert min(phases) >= 0  # wall clocks of two processes, and abs(), hid that in the notebook
         assert sum(phases) == row.step_s
         assert row.server_update_s > 0
+
+
+@pytest.mark.parametrize("cut", [{"cut_layer": "dense1"}, {"algorithm": "ushape", "cut_layer": ("dense1", "dense2")}])
+def test_no_message_is_larger_than_its_cell_says(federations: Any, cut: dict[str, Any]) -> None:
+    trained = federations.train(600, batch_size=512, rounds=1, transport="grpc", **cut)
+    limit = trained.facts.largest_message_bytes(512)
+    largest = max(max(row.uplink_bytes, row.downlink_bytes) for row in trained.steps)
+    frame = 1 << 20
+    assert largest < limit
+    assert limit - frame < 1.1 * max(largest, 3 * trained.facts.client_parameter_bytes)

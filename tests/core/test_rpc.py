@@ -1,8 +1,10 @@
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter, sleep
 
 import grpc
@@ -11,9 +13,11 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from splitfed_core.errors import CellError, RemoteError
+from splitfed_core.wire import listening as listening_module
 from splitfed_core.wire import messages
 from splitfed_core.wire.channel import Endpoints, GrpcFedTransport, GrpcTransport, connect
 from splitfed_core.wire.codecs import RAW, EncodedTensor
+from splitfed_core.wire.listening import listening
 from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, ServerStamps, StepReply, StepRequest
 from splitfed_core.wire.rpc import RpcServer
 from splitfed_core.wire.security import credentials
@@ -218,20 +222,31 @@ def test_the_health_service_wants_the_token_too(server: RpcServer) -> None:
             assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-def test_servers_take_free_ports_of_loopback_only(server: RpcServer) -> None:
-    with RpcServer(token=TOKEN, callers=1, main=Doubling()) as other:
-        (host, port), (_, other_port) = (s.address.split(":") for s in (server, other))
+@pytest.fixture
+def on_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[RpcServer, RpcServer]]:
+    """Two servers where no socket can be had."""
+    monkeypatch.setattr(listening_module, "_SHORT_PLACES", ())
+    one = RpcServer(token=TOKEN, callers=1, main=Doubling())
+    with one, RpcServer(token=TOKEN, callers=1, main=Doubling()) as other:
+        yield one, other
+
+
+def test_servers_take_free_ports_of_loopback_only(on_ports: tuple[RpcServer, RpcServer]) -> None:
+    (host, port), (_, other_port) = (server.address.split(":") for server in on_ports)
     assert (host, port != other_port) == ("127.0.0.1", True)
     socket.create_connection((host, int(port)), timeout=1).close()
     with pytest.raises(OSError, match=r"refused|assign"):  # a server on all interfaces would answer there too
         socket.create_connection(("127.0.0.2", int(port)), timeout=1)
+    main = GrpcTransport(on_ports[0].address, token=TOKEN, deadline_s=10.0)
+    assert main.end_round(7, 2) == (7.5, 2.25)
+    main.close()
 
 
-def test_a_port_that_is_taken_is_not_shared(server: RpcServer) -> None:
+def test_a_port_that_is_taken_is_not_shared(on_ports: tuple[RpcServer, RpcServer]) -> None:
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         with pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", int(server.address.split(":")[1])))
+            other.bind(("127.0.0.1", int(on_ports[0].address.split(":")[1])))
 
 
 @pytest.mark.parametrize("name", ["grpc", "grpc-stream"])
@@ -259,6 +274,48 @@ def test_messages_may_be_larger_than_grpcs_four_mebibytes(server: RpcServer) -> 
     reply = main.train_step(replace(REQUEST, smashed=big))
     assert RAW.decode(reply.gradient).sum() == 2 * 128 * 26 * 26 * 32
     main.close()
+
+
+def test_messages_above_the_limit_are_refused_on_either_side() -> None:
+    limit = messages.size(messages.step_request_parts(REQUEST)) + 100
+    big = replace(REQUEST, smashed=RAW.encode(np.ones(1000, np.float32)))
+    with RpcServer(token=TOKEN, callers=1, max_message_bytes=limit, main=Doubling()) as server:
+        for own_limit, side in ((-1, "SERVER: Received"), (limit, "CLIENT: Sent")):
+            main = GrpcTransport(server.address, token=TOKEN, deadline_s=10.0, max_message_bytes=own_limit)
+            main.train_step(REQUEST)
+            with pytest.raises(RemoteError, match=f"RESOURCE_EXHAUSTED.*{side}"):
+                main.train_step(big)
+            main.close()
+
+
+def test_a_server_listens_in_a_folder_of_its_own_that_goes_with_it() -> None:
+    with RpcServer(token=TOKEN, callers=1, main=Doubling()) as server:
+        folder = Path(server.address.removeprefix("unix:")).parent
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.exists()
+
+
+def test_a_path_too_long_for_a_socket_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with listening(lambda _: 7) as address:
+        assert address.startswith("unix:/")
+        assert str(deep) not in address
+    monkeypatch.setattr(listening_module, "_SHORT_PLACES", (None,))
+    with listening(lambda _: 7) as address:
+        assert address == "127.0.0.1:7"
+    assert list(deep.iterdir()) == []
+
+
+def test_where_a_socket_cannot_be_had_a_port_is_taken() -> None:
+    def bind(address: str) -> int:
+        if address.startswith("unix:"):
+            raise RuntimeError("Failed to bind")
+        return 4711
+
+    with listening(bind) as address:
+        assert address == "127.0.0.1:4711"
 
 
 def test_after_stop_calls_fail_at_once() -> None:

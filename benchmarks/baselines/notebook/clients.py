@@ -13,7 +13,7 @@ import tensorflow as tf
 from benchmarks.baselines.notebook import lists
 from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
 from benchmarks.baselines.notebook.rpc import AGGREGATOR, OPTIONS, TRAINING
-from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
+from splitfed_core.cell import EVALUATION_BATCH, CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.client import Batch, mini_batches
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
@@ -26,7 +26,6 @@ from splitfed_core.wire.channel import Endpoints
 from splitfed_core.wire.codecs import Array
 from splitfed_core.wire.security import credentials
 
-_EVAL_BATCH = 256
 _WALL_CLOCKS_TELL_NO_PHASES = dict.fromkeys(PHASES)
 
 
@@ -80,7 +79,7 @@ class NotebookClients:
         labels = y.astype(np.int32)
         evaluations = []
         for client in (self._clients[i] for i in client_ids if i in self._clients):
-            parts = [client.predict(x[i : i + _EVAL_BATCH]) for i in range(0, len(x), _EVAL_BATCH)]
+            parts = [client.predict(x[i : i + EVALUATION_BATCH]) for i in range(0, len(x), EVALUATION_BATCH)]
             logits = np.concatenate(parts).astype(np.float32)
             loss, correct = self._objective.loss(labels, logits), self._objective.correct(labels, logits)
             evaluations.append(Evaluation(client.client_id, float(loss), int(correct) / len(y), client.examples))
