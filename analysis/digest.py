@@ -147,7 +147,11 @@ def _facts(attempt: Attempt) -> dict[str, Any]:
     for role, used in (roles if isinstance(roles, dict) else {}).items():
         found |= {f"{role}_{name}": number(used.get(name)) for name in ("cpu_s", "rss_bytes") if isinstance(used, dict)}
     conditions = attempt.manifest.get("conditions")
-    canaries = [number(c.get("canary_s")) for c in conditions.values()] if isinstance(conditions, dict) else []
+    canaries = (
+        [number(c.get("canary_s")) for c in conditions.values() if isinstance(c, dict)]
+        if isinstance(conditions, dict)
+        else []
+    )
     env, wall = str(attempt.manifest.get("env", "")), number(attempt.manifest.get("wall_s"))
     return found | {"env": env, "wall_s": wall, "canary_s": sum(canaries) / len(canaries) if canaries else float("nan")}
 

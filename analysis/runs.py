@@ -7,6 +7,11 @@ from typing import Any
 
 from splitfed_core.errors import NotARunError
 
+_PLAN: dict[str, type] = {"cells": list, "repeats": int, "axes": dict}
+_MANIFEST: dict[str, type] = {"files": dict, "conditions": dict, "facts": dict}
+_ENVIRONMENT: dict[str, type] = {"versions": dict, "app": dict, "cores": int}
+"""What the entries of each file must be where they are there: what is something else is named and left out."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -86,8 +91,10 @@ def open_run(folder: Path) -> Run:
         )
     name = folder.resolve().name
     problems: list[Problem] = []
-    plan = _read_json(folder / "plan.json", name, problems)
-    environments = {path.stem: _read_json(path, name, problems) for path in sorted(folder.glob("env/*.json"))}
+    plan = _read_json(folder / "plan.json", name, _PLAN, problems)
+    plan["cells"] = [cell for cell in plan.get("cells", []) if _is_cell(cell)]
+    paths = sorted(folder.glob("env/*.json"))
+    environments = {path.stem: _read_json(path, name, _ENVIRONMENT, problems) for path in paths}
     attempts = tuple(_attempts(folder, name, problems))
     problems += _missing(name, plan, attempts)
     return Run(name, folder, plan, environments, attempts, tuple(problems))
@@ -99,7 +106,7 @@ def _attempts(folder: Path, run: str, problems: list[Problem]) -> list[Attempt]:
         if not (path / "manifest.json").is_file():
             problems.append(Problem(f"{run}: {path.parent.name} {path.name}", "not finished: it has no manifest.json"))
             continue
-        manifest = _read_json(path / "manifest.json", run, problems)
+        manifest = _read_json(path / "manifest.json", run, _MANIFEST, problems)
         if not isinstance(manifest.get("config"), dict):
             problems.append(
                 Problem(f"{run}: {path.parent.name} {path.name}", "its manifest.json names no config; left out")
@@ -126,15 +133,18 @@ def _attempt(path: Path, run: str, manifest: dict[str, Any]) -> Attempt:
 def _missing(run: str, plan: dict[str, Any], attempts: tuple[Attempt, ...]) -> list[Problem]:
     """Name how many planned attempts have not been run."""
     there = {(attempt.cell_id, attempt.repeat) for attempt in attempts}
-    cells = [cell for cell in plan.get("cells", []) if isinstance(cell, dict)]
-    planned = {(cell.get("cell_id"), repeat) for cell in cells for repeat in range(int(plan.get("repeats", 1)))}
+    planned = {(cell["cell_id"], repeat) for cell in plan["cells"] for repeat in range(plan.get("repeats", 1))}
     absent = planned - there
     return (
         [Problem(run, f"{len(absent)} of {len(planned)} planned repeats of cells have no result yet")] if absent else []
     )
 
 
-def _read_json(path: Path, run: str, problems: list[Problem]) -> dict[str, Any]:
+def _is_cell(cell: object) -> bool:
+    return isinstance(cell, dict) and isinstance(cell.get("cell_id"), str) and isinstance(cell.get("config"), dict)
+
+
+def _read_json(path: Path, run: str, shape: dict[str, type], problems: list[Problem]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,4 +152,10 @@ def _read_json(path: Path, run: str, problems: list[Problem]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         content = None
         problems.append(Problem(f"{run}: {path.name}", f"cannot be read: {error}"))
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    wrong = [name for name, kind in shape.items() if not isinstance(content.get(name), kind | None)]
+    problems += [Problem(f"{run}: {path.name}", f"{name!r} is no {shape[name].__name__}; left out") for name in wrong]
+    return {
+        name: value for name, value in content.items() if name not in wrong and (value is not None or name not in shape)
+    }

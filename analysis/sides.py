@@ -106,9 +106,8 @@ def _keys(cells: pd.DataFrame) -> tuple[list[Any], list[Any]]:
 
 def _planned(run: Run) -> list[tuple[str, dict[str, Any], tuple[int, ...]]]:
     """Return identifier, parameters and planned repeats of every cell: planned ones first, then what else was found."""
-    repeats = tuple(range(int(run.plan.get("repeats", 0))))
-    planned = [cell for cell in run.plan.get("cells", []) if {"cell_id", "config"} <= set(cell)]
-    cells = {str(cell["cell_id"]): (cell["config"], repeats) for cell in planned}
+    repeats = tuple(range(run.plan.get("repeats", 0)))
+    cells = {cell["cell_id"]: (cell["config"], repeats) for cell in run.plan["cells"]}
     for attempt in run.attempts:
         cells.setdefault(attempt.cell_id, (attempt.config, ()))
     return [(cell_id, *rest) for cell_id, rest in cells.items()]

@@ -9,6 +9,8 @@ import pytest
 
 from analysis.results import load
 from analysis.runs import newest_run
+from analysis.sides import read_run
+from analysis.track import entries_of
 from splitfed_core.errors import DataError, NotARunError
 
 MakeRun = Callable[..., Path]
@@ -174,3 +176,29 @@ def test_an_unfinished_attempt_and_a_broken_manifest_are_named(make_run: MakeRun
     (second / "manifest.json").write_text(json.dumps(manifest))
     told = [problem.what for problem in load(run).problems]
     assert told == ["not finished: it has no manifest.json", "1 of 2 planned repeats of cells have no result yet"]
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "wrong", "told"),
+    [
+        ("plan.json", "repeats", "x", "plan.json: 'repeats' is no int; left out"),
+        ("plan.json", "cells", {"a": 1}, "plan.json: 'cells' is no list; left out"),
+        ("plan.json", "cells", [1, {"cell_id": 2}], ""),
+        ("env/e1.json", "versions", "x", "e1.json: 'versions' is no dict; left out"),
+        ("env/e1.json", "app", [1], "e1.json: 'app' is no dict; left out"),
+        ("env/e1.json", "cores", None, ""),
+        ("cells/*/r0/manifest.json", "files", "x", "manifest.json: 'files' is no dict; left out"),
+        ("cells/*/r0/manifest.json", "conditions", {"before": 1}, ""),
+    ],
+)
+def test_entries_of_another_type_are_named_and_the_rest_is_shown(
+    make_run: MakeRun, file: str, name: str, wrong: object, told: str
+) -> None:
+    run = make_run("mangled", {}, repeats=1)
+    path = next(run.glob(file))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: wrong}))
+    results = load(run)
+    assert len(results.ok) == 1
+    assert told in "; ".join(f"{problem.where.partition(': ')[2]}: {problem.what}" for problem in results.problems)
+    assert [cell.cell_id for cell in read_run(run).cells] == [results.ok["cell_id"].iloc[0]]
+    assert len(entries_of(run)) == 1
