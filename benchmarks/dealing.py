@@ -9,6 +9,9 @@ from splitfed_core.data import Dataset, IndexArray, partition
 from splitfed_core.seeding import derive
 
 
+_TOLERABLY_IDLE = 0.15  # places in the last turn, as a share of the clients
+
+
 def shape_of(dataset: Dataset) -> DataShape:
     """Return what a network must know of a data set."""
     return DataShape(dataset.input_shape, dataset.num_classes)
@@ -25,10 +28,22 @@ def deal(dataset: Dataset, config: CellConfig, seed: int) -> dict[int, IndexArra
 
 
 def worker_count(config: CellConfig, cores: int | None = None) -> int:
-    """Return how many processes hold the clients: one for each, as far as there are cores (by default, here)."""
+    """Return how many processes hold the clients of a cell on so many cores; by default on this machine's."""
     if config.in_one_process:
         return 1
     if config.algorithm == "notebook":
         return config.num_clients
-    wanted = config.workers if isinstance(config.workers, int) else cores or usable_cores()
-    return min(config.num_clients, wanted)
+    if isinstance(config.workers, int):
+        return min(config.workers, config.num_clients)
+    return _even_workers(config.num_clients, cores or usable_cores())
+
+
+def _even_workers(clients: int, cores: int) -> int:
+    """Return one for each core, or a few more where a round would wait for those that hold one client more.
+
+    Three clients in two processes take as long as four; in three processes the system shares two cores among them.
+    """
+    counts = range(min(clients, cores), min(clients, 2 * cores) + 1)
+    idle = {workers: -clients % workers for workers in counts}
+    tolerable = [workers for workers in counts if idle[workers] <= _TOLERABLY_IDLE * clients]
+    return tolerable[0] if tolerable else min(counts, key=idle.__getitem__)
