@@ -8,7 +8,6 @@ from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, partition
 from splitfed_core.seeding import derive
 
-
 _TOLERABLY_IDLE = 0.15  # places in the last turn, as a share of the clients
 
 

@@ -101,7 +101,7 @@ def _unsplit(cluster: Cluster) -> Result:
 def _scaling(cluster: Cluster) -> Result:
     three, one = [], []
     for seed in range(_RUNS):
-        three.append(run(cluster, seed, workers=3)[0].steps_per_s)
+        three.append(run(cluster, seed)[0].steps_per_s)
         one.append(run(cluster, seed, **_ALONE)[0].steps_per_s)
     return Result(goal("scaling"), ratios(three, one), f"{median(three):.1f} and {median(one):.1f} steps/s")
 
