@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.environment import environment, load
 from benchmarks.speed.goals import GOALS, Result
@@ -13,20 +14,23 @@ CELLS = ("unsplit", "scaling", "next_cell", "memory", "crowd", "notebook")
 
 
 def main(out: Path, wanted: Sequence[str]) -> None:
-    """Measure and write; a line for each goal as it is done."""
+    """Measure and write after every goal, so that an interrupt loses none that is done."""
     out.mkdir(parents=True, exist_ok=True)
     facts = {"environment": environment(Path.cwd()), "load": load()}
-    rows = []
-    for result in _results(set(wanted or [goal.name for goal in GOALS])):
+    (out / "environment.json").write_text(json.dumps(facts, indent=1) + "\n")
+    order = [goal.name for goal in GOALS]
+    rows: list[dict[str, Any]] = []
+    for result in _results(set(wanted or order)):
         rows.append(result.row())
         print(f"{result.goal.what}: {rows[-1]['measured']:.3g}{result.goal.unit} ({result.detail})", flush=True)
-    order = [goal.name for goal in GOALS]
-    rows.sort(key=lambda row: order.index(row["name"]))
-    with (out / "speed.csv").open("w", newline="") as file:
+        _write(out / "speed.csv", sorted(rows, key=lambda row: order.index(row["name"])))
+
+
+def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    (out / "environment.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def _results(wanted: set[str]) -> Iterator[Result]:
