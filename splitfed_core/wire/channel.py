@@ -11,6 +11,7 @@ import grpc
 from splitfed_core.errors import RemoteError, gist
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
+from splitfed_core.wire.certificates import Certificate
 from splitfed_core.wire.codecs import EncodedTensor
 from splitfed_core.wire.contract import FED, MAIN, UNLIMITED, options
 from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
@@ -21,9 +22,16 @@ from splitfed_core.wire.transport import FedTransport, Transport
 class _Connection:
     """A channel to one server; every call carries the token and a deadline."""
 
-    def __init__(self, address: str, token: str, deadline_s: float, max_message_bytes: int) -> None:
+    def __init__(
+        self, address: str, token: str, deadline_s: float, max_message_bytes: int, certificate: Certificate | None
+    ) -> None:
         self.address = address
-        self._channel = grpc.insecure_channel(address, options=options(max_message_bytes))
+        how = options(max_message_bytes)
+        self._channel = (
+            grpc.secure_channel(address, certificate.for_caller(), options=how)
+            if certificate
+            else grpc.insecure_channel(address, options=how)
+        )
         self._metadata = credentials(token)
         self._deadline_s = deadline_s
 
@@ -54,7 +62,15 @@ class _Connection:
 class GrpcTransport:
     """One unary call per step."""
 
-    def __init__(self, address: str, *, token: str, deadline_s: float, max_message_bytes: int = UNLIMITED) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str,
+        deadline_s: float,
+        max_message_bytes: int = UNLIMITED,
+        certificate: Certificate | None = None,
+    ) -> None:
         """Connect to a main server.
 
         Args:
@@ -62,8 +78,9 @@ class GrpcTransport:
             token: The run's token.
             deadline_s: How long a single call may take.
             max_message_bytes: Larger messages are refused.
+            certificate: To show to a server that listens beyond its host.
         """
-        self._connection = _Connection(address, token, deadline_s, max_message_bytes)
+        self._connection = _Connection(address, token, deadline_s, max_message_bytes, certificate)
         self._train_step = self._connection.unary(f"/{MAIN}/TrainStep")
         self._forward = self._connection.unary(f"/{MAIN}/ForwardBody")
         self._backward = self._connection.unary(f"/{MAIN}/BackwardBody")
@@ -112,8 +129,18 @@ class GrpcStreamTransport(GrpcTransport):
     The stream's deadline is that of the whole cell, for it lives as long.
     """
 
-    def __init__(self, address: str, *, token: str, deadline_s: float, max_message_bytes: int = UNLIMITED) -> None:
-        super().__init__(address, token=token, deadline_s=deadline_s, max_message_bytes=max_message_bytes)
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str,
+        deadline_s: float,
+        max_message_bytes: int = UNLIMITED,
+        certificate: Certificate | None = None,
+    ) -> None:
+        super().__init__(
+            address, token=token, deadline_s=deadline_s, max_message_bytes=max_message_bytes, certificate=certificate
+        )
         self._requests: SimpleQueue[bytes | None] = SimpleQueue()
         self._train_step = self._through_stream
         self._replies: Any = None
@@ -136,9 +163,17 @@ class GrpcStreamTransport(GrpcTransport):
 class GrpcFedTransport:
     """A client's way to the fed server over gRPC."""
 
-    def __init__(self, address: str, *, token: str, deadline_s: float, max_message_bytes: int = UNLIMITED) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str,
+        deadline_s: float,
+        max_message_bytes: int = UNLIMITED,
+        certificate: Certificate | None = None,
+    ) -> None:
         """Connect to a fed server; the arguments are those of `GrpcTransport`."""
-        self._connection = _Connection(address, token, deadline_s, max_message_bytes)
+        self._connection = _Connection(address, token, deadline_s, max_message_bytes, certificate)
         self._push = self._connection.unary(f"/{FED}/Push")
         self._get = self._connection.unary(f"/{FED}/GetAggregate")
 
@@ -169,6 +204,7 @@ class Endpoints:
         token: What every call must carry.
         deadline_s: How long a single call may take.
         max_message_bytes: Larger messages are refused.
+        certificate: To show to servers that listen beyond their host.
     """
 
     main: str | None
@@ -176,6 +212,7 @@ class Endpoints:
     token: str
     deadline_s: float
     max_message_bytes: int = UNLIMITED
+    certificate: Certificate | None = None
 
 
 _TRANSPORTS = {"grpc": GrpcTransport, "grpc-stream": GrpcStreamTransport}
@@ -187,6 +224,7 @@ def connect(transport: str, ends: Endpoints) -> tuple[Transport | None, FedTrans
         "token": ends.token,
         "deadline_s": ends.deadline_s,
         "max_message_bytes": ends.max_message_bytes,
+        "certificate": ends.certificate,
     }
     main = ends.main and _TRANSPORTS[transport](ends.main, **how)
     fed = ends.fed and GrpcFedTransport(ends.fed, **how)

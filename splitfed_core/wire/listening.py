@@ -1,15 +1,60 @@
-"""Where a server listens: on a Unix socket, for callers on its own host, or on a free port of loopback."""
+"""Where a server listens.
+
+For callers on its own host that is a Unix socket, or where there can be none a free port of loopback. For callers on
+other hosts it is a free port of an address that they can reach, with mutual TLS and in no other way.
+"""
 
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import grpc
+
+from splitfed_core.errors import ConfigError
+from splitfed_core.wire.certificates import Certificate
 
 _LONGEST_PATH = 103
 """Bytes of a Unix socket's path that every system takes: macOS 103, Linux 107."""
 
 _SHORT_PLACES = (None, "/tmp", "/var/tmp")  # noqa: S108  a folder of one's own is made there; None: as TMPDIR says
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """An address of this host that others can reach, and what a server shows there.
+
+    Attributes:
+        host: The IP address; never all interfaces.
+        certificate: Made for that address.
+    """
+
+    host: str
+    certificate: Certificate
+
+
+@contextmanager
+def listening_at(server: grpc.Server, exposed: Exposed | None) -> Iterator[str]:
+    """Give a server its place; yields the address for callers.
+
+    Raises:
+        ConfigError: The host has no such address.
+    """
+    if exposed is None:
+        with listening(server.add_insecure_port) as address:
+            yield address
+        return
+    host = f"[{exposed.host}]" if ":" in exposed.host else exposed.host
+    try:
+        port = server.add_secure_port(f"{host}:0", exposed.certificate.for_server())
+    except RuntimeError:
+        raise ConfigError(
+            f"cannot listen on {exposed.host}: the address that Ray knows a node by must be one of the node's own; "
+            "give it with ray start --node-ip-address"
+        ) from None
+    yield f"{host}:{port}"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from splitfed_core.errors import SfbenchError
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.contract import FED, MAIN, UNLIMITED, options
-from splitfed_core.wire.listening import listening
+from splitfed_core.wire.listening import Exposed, listening_at
 from splitfed_core.wire.messages import BodyReply, BodyRequest
 from splitfed_core.wire.security import TokenGuard
 from splitfed_core.wire.transport import (
@@ -35,7 +35,7 @@ _SPARE_THREADS = 4  # beside one per client: health checks, predictions
 
 
 class RpcServer:
-    """A gRPC server for callers on this host, with the standard health service. A context manager."""
+    """A gRPC server, with the standard health service. A context manager."""
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class RpcServer:
         max_message_bytes: int = UNLIMITED,
         main: MainService | None = None,
         fed: FedService | None = None,
+        exposed: Exposed | None = None,
     ) -> None:
         """Start to serve.
 
@@ -54,6 +55,7 @@ class RpcServer:
             max_message_bytes: Larger messages are refused.
             main: A main server, if there is one here.
             fed: A fed server, if there is one here.
+            exposed: Where callers on other hosts find it; None: they are all on this one.
         """
         pool = futures.ThreadPoolExecutor(callers + _SPARE_THREADS, thread_name_prefix="rpc")
         self._server = grpc.server(pool, options=options(max_message_bytes), interceptors=[TokenGuard(token)])
@@ -64,7 +66,7 @@ class RpcServer:
                 self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
                 status.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._place = ExitStack()
-        self.address = self._place.enter_context(listening(self._server.add_insecure_port))
+        self.address = self._place.enter_context(listening_at(self._server, exposed))
         self._server.start()
 
     def stop(self) -> None:
