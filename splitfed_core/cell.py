@@ -1,6 +1,6 @@
 """The values that the processes of a cell hand to each other. Light: whoever only carries them needs no TensorFlow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitfed_core.rows import ClientRow, StepRow
 
@@ -31,6 +31,11 @@ class GroupRound:
     aggregation_uplink_bytes: int
     aggregation_downlink_bytes: int
     ended: float
+
+    def on_clock(self, ahead_s: float) -> "GroupRound":
+        """Return the same by a clock that is so far ahead of this one."""
+        steps = [replace(row, started_s=row.started_s + ahead_s) for row in self.steps]
+        return replace(self, steps=steps, ended=self.ended + ahead_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from splitfed_core.errors import RemoteError, gist
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.certificates import Certificate
+from splitfed_core.wire.clock import SAME, Ahead, compare
 from splitfed_core.wire.codecs import EncodedTensor
-from splitfed_core.wire.contract import FED, MAIN, UNLIMITED, options
+from splitfed_core.wire.contract import CLOCK, FED, MAIN, UNLIMITED, options
 from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
 from splitfed_core.wire.security import credentials
 from splitfed_core.wire.transport import FedTransport, Transport
@@ -60,7 +61,9 @@ class _Connection:
 
 
 class GrpcTransport:
-    """One unary call per step."""
+    """One unary call per step; `ahead_s` says how far the server's clock is ahead of the caller's."""
+
+    ahead_s = 0.0
 
     def __init__(
         self,
@@ -92,7 +95,7 @@ class GrpcTransport:
         data = b"".join(messages.step_request_parts(request))
         sent = perf_counter()
         reply = self._train_step(data)
-        return messages.read_step_reply(reply, Transit(sent, perf_counter(), len(data), len(reply)))
+        return messages.read_step_reply(reply, Transit(sent, perf_counter(), len(data), len(reply)), self.ahead_s)
 
     def forward(self, request: BodyRequest) -> BodyReply:
         """Exchange smashed data for the body's output."""
@@ -106,7 +109,7 @@ class GrpcTransport:
         data = b"".join(messages.body_request_parts(request))
         sent = perf_counter()
         reply = call(data)
-        return messages.read_body_reply(reply, Transit(sent, perf_counter(), len(data), len(reply)))
+        return messages.read_body_reply(reply, Transit(sent, perf_counter(), len(data), len(reply)), self.ahead_s)
 
     def end_round(self, client_id: int, round: int) -> Sequence[float]:
         """Return the server's optimizer times of the client's steps in this round."""
@@ -218,8 +221,32 @@ class Endpoints:
 _TRANSPORTS = {"grpc": GrpcTransport, "grpc-stream": GrpcStreamTransport}
 
 
-def connect(transport: str, ends: Endpoints) -> tuple[Transport | None, FedTransport | None]:
-    """Connect to the servers that there are; `transport` is a value of the parameter of that name."""
+def read_clock(ends: Endpoints) -> Ahead:
+    """Ask how far the servers' clock, which is one, is ahead; only those that listen beyond their host are asked."""
+    address = ends.main or ends.fed
+    if ends.certificate is None or address is None:
+        return SAME
+    connection = _Connection(address, ends.token, ends.deadline_s, ends.max_message_bytes, ends.certificate)
+    call = connection.unary(f"/{CLOCK}/Now")
+
+    def ask() -> tuple[float, str]:
+        time = pb.Time.FromString(call(pb.TimeRequest().SerializeToString()))
+        return time.now, time.clock_id
+
+    try:
+        return compare(ask)
+    finally:
+        connection.close()
+
+
+def connect(transport: str, ends: Endpoints, clock: Ahead = SAME) -> tuple[Transport | None, FedTransport | None]:
+    """Connect to the servers that there are, whose clock is so far ahead.
+
+    Args:
+        transport: A value of the parameter of that name.
+        ends: The servers.
+        clock: What `read_clock` returned.
+    """
     how: dict[str, Any] = {
         "token": ends.token,
         "deadline_s": ends.deadline_s,
@@ -227,5 +254,7 @@ def connect(transport: str, ends: Endpoints) -> tuple[Transport | None, FedTrans
         "certificate": ends.certificate,
     }
     main = ends.main and _TRANSPORTS[transport](ends.main, **how)
+    if main:
+        main.ahead_s = clock.ahead_s
     fed = ends.fed and GrpcFedTransport(ends.fed, **how)
     return main or None, fed or None

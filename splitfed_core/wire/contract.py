@@ -6,6 +6,7 @@ from splitfed_core.wire._pb import splitfed_pb2 as pb
 
 MAIN: str = pb.DESCRIPTOR.services_by_name["MainServer"].full_name
 FED: str = pb.DESCRIPTOR.services_by_name["FedServer"].full_name
+CLOCK: str = pb.DESCRIPTOR.services_by_name["Clock"].full_name
 
 UNLIMITED = -1
 

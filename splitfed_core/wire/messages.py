@@ -116,11 +116,11 @@ def step_reply_parts(reply: StepReply) -> list[Part]:
     return [small.SerializeToString(), *_tensor_field(pb.StepReply.GRADIENT_FIELD_NUMBER, reply.gradient)]
 
 
-def read_step_reply(data: bytes, transit: Transit) -> StepReply:
-    """Parse a step reply and add what the transport saw."""
+def read_step_reply(data: bytes, transit: Transit, ahead_s: float = 0.0) -> StepReply:
+    """Parse a step reply and add what the transport saw; the server's clock is so far ahead."""
     small, (gradient,) = _split(data, pb.StepReply.GRADIENT_FIELD_NUMBER)
     message = pb.StepReply.FromString(small)
-    return StepReply(gradient, message.loss, message.correct, _read_stamps(message.stamps), transit)
+    return StepReply(gradient, message.loss, message.correct, _read_stamps(message.stamps, ahead_s), transit)
 
 
 def body_request_parts(request: BodyRequest) -> list[Part]:
@@ -142,10 +142,10 @@ def body_reply_parts(reply: BodyReply) -> list[Part]:
     return [small.SerializeToString(), *_tensor_field(pb.BodyReply.TENSOR_FIELD_NUMBER, reply.tensor)]
 
 
-def read_body_reply(data: bytes, transit: Transit) -> BodyReply:
-    """Parse the answer of a u-shaped exchange and add what the transport saw."""
+def read_body_reply(data: bytes, transit: Transit, ahead_s: float = 0.0) -> BodyReply:
+    """Parse the answer of a u-shaped exchange and add what the transport saw; the server's clock is so far ahead."""
     small, (tensor,) = _split(data, pb.BodyReply.TENSOR_FIELD_NUMBER)
-    return BodyReply(tensor, _read_stamps(pb.BodyReply.FromString(small).stamps), transit)
+    return BodyReply(tensor, _read_stamps(pb.BodyReply.FromString(small).stamps, ahead_s), transit)
 
 
 def client_model_parts(model: ClientModel) -> list[Part]:
@@ -199,8 +199,9 @@ def _stamps(stamps: ServerStamps) -> pb.ServerStamps:
     return pb.ServerStamps(**asdict(stamps))
 
 
-def _read_stamps(message: pb.ServerStamps) -> ServerStamps:
-    return ServerStamps(message.received, message.decoded, message.started, message.computed, message.encoded)
+def _read_stamps(message: pb.ServerStamps, ahead_s: float) -> ServerStamps:
+    stamps = (message.received, message.decoded, message.started, message.computed, message.encoded)
+    return ServerStamps(*(stamp - ahead_s for stamp in stamps))
 
 
 def _split(data: bytes, *numbers: int) -> tuple[bytes, list[EncodedTensor]]:

@@ -17,7 +17,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from splitfed_core.errors import SfbenchError
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
-from splitfed_core.wire.contract import FED, MAIN, UNLIMITED, options
+from splitfed_core.wire.clock import clock_id
+from splitfed_core.wire.contract import CLOCK, FED, MAIN, UNLIMITED, options
 from splitfed_core.wire.listening import Exposed, listening_at
 from splitfed_core.wire.messages import BodyReply, BodyRequest
 from splitfed_core.wire.security import TokenGuard
@@ -61,7 +62,8 @@ class RpcServer:
         self._server = grpc.server(pool, options=options(max_message_bytes), interceptors=[TokenGuard(token)])
         status = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(status, self._server)
-        for name, handlers in ((MAIN, main and _main_handlers(main)), (FED, fed and _fed_handlers(fed))):
+        services = {MAIN: main and _main_handlers(main), FED: fed and _fed_handlers(fed), CLOCK: _clock_handlers()}
+        for name, handlers in services.items():
             if handlers:
                 self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
                 status.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -135,6 +137,11 @@ def _fed_handlers(service: FedService) -> dict[str, Handler]:
         return b"".join(messages.aggregate_parts(service.get_aggregate(request.client_id, request.round)))
 
     return {"Push": _unary(push), "GetAggregate": _unary(get_aggregate)}
+
+
+def _clock_handlers() -> dict[str, Handler]:
+    name = clock_id()
+    return {"Now": _unary(lambda _data: pb.Time(now=perf_counter(), clock_id=name).SerializeToString())}
 
 
 def _unary(method: Callable[[bytes], bytes]) -> Handler:

@@ -3,7 +3,9 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from cryptography import x509
@@ -69,11 +71,11 @@ def test_a_caller_without_tls_is_refused(server: RpcServer) -> None:
 
 
 def test_a_caller_without_a_certificate_is_refused(server: RpcServer, authority: Authority) -> None:
-    import grpc
-
     trusting = grpc.ssl_channel_credentials(authority.caller().root)
-    with grpc.secure_channel(server.address, trusting) as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary("/splitfed.v1.MainServer/Predict")(b"", timeout=5)
+    with grpc.secure_channel(server.address, trusting) as channel:
+        call: Any = channel.unary_unary("/splitfed.v1.MainServer/Predict")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"", timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
@@ -114,6 +116,6 @@ def test_a_certificate_outlives_a_sweep_but_not_by_years(authority: Authority) -
 
 
 def test_an_address_of_another_host_is_refused_in_words(authority: Authority) -> None:
-    elsewhere = "192.0.2.1"  # reserved for documentation
-    with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1: .* --node-ip-address"):
+    elsewhere = "203.0.113.1"  # reserved for documentation
+    with pytest.raises(ConfigError, match=r"cannot listen on 203\.0\.113\.1: .* --node-ip-address"):
         RpcServer(token=TOKEN, callers=1, main=Adding(), exposed=Exposed(elsewhere, authority.server(elsewhere)))

@@ -135,3 +135,15 @@ class Aggregate(_message.Message):
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     weights: _containers.RepeatedCompositeFieldContainer[Tensor]
     def __init__(self, weights: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+
+class TimeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Time(_message.Message):
+    __slots__ = ("now", "clock_id")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_ID_FIELD_NUMBER: _ClassVar[int]
+    now: float
+    clock_id: str
+    def __init__(self, now: _Optional[float] = ..., clock_id: _Optional[str] = ...) -> None: ...
