@@ -19,6 +19,10 @@ from splitfed_core.rows import CellSummary, ClientRow, LabelRow, RoundRow, StepR
 class CellRunner(Protocol):
     """What runs cells; `benchmarks.cluster.Cluster` does."""
 
+    @property
+    def cores(self) -> int:
+        """The cores that its processes may use, on all nodes together."""
+
     def check(self, configs: Sequence[CellConfig]) -> None:
         """Raise `ConfigError` for a cell that cannot be run."""
 
@@ -70,6 +74,15 @@ class Attempter:
         except CellError as error:  # the sink cannot write: whatever is on the disk does not count as done
             return Attempt("failed", str(error), Tally().summary("failed", 0.0))
 
+    def _with_stored_environments(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Store the environments of a cluster's nodes; the manifest names them only."""
+        if "nodes" not in facts:
+            return facts
+        nodes = [dict(node) for node in facts["nodes"]]
+        for node in nodes:
+            node["env"] = self.directory.write_environment(node.pop("environment"), node["load"])
+        return {**facts, "nodes": nodes}
+
     def _measure(self, run: CellRun, sink: CellSink, earlier: Sequence[str]) -> Attempt:
         before = _conditions()
         facts: Mapping[str, Any] = {}
@@ -83,6 +96,7 @@ class Attempter:
         except SfbenchError as error:
             status, reason = "failed", str(error)
         conditions = {"before": before, "after": _conditions()}
+        facts = self._with_stored_environments(facts)
         record = {"env": self.env, "conditions": conditions, "earlier_attempts": list(earlier)}
         try:
             summary = sink.finish(status, reason, facts, record)

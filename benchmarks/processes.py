@@ -3,27 +3,24 @@
 TensorFlow is imported when a process is told its threads, not with this module: the settings must come first.
 """
 
-import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from benchmarks.environment import usable_cores
-from benchmarks.startup import keep_freed_memory, redirect_output, start_tensorflow
+from benchmarks.process import Process
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, make_shards
-from splitfed_core.errors import CellError, SfbenchError, gist
 from splitfed_core.fedserver import FedServer, Relay, build_fed_server
-from splitfed_core.wire.channel import Endpoints, connect
+from splitfed_core.wire.channel import Endpoints, connect, read_clock
+from splitfed_core.wire.clock import SAME, Ahead
 from splitfed_core.wire.codecs import Array, EncodedTensor
+from splitfed_core.wire.listening import Exposed
 from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest
 from splitfed_core.wire.rpc import RpcServer
 from splitfed_core.wire.transport import FedTransport, Transport, encoded_now
@@ -32,7 +29,6 @@ if TYPE_CHECKING:  # these import TensorFlow
     from benchmarks.baselines.notebook.clients import NotebookClients
     from benchmarks.baselines.notebook.training import TrainingServer
     from splitfed_core.group import ClientGroup
-    from splitfed_core.kept import KeptParts
     from splitfed_core.local import LocalFederation
     from splitfed_core.server import BodyServer, MainServer
 
@@ -43,53 +39,6 @@ class Start:
 
     weights: list[Array]
     trainable: list[bool]
-
-
-@contextmanager
-def _in_words() -> Iterator[None]:
-    """Put an unexpected error into words; its traceback goes to the log.
-
-    The error itself may be of a class of TensorFlow's: the driver could not read it without importing that.
-    """
-    try:
-        yield
-    except SfbenchError:
-        raise
-    except Exception as error:
-        traceback.print_exc()
-        said = f"{type(error).__name__}: {gist(str(error))}"
-        raise CellError(f"a process failed: {said}; its traceback is in log.txt") from None
-
-
-class Process:
-    """A process of a cell: its output goes to a file, TensorFlow gets its share of the cores."""
-
-    def __init_subclass__(cls) -> None:
-        """Let no unexpected error out of a process as it is, whatever the process was asked to do."""
-        for name, method in list(vars(cls).items()):
-            if callable(method) and not name.startswith("_"):
-                setattr(cls, name, _in_words()(method))
-
-    def __init__(self, name: str, log_dir: str, threads: int | None, app_path: Sequence[str]) -> None:
-        """Redirect the output, then start TensorFlow.
-
-        Args:
-            name: Of the process, for its log.
-            log_dir: Where its log goes.
-            threads: TensorFlow's intra-op threads; None leaves it to TensorFlow, 0 does without TensorFlow.
-            app_path: Folders of the user's own modules.
-        """
-        redirect_output(Path(log_dir), name)
-        keep_freed_memory()
-        sys.path.extend(app_path)
-        if threads != 0:
-            start_tensorflow(threads)
-
-    @cached_property
-    def _kept(self) -> "KeptParts":
-        from splitfed_core.kept import KeptParts
-
-        return KeptParts()
 
 
 class ServerProcess(Process):
@@ -131,6 +80,7 @@ class MainServerProcess(ServerProcess):
         examples: Mapping[int, int],
         token: str,
         max_message_bytes: int,
+        exposed: Exposed | None,
     ) -> str:
         """Build the main server and serve it; returns its address."""
         self._begin()
@@ -146,7 +96,11 @@ class MainServerProcess(ServerProcess):
         if config.transport == "ray":
             return ""
         return self._serve(
-            token=token, callers=config.num_clients, max_message_bytes=max_message_bytes, main=self._main
+            token=token,
+            callers=config.num_clients,
+            max_message_bytes=max_message_bytes,
+            main=self._main,
+            exposed=exposed,
         )
 
     def get_weights(self) -> list[Array]:
@@ -190,7 +144,15 @@ class FedServerProcess(ServerProcess):
 
     _fed: FedServer | Relay
 
-    def begin_cell(self, key: CellKey, config: CellConfig, start: Start, token: str, max_message_bytes: int) -> str:
+    def begin_cell(
+        self,
+        key: CellKey,
+        config: CellConfig,
+        start: Start,
+        token: str,
+        max_message_bytes: int,
+        exposed: Exposed | None,
+    ) -> str:
         """Serve a fed server that goes on from the clients' first weights; returns its address."""
         self._begin()
         if config.algorithm == "notebook":
@@ -201,7 +163,13 @@ class FedServerProcess(ServerProcess):
         self._fed = build_fed_server(key, config, start.weights, start.trainable)
         if config.transport == "ray":
             return ""
-        return self._serve(token=token, callers=config.num_clients, max_message_bytes=max_message_bytes, fed=self._fed)
+        return self._serve(
+            token=token,
+            callers=config.num_clients,
+            max_message_bytes=max_message_bytes,
+            fed=self._fed,
+            exposed=exposed,
+        )
 
     # What follows is called by clients with `transport: ray`.
 
@@ -218,6 +186,7 @@ class WorkerProcess(Process):
     """Holds the clients of one group (or, with `transport: inproc`, a whole federation) of one cell after the other."""
 
     _group: "ClientGroup | LocalFederation | NotebookClients"
+    _clock: Ahead = SAME
     _cleanup: ExitStack
 
     def begin_cell(
@@ -244,6 +213,7 @@ class WorkerProcess(Process):
         from splitfed_core.local import LocalFederation
 
         self._cleanup = ExitStack()
+        self._clock = SAME
         self._cell = (key, config, shape)
         shards = make_shards(dataset, indices)
         test = (dataset.x_test, dataset.y_test)
@@ -259,15 +229,17 @@ class WorkerProcess(Process):
         """Return what the fed server must know of the clients' part of the network."""
         return Start(*self._group.start())
 
-    def connect(self, ends: Endpoints) -> None:
-        """Connect the clients to the servers."""
+    def connect(self, ends: Endpoints) -> Ahead:
+        """Connect the clients to the servers; returns how far their clock is ahead of this host's."""
         from benchmarks.baselines.notebook.clients import NotebookClients
 
         if isinstance(self._group, NotebookClients):
             self._group.connect(ends)
-            return
+            return SAME
         _, config, _ = self._cell
-        self.attach(*connect(str(config.transport), ends))
+        self._clock = read_clock(ends)
+        self.attach(*connect(str(config.transport), ends, self._clock))
+        return self._clock
 
     def attach(self, main: Transport | None, fed: FedTransport | None) -> None:
         """Give the clients their ways to the servers."""
@@ -280,8 +252,9 @@ class WorkerProcess(Process):
         self._group.connect(main, fed)
 
     def train_round(self, round: int) -> list[GroupRound]:
-        """Train the clients of this process for a round."""
-        return self._group.train_round(round)
+        """Train the clients of this process for a round; the times are by the servers' clock."""
+        groups = self._group.train_round(round)
+        return groups if self._clock is SAME else [group.on_clock(self._clock.ahead_s) for group in groups]
 
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate those of these clients that are here."""

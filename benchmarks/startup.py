@@ -13,10 +13,18 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _NEVER = -1, -3, 1 << 30  # of glibc's mal
 _SPARE_INTER_OP = 2  # an exchange keeps one inter-op thread waiting; with none left the process would stand still
 
 
-def redirect_output(log_dir: Path, name: str) -> None:
-    """Send file descriptors 1 and 2 to a file: the libraries' chatter does not ask Python before it prints."""
-    log_dir.mkdir(parents=True, exist_ok=True)
-    handle, _ = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=log_dir)
+def redirect_output(log_dir: Path | None, name: str) -> None:
+    """Send file descriptors 1 and 2 to a file: the libraries' chatter does not ask Python before it prints.
+
+    Args:
+        log_dir: The folder of the file; without one the file has no name, and ends with the process.
+        name: The file's name begins with it.
+    """
+    if log_dir is not None:
+        log_dir.mkdir(parents=True, exist_ok=True)
+    handle, path = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=log_dir)
+    if log_dir is None:
+        Path(path).unlink()
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)

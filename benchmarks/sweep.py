@@ -190,7 +190,7 @@ class Sweep:
             runner.check(configs)
         except ConfigError as error:
             raise self._grid.error(error) from None
-        for warning in overcommitted(configs, usable_cores()):
+        for warning in overcommitted(configs, runner.cores):
             self._tell(f"warning: {warning}")
 
     def _begin(self, stack: ExitStack, progress: SweepProgress) -> str:

@@ -6,11 +6,15 @@ from time import monotonic
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import ActorUnschedulableError, OutOfMemoryError, RayActorError, RayTaskError
 
 from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
 
 _POLL_S = 0.5  # how soon an interrupt or a timeout is seen
+_OUT_OF_MEMORY = (
+    "a process of the cell was ended by Ray because its node ran out of memory: fewer clients or workers, a smaller "
+    "batch or network, or less beside the sweep"
+)
 
 
 def get_all(calls: Sequence[Any], deadline: float | None) -> list[Any]:
@@ -38,6 +42,10 @@ def result(call: Any, timeout_s: float | None = None) -> Any:
         if isinstance(error.cause, SfbenchError):
             raise error.cause from None
         raise CellError(f"a process failed: {error.cause!r}; its traceback is in log.txt") from error
+    except OutOfMemoryError as error:
+        raise CellError(_OUT_OF_MEMORY) from error
+    except ActorUnschedulableError as error:
+        raise CellError("a process could not be started: its node has left the cluster") from error
     except RayActorError as error:
         who = re.search(r"class_name: (\w+).*?pid: (\d+)", str(error), re.DOTALL)
         name = f"{who[1]}, pid {who[2]}, " if who else ""

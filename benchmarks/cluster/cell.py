@@ -5,13 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.cluster.calls import get_all
+from benchmarks.cluster.placement import Placement
 from benchmarks.cluster.transport import RayFedTransport, RayTransport
 from benchmarks.dealing import worker_count
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.data import IndexArray
+from splitfed_core.errors import CellError
 from splitfed_core.rounds import evaluated_clients
+from splitfed_core.wire.certificates import Authority
 from splitfed_core.wire.channel import Endpoints
+from splitfed_core.wire.clock import Ahead
+from splitfed_core.wire.listening import Exposed
 
 
 @dataclass(slots=True)
@@ -20,6 +25,7 @@ class Processes:
 
     threads: int | None
     callers: int
+    placement: Placement
     main: Any
     fed: Any
     workers: list[Any] = field(default_factory=list)
@@ -43,12 +49,15 @@ class Cell:
     processes: Processes
     deadline: float
     token: str
+    authority: Authority
     max_message_bytes: int
+    clocks: list[Ahead] = field(default_factory=list)
+    _addresses: dict[str, str] = field(default_factory=dict)
 
     @property
     def workers(self) -> list[Any]:
         """The processes that hold its clients."""
-        return self.processes.workers[: worker_count(self.config)]
+        return self.processes.workers[: worker_count(self.config, self.processes.placement.cores)]
 
     @property
     def _servers(self) -> list[Any]:
@@ -73,7 +82,8 @@ class Cell:
             for number, worker in enumerate(self.workers)
         ]
         serving: dict[str, Any] = {}
-        served = (self.token, self.max_message_bytes)
+        exposed = self._exposed()
+        served = (self.token, self.max_message_bytes, exposed)
         if self.processes.main in self._servers:
             examples = {client: len(rows) for client, rows in indices.items()}
             main = self.processes.main
@@ -82,19 +92,42 @@ class Cell:
             start = self.workers[0].start.remote()
             serving["fed"] = self.processes.fed.begin_cell.remote(self.key, self.config, start, *served)
         facts: list[ModelFacts] = self._get(building)
-        addresses = dict(zip(serving, self._get(list(serving.values())), strict=True))
+        self._addresses = dict(zip(serving, self._get(list(serving.values())), strict=True))
         if self.config.transport == "ray":
             self._attach(serving)
         elif serving:
             ends = Endpoints(
-                main=addresses.get("main"),
-                fed=addresses.get("fed"),
+                main=self._addresses.get("main"),
+                fed=self._addresses.get("fed"),
                 token=self.token,
                 deadline_s=self.config.timeout_s,
                 max_message_bytes=self.max_message_bytes,
+                certificate=self.authority.caller() if exposed else None,
             )
-            self._get([worker.connect.remote(ends) for worker in self.workers])
+            self.clocks = self._get([worker.connect.remote(ends) for worker in self.workers])
         return facts[0]
+
+    @property
+    def listen(self) -> str | None:
+        """Where its servers listen: `unix`, `loopback` or `tls`; None where there is no gRPC."""
+        if not any(self._addresses.values()):
+            return None
+        if self._exposed():
+            return "tls"
+        return "unix" if all(address.startswith("unix:") for address in self._addresses.values()) else "loopback"
+
+    def _exposed(self) -> Exposed | None:
+        """Return how the servers are reached from other nodes; None where nobody is on another."""
+        placement = self.processes.placement
+        if not placement.spread(len(self.workers)) or not self._servers:
+            return None
+        if self.config.transport == "ray" or self.config.algorithm == "notebook":
+            what = "transport 'ray'" if self.config.transport == "ray" else "algorithm 'notebook'"
+            raise CellError(
+                f"{what} is measured on one host only, but the workers are on several nodes: use "
+                "transport grpc and another algorithm, or leave out --ray-address"
+            )
+        return Exposed(placement.head.address, self.authority.server(placement.head.address))
 
     def _attach(self, serving: Collection[str]) -> None:
         deadline_s = self.config.timeout_s

@@ -15,14 +15,18 @@ from psutil import virtual_memory
 from benchmarks.capacity import check_memory
 from benchmarks.cluster.calls import get_all
 from benchmarks.cluster.cell import Cell, Processes
+from benchmarks.cluster.logs import Logs
+from benchmarks.cluster.nodes import check_versions, describe_nodes, explain_loss
+from benchmarks.cluster.placement import Node, find_nodes, on
 from benchmarks.dealing import deal, shape_of, worker_count
-from benchmarks.environment import usable_cores
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
 from splitfed_core.cell import CellKey, ModelFacts
 from splitfed_core.config import CellConfig, Named
 from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards
+from splitfed_core.errors import SfbenchError
 from splitfed_core.rounds import train
+from splitfed_core.wire.certificates import Authority
 from splitfed_core.wire.security import new_token
 
 _SPARE_CALLS = 4  # of a server beside one from each worker, which may all wait in it: to begin and end a cell
@@ -39,9 +43,9 @@ class Cluster:
             app_path: Folders from which workers import a user's own modules; they come last on their path.
         """
         self._stack = ExitStack()
-        self._log_dir = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sfbench-log-"))
-        self._log_read: dict[Path, int] = {}
+        self._printed = Logs(self._stack)
         self._token = new_token()
+        self._authority = Authority()
         self._app_path = [str(path.resolve()) for path in app_path]
         self._processes: Processes | None = None
         self._data: dict[Named, tuple[Dataset, Any]] = {}
@@ -57,6 +61,12 @@ class Cluster:
                 logging_level="ERROR",
             )
         self._stack.callback(ray.shutdown)
+        self._placement = find_nodes()
+
+    @property
+    def cores(self) -> int:
+        """The cores of all nodes."""
+        return self._placement.cores
 
     def check(self, configs: Sequence[CellConfig]) -> None:
         """Deal every data set and build every network once; raises `ConfigError` for what cannot be.
@@ -64,7 +74,8 @@ class Cluster:
         All processes that the first of these cells needs start meanwhile.
         """
         dealt: set[tuple[Any, ...]] = set()
-        self._warm(configs[0].threads, max(worker_count(c) for c in configs if c.threads == configs[0].threads))
+        self._warm(configs[0].threads, max(self._workers(c) for c in configs if c.threads == configs[0].threads))
+        check_versions(self._described())
         for config in configs:
             shards = (config.dataset, config.partitioner, config.clients, config.examples_per_client)
             if shards not in dealt:
@@ -89,7 +100,10 @@ class Cluster:
             observer.log(self._logs())
             if error.__cause__ is not None:
                 observer.log(f"\n==> driver <==\n{error.__cause__}\n")
+            placement = self._placement
             self._end_processes()
+            if isinstance(error, SfbenchError):
+                explain_loss(error, placement)
             raise
         observer.log(self._logs())
         return facts
@@ -101,7 +115,11 @@ class Cluster:
         if config.isolation == "cell":
             self._end_processes()
         sizes = self._network(config)
-        check_memory(config, sizes, virtual_memory().available)
+        placement = self._placement
+        free_bytes = virtual_memory().available
+        if placement.several:
+            free_bytes = sum(node.memory_bytes for node in placement.nodes)
+        check_memory(config, sizes, free_bytes)
         dataset, shared = self._dataset(config.dataset)
         indices = deal(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
@@ -109,9 +127,10 @@ class Cluster:
             key=CellKey(run.cell_id, run.repeat, run.seed),
             config=config,
             shape=shape_of(dataset),
-            processes=self._warm(config.threads, worker_count(config)),
+            processes=self._warm(config.threads, self._workers(config)),
             deadline=deadline,
             token=self._token,
+            authority=self._authority,
             max_message_bytes=sizes.largest_message_bytes(config.batch_size),
         )
         facts = cell.begin(shared, indices)
@@ -121,11 +140,13 @@ class Cluster:
             observer.round(result.steps, result.clients, result.row)
         if config.save_model:
             observer.model(cell.joined_model())
-        roles = cell.end()
+        listen, roles = cell.listen, cell.end()
         return {
             **asdict(facts),
             "roles": roles,
             "workers": len(cell.workers),
+            "listen": listen,
+            **({"nodes": self._described(), "clocks": list(map(asdict, cell.clocks))} if placement.several else {}),
             "threads": {"worker": config.threads, "main_server": config.threads, "fed_server": 1},
             "examples": sum(map(len, indices.values())),
             "dataset": {
@@ -159,32 +180,43 @@ class Cluster:
         if self._processes is not None and not self._processes.serve(threads, workers):
             self._end_processes()
         if self._processes is None:
-            callers = max(workers, usable_cores())
+            self._placement = find_nodes()
+            callers = max(workers, self._placement.cores)
+            head, calls = self._placement.head, callers + _SPARE_CALLS
             self._processes = Processes(
                 threads,
                 callers,
-                self._start(MainServerProcess, "main_server", threads, callers + _SPARE_CALLS),
-                self._start(FedServerProcess, "fed_server", 0, callers + _SPARE_CALLS),
+                self._placement,
+                self._start(MainServerProcess, "main_server", threads, head, calls),
+                self._start(FedServerProcess, "fed_server", 0, head, calls),
             )
         for number in range(len(self._processes.workers), workers):
-            self._processes.workers.append(self._start(WorkerProcess, f"worker{number}", threads))
+            node = self._placement.next_worker()
+            self._processes.workers.append(self._start(WorkerProcess, f"worker{number}", threads, node))
         return self._processes
 
-    def _start(self, process: type, name: str, threads: int | None, calls_at_once: int = 1) -> Any:
-        actor = ray.remote(num_cpus=0, max_concurrency=calls_at_once)(process)
-        return actor.remote(name, self._log_dir, threads, self._app_path)
+    def _start(self, process: type, name: str, threads: int | None, node: Node, calls_at_once: int = 1) -> Any:
+        actor = ray.remote(num_cpus=0, max_concurrency=calls_at_once, scheduling_strategy=on(node))(process)
+        log_dir = self._printed.folder if node == self._placement.head else None
+        return actor.remote(name, log_dir, threads, self._app_path)
+
+    def _workers(self, config: CellConfig) -> int:
+        return worker_count(config, self._placement.cores)
+
+    def _described(self) -> list[dict[str, Any]]:
+        """Describe each node of several, by a process there; nothing where there is one."""
+        if self._processes is None or not self._placement.several:
+            return []
+        return describe_nodes(self._processes)
 
     def _logs(self) -> str:
-        """Return what the processes have printed since the last call, those that are gone included."""
-        texts = []
-        for path in sorted(Path(self._log_dir).glob("*.log")):
-            with path.open(errors="replace") as file:
-                file.seek(self._log_read.get(path, 0))
-                text = file.read()
-                self._log_read[path] = file.tell()
-            if text:
-                texts.append(f"==> {path.stem} <==\n{text}")
-        return "\n".join(texts)
+        """Return what the processes have printed since the last call."""
+        if self._processes is None:
+            return self._printed.collect([])
+        placed = zip(self._processes.workers, self._processes.placement.workers, strict=True)
+        head = self._processes.placement.head
+        away = [(f"worker{n} on {node}", worker) for n, (worker, node) in enumerate(placed) if node != head]
+        return self._printed.collect(away)
 
     def _end_processes(self) -> None:
         """End all processes at once; the next cell starts new ones."""

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import pytest
 
+from benchmarks.environment import usable_cores
 from benchmarks.grid import Grid, load_grid
 from benchmarks.plan import CellObserver, CellRun
 from splitfed_core.config import CellConfig
@@ -88,6 +89,7 @@ class TinyRunner:
 
     def __init__(self, before: Act | None = None, between: Act | None = None) -> None:
         self.ran: list[tuple[str, int]] = []
+        self.cores = usable_cores()
         self._before = before
         self._between = between
 
