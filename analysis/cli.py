@@ -6,6 +6,7 @@ Whatever is heavy is imported inside the command that needs it, so that `sfbench
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,8 @@ def sweep(
     only: Annotated[
         str | None, typer.Option(metavar="EXPR", help='Only cells for which this holds, as in "clients > 2".')
     ] = None,
+    cell: Annotated[list[str] | None, typer.Option(metavar="CELL_ID", help="Only this cell; again for more.")] = None,
+    repeat: Annotated[int | None, typer.Option(min=0, metavar="K", help="Only repeat K of every cell, from 0.")] = None,
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only part I of N of the cells.")] = None,
     retry: Annotated[
         str | None, typer.Option(metavar="STATUS", help="Only cells that ended as failed, timeout or interrupted.")
@@ -80,7 +83,7 @@ def sweep(
 
     options = SweepOptions(
         settings=tuple(settings or ()),
-        selection=parse_selection(only, shard, retry),
+        selection=parse_selection(only, shard, retry, cell or (), repeat),
         budget_s=None if budget is None else parse_duration(budget),
         fresh=fresh,
         accept_plan_change=accept_plan_change,
@@ -169,6 +172,60 @@ def compare(
     )
     print(compared.words)
     print(write(compared, out or Path("reports") / f"{compared.base.name}-{compared.head.name}"))
+    raise typer.Exit(compared.exit_code)
+
+
+@app.command()
+def ab(
+    base_ref: Annotated[
+        str, typer.Argument(help="What is there: a commit, branch or tag of the repository one is in.")
+    ],
+    grid: Annotated[Path, typer.Argument(help="Grid file; both sides run the same.")],
+    head: Annotated[
+        str | None, typer.Option(metavar="REF", help="What is to be judged; the working tree by default.")
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="How often either side is measured.")] = 10,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where runs and verdict go; runs/ab-<name of the grid> by default."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the grid; again for more."),
+    ] = None,
+    min_effect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=3%", help="Smallest change of a metric that matters; again for more."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Let this metric decide too; again for more.")
+    ] = None,
+    confirm: Annotated[
+        bool, typer.Option(help="Measure cells that stand out once more: they must stand out again.")
+    ] = True,
+) -> None:
+    """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes."""
+    from analysis.compare import compare as compare_sides
+    from analysis.compare import write
+    from benchmarks.ab import AB
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    work = AB(base_ref, head, grid, pairs, out or Path("runs") / f"ab-{grid.stem}", tuple(settings or ()))
+    judge = partial(compare_sides, min_effects=min_effect or (), metrics=metric or ())
+    try:
+        sides = work.measure(say)
+        compared = judge(*sides)
+        flagged = compared.judgement.to_confirm
+        if confirm and flagged:
+            say(f"{len(flagged)} cells stand out; measuring them once more")
+            compared = judge(*sides, confirm=work.confirm(say, flagged))
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on")
+        raise typer.Exit(130) from None
+    print(compared.words)
+    print(write(compared, work.out))
     raise typer.Exit(compared.exit_code)
 
 

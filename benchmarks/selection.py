@@ -1,4 +1,4 @@
-"""Which runs of a plan this command runs, and for how long: `--only`, `--shard`, `--retry`, `--budget`."""
+"""Which runs of a plan this command runs, and for how long: all, or those of its options."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,8 @@ class Selection:
     only: Expression | None = None
     shard: tuple[int, int] = (1, 1)
     retry: str | None = None
+    cells: tuple[str, ...] = ()
+    repeat: int | None = None
 
     def choose(self, runs: Sequence[CellRun], status: Mapping[tuple[str, int], str]) -> list[CellRun]:
         """Return the runs of the selection, in their order.
@@ -40,17 +42,31 @@ class Selection:
             if not met:
                 raise UsageError(f"--only {self.only.text!r} holds for none of the {len(cells)} cells of this plan")
             mine &= met
-        chosen = [run for run in runs if run.cell_id in mine]
+        if unknown := [cell_id for cell_id in self.cells if cell_id not in cells]:
+            raise UsageError(f"--cell {unknown[0]!r} is not in this plan; plan.json and summary.csv name its cells")
+        if self.cells:
+            mine &= set(self.cells)
+        chosen = [run for run in runs if run.cell_id in mine and self.repeat in (None, run.repeat)]
+        if not chosen and self.repeat is not None:
+            raise UsageError(f"--repeat {self.repeat}: repeats count from 0, and no chosen cell has this one")
         return [run for run in chosen if self.retry in (None, status.get(run.key))]
 
     def __str__(self) -> str:
         parts = [f"--only {self.only.text!r}"] if self.only else []
         parts += [f"--shard {self.shard[0]}/{self.shard[1]}"] if self.shard != (1, 1) else []
         parts += [f"--retry {self.retry}"] if self.retry else []
+        parts += [f"--cell {cell_id}" for cell_id in self.cells]
+        parts += [f"--repeat {self.repeat}"] if self.repeat is not None else []
         return " ".join(parts)
 
 
-def parse_selection(only: str | None = None, shard: str | None = None, retry: str | None = None) -> Selection:
+def parse_selection(
+    only: str | None = None,
+    shard: str | None = None,
+    retry: str | None = None,
+    cells: Sequence[str] = (),
+    repeat: int | None = None,
+) -> Selection:
     """Read the options of the command line.
 
     Raises:
@@ -59,7 +75,7 @@ def parse_selection(only: str | None = None, shard: str | None = None, retry: st
     if retry is not None and retry not in _TRIED_AGAIN:
         raise UsageError(f"--retry {retry!r}: choose one of {', '.join(_TRIED_AGAIN)}")
     condition = None if only is None else Expression(only, CellConfig.model_fields)
-    return Selection(condition, (1, 1) if shard is None else _parse_shard(shard), retry)
+    return Selection(condition, (1, 1) if shard is None else _parse_shard(shard), retry, tuple(cells), repeat)
 
 
 def _parse_shard(text: str) -> tuple[int, int]:

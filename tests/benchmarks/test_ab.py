@@ -1,0 +1,158 @@
+"""Real git, real processes; what they run is a recorder in place of a sweep: two cold starts would take a minute."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import ab as module
+from benchmarks.ab import AB
+from benchmarks.worktrees import worktrees
+from splitfed_core.errors import CellError, UsageError
+
+GRID = "base: {rounds: 1}\naxes: {clients: [1, 2]}\n"
+RECORDER = """
+import json, os, pathlib, sys
+out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1]); out.mkdir(parents=True, exist_ok=True)
+told = {"argv": sys.argv[1:], "code": pathlib.Path("code.txt").read_text(), "path": os.environ.get("PYTHONPATH"),
+        "cwd": os.getcwd(), "session": os.getsid(0) == os.getpid(), "first": sys.path[0]}
+with (out.parent / "calls.jsonl").open("a") as file: file.write(json.dumps(told) + "\\n")
+print("said something")
+sys.exit(int(told["code"].split()[0]))
+"""
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """A repository with two commits, and one stands in a folder of it."""
+    top = tmp_path / "repository"
+    (top / "models").mkdir(parents=True)
+
+    def run(*arguments: str) -> str:
+        who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        return subprocess.run(["git", *who, *arguments], cwd=top, check=True, capture_output=True, text=True).stdout  # noqa: S603, S607
+
+    run("init", "--quiet", "--initial-branch=main")
+    for text in ("0 old", "0 new"):
+        (top / "models/code.txt").write_text(text)
+        (top / "models/grid.yaml").write_text(GRID)
+        run("add", ".")
+        run("commit", "--quiet", "-m", text)
+    monkeypatch.chdir(top / "models")
+    monkeypatch.setattr(module, "_SWEEP", RECORDER)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    return run
+
+
+def make_ab(tmp_path: Path, **changes: Any) -> AB:
+    values: dict[str, Any] = {"base_ref": "HEAD~1", "head_ref": None, "grid": Path("grid.yaml"), "pairs": 3}
+    return AB(**values | {"out": tmp_path / "out"} | changes)
+
+
+def calls(tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (tmp_path / "out/calls.jsonl").read_text().splitlines()]
+
+
+def side(call: dict[str, Any]) -> str:
+    return Path(call["argv"][call["argv"].index("--out") + 1]).name
+
+
+def test_sides_take_turns_and_share_the_repeat_of_their_pair(git: Git, tmp_path: Path) -> None:
+    (tmp_path / "repository/models/code.txt").write_text("0 changed")
+    told: list[str] = []
+    assert make_ab(tmp_path, settings=("rounds=2",)).measure(told.append) == (
+        tmp_path / "out/base",
+        tmp_path / "out/head",
+    )
+    made = calls(tmp_path)
+    assert [side(call) for call in made] == ["base", "head", "head", "base", "base", "head"]
+    assert [call["argv"][call["argv"].index("--repeat") + 1] for call in made] == list("001122")
+    assert {(side(call), call["code"]) for call in made} == {("base", "0 old"), ("head", "0 changed")}
+    assert all(call["session"] and call["argv"][-4:] == ["--set", "rounds=2", "--set", "repeats=3"] for call in made)
+    assert len({len(call["cwd"]) for call in made}) == 1  # nothing may depend on the length of a path
+    assert [text.split(":")[0] for text in told] == ["pair 1 of 3", "pair 2 of 3", "pair 3 of 3"]
+    assert (tmp_path / "out/base.log").read_text() == "said something\n" * 3
+
+
+def test_worktrees_are_gone_in_the_end_also_after_a_failure(git: Git, tmp_path: Path) -> None:
+    (tmp_path / "repository/models/code.txt").write_text("1 crash")
+    with pytest.raises(CellError, match=r"head \(the working tree\) cannot be measured; .*\nsaid something"):
+        make_ab(tmp_path).measure(print)
+    assert git("worktree", "list").count("\n") == 1
+    assert not any(Path(call["cwd"]).exists() for call in calls(tmp_path))
+
+
+@pytest.mark.parametrize(("code", "error"), [("2", UsageError), ("130", KeyboardInterrupt)])
+def test_what_ends_a_sweep_ends_the_comparison(git: Git, tmp_path: Path, code: str, error: type[BaseException]) -> None:
+    (tmp_path / "repository/models/code.txt").write_text(code)
+    with pytest.raises(error):
+        make_ab(tmp_path).measure(print)
+
+
+def test_cells_that_failed_are_left_to_the_verdict(git: Git, tmp_path: Path) -> None:
+    (tmp_path / "repository/models/code.txt").write_text("3")
+    make_ab(tmp_path, pairs=1).measure(print)
+    assert len(calls(tmp_path)) == 2
+
+
+def test_a_confirmation_measures_the_named_cells_only_into_runs_of_its_own(git: Git, tmp_path: Path) -> None:
+    make_ab(tmp_path, pairs=1, head_ref="main").confirm(print, ["b", "a"])
+    assert [side(call) for call in calls(tmp_path)] == ["confirm-base", "confirm-head"]
+    assert all(call["argv"][-4:] == ["--cell", "a", "--cell", "b"] for call in calls(tmp_path))
+
+
+def test_results_of_other_code_are_not_gone_on_with(git: Git, tmp_path: Path) -> None:
+    make_ab(tmp_path, pairs=1).measure(print)
+    make_ab(tmp_path, pairs=2).measure(print)
+    (tmp_path / "repository/models/new.py").write_text("something else")
+    with pytest.raises(UsageError, match="holds the comparison of other code; take another folder"):
+        make_ab(tmp_path).measure(print)
+
+
+def test_what_git_does_not_know_yet_is_measured_too(git: Git, tmp_path: Path) -> None:
+    (tmp_path / "repository/.gitignore").write_text("runs/\n")
+    (tmp_path / "repository/models/new.py").write_text("new")
+    (tmp_path / "repository/runs").mkdir()
+    (tmp_path / "repository/runs/large").write_text("a result")
+    with worktrees(Path.cwd(), "HEAD", None) as (base, head):
+        assert ((head.folder / "new.py").read_text(), (base.folder / "new.py").exists()) == ("new", False)
+        assert not (head.top / "runs").exists()
+        assert base.changes is None
+        assert head.changes is not None
+        assert base.environment() == {}  # somebody's models: a folder of theirs may be called as a package of ours
+
+
+def test_a_checkout_of_sfbench_itself_comes_first_on_the_path(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("splitfed_core", "benchmarks", "analysis"):
+        (tmp_path / "repository" / name).mkdir()
+        (tmp_path / "repository" / name / "__init__.py").write_text("")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "sfbench")
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    with worktrees(Path.cwd(), "main", "main") as (base, _):
+        assert base.environment() == {"PYTHONPATH": f"{base.top}:elsewhere"}
+        code = "import analysis; print(analysis.__file__)"
+        settings: dict[str, Any] = {"env": base.environment(), "cwd": base.folder, "text": True}
+        found = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=True, **settings)  # noqa: S603
+        assert found.stdout.strip() == str(base.top / "analysis/__init__.py")
+
+
+@pytest.mark.parametrize(("base", "head"), [("nowhere", None), ("HEAD", "nowhere"), ("--all", None)])
+def test_a_commit_that_is_none_is_refused(git: Git, tmp_path: Path, base: str, head: str | None) -> None:
+    with pytest.raises(UsageError, match="is no commit, branch or tag of"):
+        make_ab(tmp_path, base_ref=base, head_ref=head).measure(print)
+    assert not (tmp_path / "out").exists()
+
+
+def test_outside_a_repository_there_is_nothing_to_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "grid.yaml").write_text(GRID)
+    with pytest.raises(UsageError, match="is in no git repository"):
+        make_ab(tmp_path).measure(print)
