@@ -79,7 +79,7 @@ def generated() -> list[Path]:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the quick grid and make its report, whose path is the last line; or `-- speed`, `-- micro`."""
+    """Run the quick grid and its report, whose path is the last line; or `-- speed`, `-- micro`, `-- ab BASE`."""
     install(session, "test")
     what, *arguments = session.posargs or ["quick"]
     if what not in BENCHES:
@@ -110,4 +110,10 @@ def micro(session: nox.Session, *arguments: str) -> Path:
     return result
 
 
-BENCHES = {"quick": quick, "speed": speed, "micro": micro}
+def ab(session: nox.Session, base: str = "main", *arguments: str) -> Path:
+    """Measure a commit and the working tree in turn; fails on a regression, not for want of certainty."""
+    session.run("sfbench", "ab", base, "benchmarks/grids/ci.yaml", "--out", "runs/ab", *arguments, success_codes=[0, 4])
+    return Path("runs/ab/verdict.md")
+
+
+BENCHES = {"quick": quick, "speed": speed, "micro": micro, "ab": ab}
