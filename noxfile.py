@@ -21,7 +21,8 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
     """Install dependency groups, and the project itself, in the versions of constraints.txt."""
     packages = nox.project.dependency_groups(PYPROJECT, *groups) if groups else ()
     editable = ("-e", ".") if project else ()
-    session.install(*editable, *packages, "-c", "constraints.txt")
+    # Where Python may write no bytecode, each of the many processes that we start would compile TensorFlow's anew.
+    session.install(*editable, *packages, "-c", "constraints.txt", env={"UV_COMPILE_BYTECODE": "1"})
 
 
 @nox.session
