@@ -1,4 +1,4 @@
-"""Who holds what: the data of each client, and the number of processes that hold the clients."""
+"""Who holds what: the data of each client, and the processes that a cell needs."""
 
 import numpy as np
 
@@ -24,6 +24,14 @@ def deal(dataset: Dataset, config: CellConfig, seed: int) -> dict[int, IndexArra
         dataset, config.partitioner, config.num_clients, derive(seed, "shards"), config.examples_per_client
     )
     return dict(enumerate(shards))
+
+
+def servers_of(config: CellConfig) -> tuple[str, ...]:
+    """Return the servers of a cell that are processes of their own; a cell in one process has its servers there."""
+    if config.in_one_process:
+        return ()
+    needed = {"main_server": config.has_main_server, "fed_server": config.exchanges_models}
+    return tuple(name for name, is_needed in needed.items() if is_needed)
 
 
 def worker_count(config: CellConfig, cores: int | None = None) -> int:

@@ -66,12 +66,6 @@ class MainServerProcess(ServerProcess):
 
     _main: "MainServer | BodyServer | TrainingServer"
 
-    def check(self, config: CellConfig, shape: DataShape) -> ModelFacts:
-        """Build the network of a cell and return its sizes; raises `ConfigError` for no such model or cut."""
-        from splitfed_core.parts import Network
-
-        return Network(config, shape, seed=0).facts()
-
     def begin_cell(
         self,
         key: CellKey,
@@ -188,6 +182,12 @@ class WorkerProcess(Process):
     _group: "ClientGroup | LocalFederation | NotebookClients"
     _clock: Ahead = SAME
     _cleanup: ExitStack
+
+    def check(self, config: CellConfig, shape: DataShape) -> ModelFacts:
+        """Build the network of a cell and return its sizes; raises `ConfigError` for no such model or cut."""
+        from splitfed_core.parts import Network
+
+        return Network(config, shape, seed=0).facts()
 
     def begin_cell(
         self,

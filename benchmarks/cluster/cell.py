@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.cluster.calls import get_all
 from benchmarks.cluster.placement import Placement
 from benchmarks.cluster.transport import RayFedTransport, RayTransport
-from benchmarks.dealing import worker_count
+from benchmarks.dealing import servers_of, worker_count
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.data import IndexArray
@@ -26,8 +26,7 @@ class Processes:
     threads: int | None
     callers: int
     placement: Placement
-    main: Any
-    fed: Any
+    servers: dict[str, Any] = field(default_factory=dict)
     workers: list[Any] = field(default_factory=list)
 
     def serve(self, threads: int | None, workers: int) -> bool:
@@ -36,7 +35,7 @@ class Processes:
 
     def all(self) -> list[Any]:
         """Every process, servers first."""
-        return [self.main, self.fed, *self.workers]
+        return [*self.servers.values(), *self.workers]
 
 
 @dataclass(slots=True)
@@ -60,12 +59,9 @@ class Cell:
         return self.processes.workers[: worker_count(self.config, self.processes.placement.cores)]
 
     @property
-    def _servers(self) -> list[Any]:
-        """The server processes that it needs; a cell within one process has its servers there."""
-        if self.config.in_one_process:
-            return []
-        main = [self.processes.main] if self.config.has_main_server else []
-        return main + ([self.processes.fed] if self.config.exchanges_models else [])
+    def _servers(self) -> dict[str, Any]:
+        """The server processes that it needs, by name."""
+        return {name: self.processes.servers[name] for name in servers_of(self.config)}
 
     def begin(self, dataset: Any, indices: dict[int, IndexArray]) -> ModelFacts:
         """Build both sides at the same time, then connect them; `dataset` is a reference to the object store."""
@@ -84,13 +80,12 @@ class Cell:
         serving: dict[str, Any] = {}
         exposed = self._exposed()
         served = (self.token, self.max_message_bytes, exposed)
-        if self.processes.main in self._servers:
+        if main := self._servers.get("main_server"):
             examples = {client: len(rows) for client, rows in indices.items()}
-            main = self.processes.main
             serving["main"] = main.begin_cell.remote(self.key, self.config, self.shape, examples, *served)
-        if self.processes.fed in self._servers:
+        if fed := self._servers.get("fed_server"):
             start = self.workers[0].start.remote()
-            serving["fed"] = self.processes.fed.begin_cell.remote(self.key, self.config, start, *served)
+            serving["fed"] = fed.begin_cell.remote(self.key, self.config, start, *served)
         facts: list[ModelFacts] = self._get(building)
         self._addresses = dict(zip(serving, self._get(list(serving.values())), strict=True))
         if self.config.transport == "ray":
@@ -131,8 +126,8 @@ class Cell:
 
     def _attach(self, serving: Collection[str]) -> None:
         deadline_s = self.config.timeout_s
-        main = RayTransport(self.processes.main, deadline_s) if "main" in serving else None
-        fed = RayFedTransport(self.processes.fed, deadline_s) if "fed" in serving else None
+        main = RayTransport(self._servers["main_server"], deadline_s) if "main" in serving else None
+        fed = RayFedTransport(self._servers["fed_server"], deadline_s) if "fed" in serving else None
         self._get([worker.attach.remote(main, fed) for worker in self.workers])
 
     def train_round(self, round: int) -> list[GroupRound]:
@@ -146,7 +141,8 @@ class Cell:
     def joined_model(self) -> bytes:
         """Return the joined model of the last round, without aggregation that of one client, as a `.keras` file."""
         (client_id, *_) = evaluated_clients(self.key, self.config, self.config.rounds - 1)
-        server = self.processes.main.get_weights.remote() if self.processes.main in self._servers else []
+        main = self._servers.get("main_server")
+        server = main.get_weights.remote() if main else []
         worker = self.workers[client_id % len(self.workers)]
         (content,) = self._get([worker.joined_model.remote(client_id, server)])
         return bytes(content)
@@ -154,9 +150,8 @@ class Cell:
     def end(self) -> dict[str, dict[str, float]]:
         """Close connections, then servers; returns what each server took, by its role."""
         self._get([worker.end_cell.remote() for worker in self.workers])
-        used = self._get([server.end_cell.remote() for server in self._servers])
-        names = ["main_server" if server is self.processes.main else "fed_server" for server in self._servers]
-        return dict(zip(names, used, strict=True))
+        used = self._get([server.end_cell.remote() for server in self._servers.values()])
+        return dict(zip(self._servers, used, strict=True))
 
     def _joined(self, calls: Sequence[Any]) -> list[Any]:
         return [item for items in self._get(calls) for item in items]

@@ -1,7 +1,7 @@
 """The processes of a sweep, warm between its cells."""
 
 import tempfile
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from contextlib import ExitStack, chdir
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +18,7 @@ from benchmarks.cluster.cell import Cell, Processes
 from benchmarks.cluster.logs import Logs
 from benchmarks.cluster.nodes import check_versions, describe_nodes, explain_loss
 from benchmarks.cluster.placement import Node, find_nodes, on
-from benchmarks.dealing import deal, shape_of, worker_count
+from benchmarks.dealing import deal, servers_of, shape_of, worker_count
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
 from splitfed_core.cell import CellKey, ModelFacts
@@ -74,7 +74,9 @@ class Cluster:
         All processes that the first of these cells needs start meanwhile.
         """
         dealt: set[tuple[Any, ...]] = set()
-        self._warm(configs[0].threads, max(self._workers(c) for c in configs if c.threads == configs[0].threads))
+        alike = [config for config in configs if config.threads == configs[0].threads]
+        servers = {name for config in alike for name in servers_of(config)}
+        self._warm(configs[0].threads, max(map(self._workers, alike)), servers)
         check_versions(self._described())
         for config in configs:
             shards = (config.dataset, config.partitioner, config.clients, config.examples_per_client)
@@ -127,7 +129,7 @@ class Cluster:
             key=CellKey(run.cell_id, run.repeat, run.seed),
             config=config,
             shape=shape_of(dataset),
-            processes=self._warm(config.threads, self._workers(config)),
+            processes=self._warm(config.threads, self._workers(config), servers_of(config)),
             deadline=deadline,
             token=self._token,
             authority=self._authority,
@@ -164,8 +166,8 @@ class Cluster:
         what = (config.dataset, config.model, config.cut_layer, config.loss)
         if what not in self._facts:
             dataset, _ = self._dataset(config.dataset)
-            main = self._warm(config.threads, workers=0).main
-            (self._facts[what],) = get_all([main.check.remote(config, shape_of(dataset))], deadline=None)
+            worker, *_ = self._warm(config.threads, workers=1, servers=()).workers
+            (self._facts[what],) = get_all([worker.check.remote(config, shape_of(dataset))], deadline=None)
         return self._facts[what]
 
     def _dataset(self, choice: Named) -> tuple[Dataset, Any]:
@@ -175,21 +177,22 @@ class Cluster:
             self._data[choice] = (dataset, ray.put(dataset))
         return self._data[choice]
 
-    def _warm(self, threads: int | None, workers: int) -> Processes:
+    def _warm(self, threads: int | None, workers: int, servers: Collection[str]) -> Processes:
         """Return running processes with this number of threads; what is missing is started, all at the same time."""
         if self._processes is not None and not self._processes.serve(threads, workers):
             self._end_processes()
         if self._processes is None:
             self._placement = find_nodes()
-            callers = max(workers, self._placement.cores)
-            head, calls = self._placement.head, callers + _SPARE_CALLS
-            self._processes = Processes(
-                threads,
-                callers,
-                self._placement,
-                self._start(MainServerProcess, "main_server", threads, head, calls),
-                self._start(FedServerProcess, "fed_server", 0, head, calls),
-            )
+            self._processes = Processes(threads, max(workers, self._placement.cores), self._placement)
+        for name, (process, its_threads) in {
+            "main_server": (MainServerProcess, threads),
+            "fed_server": (FedServerProcess, 0),
+        }.items():
+            # Of several nodes, the servers' own is described by one of them.
+            if (name in servers or self._placement.several) and name not in self._processes.servers:
+                calls = self._processes.callers + _SPARE_CALLS
+                server = self._start(process, name, its_threads, self._placement.head, calls)
+                self._processes.servers[name] = server
         for number in range(len(self._processes.workers), workers):
             node = self._placement.next_worker()
             self._processes.workers.append(self._start(WorkerProcess, f"worker{number}", threads, node))

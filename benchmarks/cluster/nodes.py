@@ -12,8 +12,8 @@ from splitfed_core.errors import CellError, CellTimeoutError, ConfigError, Sfben
 def describe_nodes(processes: Processes) -> list[dict[str, Any]]:
     """Return, for each node with a process: who it is, who is on it, its environment and its load."""
     placement = processes.placement
-    on_node = {placement.head: ["main_server", "fed_server"]}
-    speaker = {placement.head: processes.main}
+    on_node = {placement.head: list(processes.servers)}
+    speaker = {placement.head: next(iter(processes.servers.values()))}
     for number, (node, worker) in enumerate(zip(placement.workers, processes.workers, strict=True)):
         on_node.setdefault(node, []).append(f"worker{number}")
         speaker.setdefault(node, worker)
