@@ -200,6 +200,10 @@ def ab(
     metric: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Let this metric decide too; again for more.")
     ] = None,
+    duet: Annotated[
+        bool,
+        typer.Option("--duet", help="Run both sides of a pair at the same time: for small cells on a noisy machine."),
+    ] = False,
     confirm: Annotated[
         bool, typer.Option(help="Measure cells that stand out once more: they must stand out again.")
     ] = True,
@@ -212,7 +216,7 @@ def ab(
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    work = AB(base_ref, head, grid, pairs, out or Path("runs") / f"ab-{grid.stem}", tuple(settings or ()))
+    work = AB(base_ref, head, grid, pairs, out or Path("runs") / f"ab-{grid.stem}", tuple(settings or ()), duet)
     judge = partial(compare_sides, min_effects=min_effect or (), metrics=metric or ())
     try:
         sides = work.measure(say)

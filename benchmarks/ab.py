@@ -1,7 +1,9 @@
 """`sfbench ab`: two states of a repository measured in turn, each by fresh processes, into two runs to compare.
 
 Both sides stand in worktrees whose paths have the same length, and use the same installed packages. Pair k is repeat k
-of either run, so both sides of a pair have the same seeds; which side goes first alternates: AB, BA, AB, …
+of either run, so both sides of a pair have the same seeds; which side goes first alternates: AB, BA, AB, … A duet runs
+both sides of a pair at the same time instead: what disturbs the machine then disturbs both (Bulej et al., Duet
+benchmarking, ICPE 2020).
 """
 
 import json
@@ -9,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import IO, Any
 from benchmarks.grid import load_grid
 from benchmarks.worktrees import Checkout, worktrees
 from splitfed_core.errors import CellError, UsageError
+from splitfed_core.injection import VARIABLE as INJECTION
 
 _SWEEP = "from analysis.cli import main; main()"
 _OK, _USAGE, _CELLS_FAILED, _INTERRUPTED = 0, 2, 3, 130
@@ -37,6 +40,7 @@ class AB:
         pairs: Number of repeats of either side.
         out: Where `base/` and `head/` go.
         settings: `key=value` that replace those of the grid.
+        duet: Whether both sides of a pair run at the same time.
     """
 
     base_ref: str
@@ -45,6 +49,7 @@ class AB:
     pairs: int
     out: Path
     settings: Sequence[str] = ()
+    duet: bool = False
 
     def measure(self, say: Callable[[str], None]) -> tuple[Path, Path]:
         """Measure all pairs that are not there yet; returns the runs of base and head.
@@ -69,9 +74,15 @@ class AB:
             self._claim(checkouts)
             grid = self.out / "grid.yaml"
             grid.write_bytes(self.grid.read_bytes())
-            sides = [_Side(*side, grid.resolve()) for side in zip(names, checkouts, runs, strict=True)]
+            sides = [
+                _Side(name, checkout, run, grid.resolve(), is_head=is_head)
+                for name, checkout, run, is_head in zip(names, checkouts, runs, (False, True), strict=True)
+            ]
             for pair in range(self.pairs):
-                told = {side.name: side.run(pair, self._options(cell_ids)) for side in sides[:: -1 if pair % 2 else 1]}
+                in_turn = sides[:: -1 if pair % 2 else 1]
+                told: dict[str, float] = {}
+                for at_once in [in_turn] if self.duet else [[side] for side in in_turn]:
+                    told |= _run(at_once, pair, self._options(cell_ids))
                 times = ", ".join(f"{name} {told[name]:.1f} s" for name in names)
                 say(f"pair {pair + 1} of {self.pairs}: {times}")
         return runs
@@ -82,10 +93,10 @@ class AB:
 
     def _claim(self, checkouts: Sequence[Checkout]) -> None:
         """Say in the folder what it compares; refuse one that compares something else."""
-        what = {"schema": 1, "base": checkouts[0].state, "head": checkouts[1].state}
+        what = {"schema": 1, "base": checkouts[0].state, "head": checkouts[1].state, "duet": self.duet}
         path = self.out / "ab.json"
         if path.exists() and json.loads(path.read_text()) != what:
-            raise UsageError(f"--out {self.out}: holds the comparison of other code; take another folder, or remove it")
+            raise UsageError(f"--out {self.out}: holds another comparison; take another folder, or remove it")
         self.out.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(what, indent=1) + "\n")
 
@@ -98,28 +109,56 @@ class _Side:
     checkout: Checkout
     directory: Path
     grid: Path
+    is_head: bool
 
-    def run(self, pair: int, options: Sequence[str]) -> float:
-        """Sweep one repeat with processes of its own; returns how long it took, s."""
+    @contextmanager
+    def running(self, pair: int, options: Sequence[str]) -> Iterator[Callable[[], float]]:
+        """Start to sweep one repeat with processes of its own; yields what waits for them and returns their time, s."""
         command = [sys.executable, "-P", "-c", _SWEEP, "sweep", str(self.grid), "--out", str(self.directory.resolve())]
         command += ["--repeat", str(pair), "--accept-plan-change", *options]
         began = perf_counter()
-        log = self.directory.parent / f"{self.name}.log"
-        with log.open("a") as file, _started(command, self.checkout, file) as process:
-            code = process.wait()
+        with (
+            self._log.open("a") as file,
+            _started(command, self.checkout.folder, self._environment(), file) as process,
+        ):
+
+            def wait() -> float:
+                self._check(process.wait())
+                return perf_counter() - began
+
+            yield wait
+
+    def _check(self, code: int) -> None:
         if code == _INTERRUPTED:
             raise KeyboardInterrupt
         if code not in (_OK, _CELLS_FAILED):  # cells that failed are the comparison's to judge
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LINES_OF_LOG:])
+            tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-_LINES_OF_LOG:])
             kind = UsageError if code == _USAGE else CellError
-            raise kind(f"{self.name} ({self.checkout.label}) cannot be measured; {log} ends with:\n{tail}")
-        return perf_counter() - began
+            raise kind(f"{self.name} ({self.checkout.label}) cannot be measured; {self._log} ends with:\n{tail}")
+
+    @property
+    def _log(self) -> Path:
+        return self.directory.parent / f"{self.name}.log"
+
+    def _environment(self) -> dict[str, str]:
+        """Return that of this side's processes; an injected delay is for head alone."""
+        here = {name: value for name, value in os.environ.items() if self.is_head or name != INJECTION}
+        return here | self.checkout.environment()
+
+
+def _run(sides: Sequence[_Side], pair: int, options: Sequence[str]) -> dict[str, float]:
+    """Run one repeat of these sides at the same time; returns how long each took, s."""
+    with ExitStack() as stack:
+        waits = {side.name: stack.enter_context(side.running(pair, options)) for side in sides}
+        return {name: wait() for name, wait in waits.items()}
 
 
 @contextmanager
-def _started(command: Sequence[str], checkout: Checkout, log: IO[str]) -> Iterator["subprocess.Popen[bytes]"]:
+def _started(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], log: IO[str]
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Start a process group of its own; an interrupt is passed on, and waited for."""
-    settings: dict[str, Any] = {"cwd": checkout.folder, "env": os.environ | checkout.environment()}
+    settings: dict[str, Any] = {"cwd": folder, "env": environment}
     with ExitStack() as stack:
         process = stack.enter_context(
             subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **settings)  # noqa: S603  ours

@@ -1,6 +1,6 @@
 """A client: its shard, its place in the client-side model, and its rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter, process_time
 
@@ -10,16 +10,13 @@ import tensorflow as tf
 from splitfed_core.cell import CellKey
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
-from splitfed_core.ledger import Ledger
+from splitfed_core.ledger import LedgerFactory
 from splitfed_core.rows import ClientRow, StepRow
 from splitfed_core.seeding import stream
 from splitfed_core.steps.part import Part
 from splitfed_core.wire.codecs import RAW, Array
 from splitfed_core.wire.messages import ClientModel
 from splitfed_core.wire.transport import FedTransport, Transport
-
-LedgerFactory = Callable[[int, int, int], Ledger]
-"""Makes the ledger of a step from client, round, and the step's number in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

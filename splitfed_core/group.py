@@ -11,6 +11,7 @@ from splitfed_core.client import Client
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.kept import KeptParts
+from splitfed_core.ledger import delayed
 from splitfed_core.objective import Objective
 from splitfed_core.parts import Network, ledger_factory
 from splitfed_core.schedule import in_order, participants
@@ -55,7 +56,7 @@ class ClientGroup:
 
     def connect(self, transport: Transport | None, fed: FedTransport | None) -> None:
         """Give the clients their ways to the servers; those of a process take turns, so they share them."""
-        ledger = ledger_factory(self.part, transport)
+        ledger = delayed(ledger_factory(self.part, transport))
         self._transport = transport
         for shard in self._shards:
             self._clients[shard.client_id] = Client(

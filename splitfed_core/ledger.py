@@ -1,9 +1,11 @@
 """The ledger of one step: who had it when, and what the phases between those moments cost."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
 
+from splitfed_core.injection import Delay, delay_of, no_delay
 from splitfed_core.rows import PHASES
 from splitfed_core.steps.split import ClientStep
 from splitfed_core.steps.ushape import UShapeClientStep
@@ -26,6 +28,10 @@ class Ledger(Protocol):
     def columns(self, started: float, ended: float) -> Columns:
         """Return loss, bytes and phases of the step between these two stamps."""
         ...
+
+
+LedgerFactory = Callable[[int, int, int], Ledger]
+"""Makes the ledger of a step from client, round, and the step's number in it."""
 
 
 class SplitLedger:
@@ -109,6 +115,31 @@ class WholeLedger:
         """Return loss and the duration of the step; there is nothing else to tell."""
         nothing = dict.fromkeys((*PHASES, "uplink_bytes", "downlink_bytes"))
         return nothing | {"loss": self._loss, "correct": self._correct, "step_s": ended - started}
+
+
+class DelayedLedger:
+    """A step with a delay before its forward pass or after its backward pass."""
+
+    def __init__(self, ledger: Ledger, client_id: int, before: Delay, after: Delay) -> None:
+        self._ledger, self._client_id, self._before, self._after = ledger, client_id, before, after
+
+    def run(self, x: Any, labels: Array) -> None:
+        """Train on one mini-batch."""
+        self._before(self._client_id)
+        self._ledger.run(x, labels)
+        self._after(self._client_id)
+
+    def columns(self, started: float, ended: float) -> Columns:
+        """Return the columns of the step."""
+        return self._ledger.columns(started, ended)
+
+
+def delayed(make: LedgerFactory) -> LedgerFactory:
+    """Return a maker of ledgers with the delays of the client's phases; the same one where there are none."""
+    before, after = delay_of("client_forward"), delay_of("client_backward")
+    if before is after is no_delay:
+        return make
+    return lambda client_id, round, step: DelayedLedger(make(client_id, round, step), client_id, before, after)
 
 
 def _stamps(reply: StepReply | BodyReply) -> list[float]:

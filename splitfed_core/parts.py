@@ -11,9 +11,8 @@ import keras
 import numpy as np
 
 from splitfed_core.cell import CellKey, DataShape, ModelFacts
-from splitfed_core.client import LedgerFactory
 from splitfed_core.config import CellConfig
-from splitfed_core.ledger import SplitLedger, UShapeLedger, WholeLedger
+from splitfed_core.ledger import LedgerFactory, SplitLedger, UShapeLedger, WholeLedger
 from splitfed_core.models import build_model, split, split_ushape
 from splitfed_core.objective import Objective
 from splitfed_core.seeding import derive

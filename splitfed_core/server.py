@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from splitfed_core.aggregation import fedavg
+from splitfed_core.injection import Delay, delay_of
 from splitfed_core.steps.part import Part
 from splitfed_core.steps.split import ServerStep
 from splitfed_core.steps.ushape import BodyStep, Pullback
@@ -94,6 +95,7 @@ class _Server:
         self._ended: dict[int, dict[int, int]] = defaultdict(dict)  # round: examples of each client that is done
         self._examples: defaultdict[tuple[int, int], int] = defaultdict(int)
         self._closing = threading.Lock()
+        self._delay: Delay = delay_of("server_compute")
 
     def end_round(self, client_id: int, round: int) -> Sequence[float]:
         """Close a client's round; the last one averages the copies, where there are copies.
@@ -160,6 +162,7 @@ class MainServer(_Server):
             started = perf_counter()
             desk.part.residency.seat(self._owner(request.client_id))
             loss, correct, gradient, gradients = desk.part(smashed, labels)
+            self._delay(request.client_id)
             self._examples[request.client_id, request.round] += len(labels)
         except BaseException:
             desk.end()
@@ -213,6 +216,7 @@ class BodyServer(_Server):
         try:
             started = perf_counter()
             of_smashed, gradients = self._pullbacks.pop(request.client_id)(gradient)
+            self._delay(request.client_id)
         except BaseException:
             desk.end()
             raise

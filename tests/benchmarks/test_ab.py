@@ -79,6 +79,40 @@ def test_sides_take_turns_and_share_the_repeat_of_their_pair(git: Git, tmp_path:
     assert (tmp_path / "out/base.log").read_text() == "said something\n" * 3
 
 
+def test_in_a_duet_both_sides_of_a_pair_run_at_the_same_time(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet = """
+import pathlib, sys, time
+out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1]); out.mkdir(parents=True, exist_ok=True)
+(out / "here").touch()
+while not all((out.parent / side / "here").exists() for side in ("base", "head")): time.sleep(0.01)
+"""
+    monkeypatch.setattr(module, "_SWEEP", meet)  # alone, neither would ever end
+    told: list[str] = []
+    make_ab(tmp_path, pairs=1, duet=True).measure(told.append)
+    assert len(told) == 1
+    with pytest.raises(UsageError, match="holds another comparison"):
+        make_ab(tmp_path, pairs=1).measure(print)
+
+
+def test_an_injected_delay_is_for_head_alone(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell = "import os, sys; print(os.environ.get('SFBENCH_INJECT'), os.environ['HOME'] != '')"
+    monkeypatch.setattr(module, "_SWEEP", tell)
+    monkeypatch.setenv("SFBENCH_INJECT", "server_compute:+15%")
+    work = make_ab(tmp_path, pairs=1)
+    work.measure(print)
+    work.confirm(print, ["a"])
+    said = {path.stem: path.read_text() for path in (tmp_path / "out").glob("*.log")}
+    delayed, not_delayed = "server_compute:+15% True\n", "None True\n"
+    assert said == {
+        "base": not_delayed,
+        "head": delayed,
+        "confirm-base": not_delayed,
+        "confirm-head": delayed,
+    }
+
+
 def test_worktrees_are_gone_in_the_end_also_after_a_failure(git: Git, tmp_path: Path) -> None:
     (tmp_path / "repository/models/code.txt").write_text("1 crash")
     with pytest.raises(CellError, match=r"head \(the working tree\) cannot be measured; .*\nsaid something"):
@@ -110,7 +144,7 @@ def test_results_of_other_code_are_not_gone_on_with(git: Git, tmp_path: Path) ->
     make_ab(tmp_path, pairs=1).measure(print)
     make_ab(tmp_path, pairs=2).measure(print)
     (tmp_path / "repository/models/new.py").write_text("something else")
-    with pytest.raises(UsageError, match="holds the comparison of other code; take another folder"):
+    with pytest.raises(UsageError, match="holds another comparison; take another folder"):
         make_ab(tmp_path).measure(print)
 
 

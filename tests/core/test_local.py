@@ -83,3 +83,17 @@ def test_no_message_is_larger_than_its_cell_says(federations: Any, cut: dict[str
     frame = 1 << 20
     assert largest < limit
     assert limit - frame < 1.1 * max(largest, 3 * trained.facts.client_parameter_bytes)
+
+
+@pytest.mark.parametrize(("algorithm", "transport"), [("sflv2", "grpc"), ("sflv1", "inproc"), ("ushape", "inproc")])
+def test_an_injected_delay_is_in_its_phase_and_changes_no_result(
+    algorithm: str, transport: str, federations: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ALGORITHMS[algorithm] | {"transport": transport, "rounds": 3}
+    plain = federations.train(40, **settings)
+    monkeypatch.setenv("SFBENCH_INJECT", "server_compute:+300%")
+    delayed = federations.train(40, **settings, timeout_s=601)  # a cell of its own: what was trained is kept
+    assert exact(delayed.steps) == exact(plain.steps)
+    compute = sum(row.server_compute_s or 0 for row in delayed.steps[1:])  # the first one's length nobody knows
+    whole = sum(row.step_s for row in delayed.steps[1:])
+    assert compute > whole / 2 > sum(row.step_s for row in plain.steps[1:])
