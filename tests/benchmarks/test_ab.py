@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import ab as module
+from benchmarks import sides as module
 from benchmarks.ab import AB
 from benchmarks.worktrees import worktrees
 from splitfed_core.errors import CellError, UsageError
