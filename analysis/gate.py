@@ -22,7 +22,7 @@ from analysis.verdicts import (
 )
 
 GATES = (
-    "step_p50_s", "bytes_per_round", "client_parameters",
+    "step_p50_s", "bytes_per_round", "rpcs_per_round", "client_parameters",
     "final_train_loss", "final_eval_loss", "final_eval_accuracy", "median_s",
 )  # fmt: skip
 """The metrics that decide; the others stand beside them. One speed is enough: more only add chances to err."""
@@ -182,6 +182,8 @@ def _judge_metric(
         base, head = pairs.values(metric)
         if np.isnan([*base, *head]).all() and metric.name not in ALWAYS:
             continue  # this metric does not apply here
+        if metric.newer and (np.isnan(base).all() or np.isnan(head).all()):
+            continue  # one side was measured by a version that did not count it
         reason = unusable(metric, base, head, exact=pairs.exact(metric))
         if reason:
             made[pairs.cell_id] = Judged(metric, Verdict("error", reason, len(base)))

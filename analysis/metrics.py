@@ -33,6 +33,7 @@ class Metric:
         better: Which way is better.
         kind: What kind of quantity it is.
         exact: Whether it repeats exactly when nothing changed (counted, not timed).
+        newer: Whether runs of older versions lack it, so that a side without it says nothing.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Metric:
     better: Literal["lower", "higher"]
     kind: Kind
     exact: bool = False
+    newer: bool = False
 
 
 METRICS: dict[str, Metric] = {
@@ -59,6 +61,7 @@ METRICS: dict[str, Metric] = {
         Metric("downlink_bytes_per_step", "Downlink bytes per step", "B", "lower", "bytes", exact=True),
         Metric("bytes_per_round", "Bytes per round", "B", "lower", "bytes", exact=True),
         Metric("total_bytes", "Bytes in all", "B", "lower", "bytes", exact=True),
+        Metric("rpcs_per_round", "Calls per round", "calls", "lower", "count", exact=True, newer=True),
         Metric("round_p50_s", "Round time, median", "s", "lower", "time"),
         Metric("aggregation_p50_s", "Aggregation time, median", "s", "lower", "time"),
         Metric("train_s", "Training time in all", "s", "lower", "time"),

@@ -36,6 +36,7 @@ ROUND_COLUMNS = (
     "aggregation_uplink_bytes",
     "aggregation_downlink_bytes",
     "clients_lost",
+    "rpcs",
 )
 CLIENT_COLUMNS = ("client_id", "worker", "round", "local_s", "aggregation_wait_s", "cpu_s", "rss_bytes")
 
@@ -139,6 +140,7 @@ def reduce_rounds(rounds: pd.DataFrame, warm_up: float) -> tuple[pd.DataFrame, N
         "rounds_done": float(len(rounds)),
         "bytes_per_round": _mean(sent),
         "total_bytes": float(sent.sum()),
+        "rpcs_per_round": _mean(rounds["rpcs"]),
         "train_s": _last(elapsed),
         "round_p50_s": _median(rounds["round_s"]),
         "aggregation_p50_s": _median(rounds["aggregation_s"]),

@@ -18,10 +18,12 @@ _WORSE_BETTER: dict[Kind, tuple[str, str]] = {
     "loss": ("higher", "lower"),
     "accuracy": ("lower", "higher"),
 }
+_CALLS = ("more calls", "fewer calls")
 _SUBJECTS: dict[str, str] = {
     "step_p50_s": "speed",
     "median_s": "speed",
     "bytes_per_round": "bytes",
+    "rpcs_per_round": "calls",
     "client_parameters": "cut",
     "final_train_loss": "training loss",
     "final_eval_loss": "test loss",
@@ -71,7 +73,8 @@ def phrase(judged: Judged) -> str:
     kind, verdict = judged.metric.kind, judged.verdict
     if verdict.outcome not in ("regression", "improvement"):
         return f"{subject(judged)} {_STATES[verdict.outcome]}"
-    word = _WORSE_BETTER[kind][verdict.outcome == "improvement"]
+    words = _CALLS if judged.metric.name == "rpcs_per_round" else _WORSE_BETTER[kind]
+    word = words[verdict.outcome == "improvement"]
     if kind in ("loss", "accuracy"):
         return f"{subject(judged)} {_size(judged, verdict.estimate)} {word}"
     # "12 % faster" means 1.12 times the speed, as "12 % slower" means 1.12 times the time

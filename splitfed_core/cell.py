@@ -24,13 +24,14 @@ class DataShape:
 
 @dataclass(frozen=True, slots=True)
 class GroupRound:
-    """What a process sends back after a round. Times are still on the monotonic clock."""
+    """What a process sends back after a round. Times are still on the monotonic clock; `rpcs` is of training alone."""
 
     steps: list[StepRow]
     clients: list[ClientRow]
     aggregation_uplink_bytes: int
     aggregation_downlink_bytes: int
     ended: float
+    rpcs: int | None = None
 
     def on_clock(self, ahead_s: float) -> "GroupRound":
         """Return the same by a clock that is so far ahead of this one."""

@@ -53,11 +53,13 @@ class ClientGroup:
         self._test = test
         self._clients: dict[int, Client] = {}
         self._transport: Transport | None = None
+        self._ends: list[Transport | FedTransport] = []
 
     def connect(self, transport: Transport | None, fed: FedTransport | None) -> None:
         """Give the clients their ways to the servers; those of a process take turns, so they share them."""
         ledger = delayed(ledger_factory(self.part, transport))
         self._transport = transport
+        self._ends = [end for end in (transport, fed) if end is not None]
         for shard in self._shards:
             self._clients[shard.client_id] = Client(
                 self._key, self._config, shard, self.part, ledger, transport, fed, self._worker
@@ -71,6 +73,7 @@ class ClientGroup:
         clients = [self._clients[client_id] for client_id in chosen if client_id in self._clients]
         for client in clients:
             client.begin_round()
+        before = self._calls()
         CLIENT_UPDATE[self._config.algorithm](clients, round, aggregation=bool(self._config.aggregation))
         ended = perf_counter()
         closed = [client.end_round(round) for client in clients]
@@ -81,8 +84,12 @@ class ClientGroup:
                 aggregation_uplink_bytes=sum(client.aggregation_bytes[0] for client in clients),
                 aggregation_downlink_bytes=sum(client.aggregation_bytes[1] for client in clients),
                 ended=ended,
+                rpcs=self._calls() - before,
             )
         ]
+
+    def _calls(self) -> int:
+        return sum(end.calls for end in self._ends)
 
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate the joined models of those of these clients that are here."""

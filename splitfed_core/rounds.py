@@ -86,5 +86,12 @@ def _result(
         clients_ok=len(clients),
         clients_lost=config.participants - len(clients),
         started_s=started - epoch,
+        rpcs=_sum([group.rpcs for group in groups]),
     )
     return RoundResult([replace(step, started_s=step.started_s - epoch) for step in steps], clients, row, epoch)
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    """Return the sum of what all of them counted; nothing where one did not."""
+    counted = [count for count in counts if count is not None]
+    return sum(counted) if len(counted) == len(counts) else None

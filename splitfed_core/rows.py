@@ -54,7 +54,11 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class RoundRow:
-    """One round of a cell: a line of `rounds.csv`. The `eval_*` fields are empty in rounds without evaluation."""
+    """One round of a cell: a line of `rounds.csv`. The `eval_*` fields are empty in rounds without evaluation.
+
+    `rpcs` counts the calls of all clients to the servers, an exchange on a stream as one, without those of evaluation;
+    empty where nobody counted them (the notebook's own messages).
+    """
 
     cell_id: str
     repeat: int
@@ -71,6 +75,7 @@ class RoundRow:
     clients_ok: int
     clients_lost: int
     started_s: float
+    rpcs: int | None
 
 
 @dataclass(frozen=True, slots=True)

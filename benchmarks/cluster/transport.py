@@ -23,6 +23,7 @@ class _Actor:
 
     def __init__(self, process: Any, deadline_s: float) -> None:
         self._process, self._deadline_s = process, deadline_s
+        self.calls = 0
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method and wait for what it returns.
@@ -31,6 +32,7 @@ class _Actor:
             RemoteError: There was no answer in time.
             CellError: The process failed, or is gone.
         """
+        self.calls += 1
         reference = getattr(self._process, method).remote(*arguments)
         try:
             return result(reference, self._deadline_s)
@@ -44,6 +46,11 @@ class RayTransport:
     def __init__(self, process: Any, deadline_s: float) -> None:
         """Speak to a `MainServerProcess`; a single call may take so long."""
         self._actor = _Actor(process, deadline_s)
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made."""
+        return self._actor.calls
 
     def train_step(self, request: StepRequest) -> StepReply:
         """Exchange one mini-batch."""
@@ -89,6 +96,11 @@ class RayFedTransport:
     def __init__(self, process: Any, deadline_s: float) -> None:
         """Speak to a `FedServerProcess`; a single call may take so long."""
         self._actor = _Actor(process, deadline_s)
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made."""
+        return self._actor.calls
 
     def push(self, model: ClientModel) -> int:
         """Send a client-side model."""

@@ -27,6 +27,7 @@ class _Connection:
         self, address: str, token: str, deadline_s: float, max_message_bytes: int, certificate: Certificate | None
     ) -> None:
         self.address = address
+        self.calls = 0
         how = options(max_message_bytes)
         self._channel = (
             grpc.secure_channel(address, certificate.for_caller(), options=how)
@@ -41,6 +42,7 @@ class _Connection:
         call: Any = self._channel.unary_unary(method)
 
         def checked(data: bytes) -> bytes:
+            self.calls += 1
             try:
                 return bytes(call(data, metadata=self._metadata, timeout=self._deadline_s))
             except grpc.RpcError as error:
@@ -89,6 +91,11 @@ class GrpcTransport:
         self._backward = self._connection.unary(f"/{MAIN}/BackwardBody")
         self._end_round = self._connection.unary(f"/{MAIN}/EndRound")
         self._predict = self._connection.unary(f"/{MAIN}/Predict")
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made."""
+        return self._connection.calls
 
     def train_step(self, request: StepRequest) -> StepReply:
         """Exchange one mini-batch."""
@@ -152,6 +159,7 @@ class GrpcStreamTransport(GrpcTransport):
         if self._replies is None:
             self._replies = self._connection.stream(f"/{MAIN}/TrainSteps", iter(self._requests.get, None))
         self._requests.put(data)
+        self._connection.calls += 1
         try:
             return bytes(next(self._replies))
         except grpc.RpcError as error:
@@ -179,6 +187,11 @@ class GrpcFedTransport:
         self._connection = _Connection(address, token, deadline_s, max_message_bytes, certificate)
         self._push = self._connection.unary(f"/{FED}/Push")
         self._get = self._connection.unary(f"/{FED}/GetAggregate")
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made."""
+        return self._connection.calls
 
     def push(self, model: ClientModel) -> int:
         """Send a client-side model; returns the bytes of the message."""

@@ -57,7 +57,12 @@ class FedService(Protocol):
 
 
 class Transport(Protocol):
-    """A client's way to the main server."""
+    """A client's way to the main server; `calls` counts what went over it, an exchange on a stream as one."""
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made, of all clients that share it."""
+        ...
 
     def train_step(self, request: StepRequest) -> StepReply:
         """Exchange one mini-batch; the reply's `transit` is set."""
@@ -87,6 +92,11 @@ class Transport(Protocol):
 class FedTransport(Protocol):
     """A client's way to the fed server; both calls return the bytes of the message that held the model."""
 
+    @property
+    def calls(self) -> int:
+        """How many calls were made, of all clients that share it."""
+        ...
+
     def push(self, model: ClientModel) -> int:
         """Send a client-side model."""
         ...
@@ -104,11 +114,13 @@ class InProcessTransport:
     """Calls the main server directly. Nothing is serialised; the bytes are those that the message would have."""
 
     def __init__(self, service: MainService) -> None:
+        self.calls = 0
         self._service = service
         self._kind: Any = service  # which kind of main server it is, the algorithm knows
 
     def train_step(self, request: StepRequest) -> StepReply:
         """Exchange one mini-batch by a function call."""
+        self.calls += 1
         sent = perf_counter()
         reply: StepReply = encoded_now(self._kind.step(request, sent))
         uplink = messages.size(messages.step_request_parts(request))
@@ -124,6 +136,7 @@ class InProcessTransport:
         return self._exchange(self._kind.backward, request)
 
     def _exchange(self, method: Callable[[BodyRequest, float], BodyReply], request: BodyRequest) -> BodyReply:
+        self.calls += 1
         sent = perf_counter()
         reply = encoded_now(method(request, sent))
         uplink = messages.size(messages.body_request_parts(request))
@@ -132,10 +145,12 @@ class InProcessTransport:
 
     def end_round(self, client_id: int, round: int) -> Sequence[float]:
         """Ask the server directly."""
+        self.calls += 1
         return self._service.end_round(client_id, round)
 
     def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
         """Ask the server directly."""
+        self.calls += 1
         return self._service.predict(client_id, smashed)
 
     def close(self) -> None:
@@ -146,15 +161,18 @@ class InProcessFedTransport:
     """Calls the fed server directly."""
 
     def __init__(self, service: FedService) -> None:
+        self.calls = 0
         self._service = service
 
     def push(self, model: ClientModel) -> int:
         """Hand the model over."""
+        self.calls += 1
         self._service.push(model)
         return messages.size(messages.client_model_parts(model))
 
     def get_aggregate(self, client_id: int, round: int) -> tuple[Sequence[EncodedTensor], int]:
         """Wait for the average."""
+        self.calls += 1
         weights = self._service.get_aggregate(client_id, round)
         return weights, messages.size(messages.aggregate_parts(weights))
 

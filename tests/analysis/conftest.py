@@ -112,6 +112,7 @@ class Attempt:
                 self.config["clients"],
                 0,
                 start,
+                len(sent) + 3 * self.config["clients"],
             )
         )
         for client, end in enumerate(ends):

@@ -131,7 +131,7 @@ def test_everything_is_written_and_can_be_read(base: Path, head: Path, tmp_path:
         "effect-step_p50_s.svg",
     }
     suite = ET.parse(tmp_path / "out" / "junit.xml").getroot()[0]  # noqa: S314 - we wrote it
-    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["skipped"]) == ("16", "1", "2")
+    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["skipped"]) == ("18", "1", "2")
     markdown = (tmp_path / "out" / "verdict.md").read_text()
     assert markdown.startswith("## sfbench: regression\n\nmain → change. **Over the grid: 15 % slower")
     assert markdown.index("| aggregation on | inconclusive |") < markdown.index("<details>")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from analysis.attribution import attribute
-from analysis.gate import Judgement, Rules, aa_noise, judge
+from analysis.gate import Judged, Judgement, Rules, aa_noise, judge
 from analysis.metrics import METRICS
 from analysis.pairing import Pairs
 from analysis.sides import Measured
-from analysis.wording import cell_words, moved_words, summary, worst_first
+from analysis.wording import cell_words, moved_words, phrase, summary, worst_first
 
 JITTER = np.random.default_rng(5).normal(0, 0.01, 10)
 
@@ -155,3 +155,15 @@ def test_where_nothing_can_be_said_the_summary_says_why() -> None:
     assert summary(decide(*few)).endswith("Of 2 cells: 2 inconclusive (needs ≥ 5 pairs, has 3).")
     assert summary(decide(cell("a"), failed)) == "Of 2 cells: 1 error, 1 unchanged (HEAD failed: killed)."
     assert summary(decide(failed)) == "HEAD failed: killed."
+
+
+def test_calls_are_compared_exactly_but_not_with_a_version_that_did_not_count_them() -> None:
+    def calls(base: float, head: float) -> list[Judged]:
+        one, other = ((Measured(values={"rpcs_per_round": value}),) for value in (base, head))
+        judged = judge([Pairs("a", "a", {}, (0,), one, other)], {"rpcs_per_round": METRICS["rpcs_per_round"]}, Rules())
+        return list(judged.cells[0].metrics)
+
+    (more,) = calls(15, 16)
+    assert (more.verdict.outcome, phrase(more)) == ("regression", "6.7 % more calls")
+    assert calls(15, 15)[0].verdict.outcome == "unchanged"
+    assert calls(float("nan"), 15) == calls(15, float("nan")) == []

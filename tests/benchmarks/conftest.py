@@ -66,6 +66,7 @@ def round_row(run: CellRun, number: int, **changes: Any) -> RoundRow:
         "clients_ok": 2,
         "clients_lost": 0,
         "started_s": 0.02 * number,
+        "rpcs": 10,
     }
     return RoundRow(**values | changes)
 

@@ -66,6 +66,27 @@ def test_bytes_of_a_round_are_the_formula_and_one_percent_of_framing(transport: 
         assert formula < measured <= 1.01 * formula
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "transport", "of_a_step", "of_a_client"),
+    [
+        ("sflv2", "inproc", 1, 3),
+        ("sflv2", "grpc", 1, 3),
+        ("sflv2", "grpc-stream", 1, 3),
+        ("ushape", "inproc", 2, 3),
+        ("ushape", "grpc", 2, 3),
+        ("sl", "inproc", 1, 3),
+        ("fl", "grpc", 0, 2),
+    ],
+)
+def test_the_calls_of_a_round_are_counted(
+    algorithm: str, transport: str, of_a_step: int, of_a_client: int, federations: Any
+) -> None:
+    trained = federations.train(*SIZES, **ALGORITHMS[algorithm], transport=transport)
+    for result in trained.rounds:
+        # a client ends its round, and sends and gets a model; evaluation is nobody's training
+        assert result.row.rpcs == of_a_step * len(result.steps) + of_a_client * len(SIZES)
+
+
 @pytest.mark.parametrize("transport", ["inproc", "grpc", "grpc-stream"])
 def test_phases_are_never_negative_and_add_up_exactly(transport: str, federations: Any) -> None:
     for row in federations.train(*SIZES, transport=transport).steps:

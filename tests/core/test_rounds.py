@@ -35,6 +35,7 @@ class TwoProcesses:
                 aggregation_uplink_bytes=7,
                 aggregation_downlink_bytes=5,
                 ended=began + 4 + i,
+                rpcs=3 + i,
             )
             for i, loss, examples in ((1, 4.0, 1), (0, 1.0, 3))
         ]
@@ -56,6 +57,7 @@ def test_losses_are_weighted_by_examples_and_bytes_summed() -> None:
     assert row.train_loss == 1.75  # (4 · 1 + 1 · 3) / 4
     assert (row.uplink_bytes, row.downlink_bytes) == (400, 40)
     assert (row.aggregation_uplink_bytes, row.aggregation_downlink_bytes) == (14, 10)
+    assert row.rpcs == 7
 
 
 def test_a_round_lasts_from_its_first_step_to_its_last_process_without_evaluation() -> None:
