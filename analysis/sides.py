@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import layout
 from analysis.axes import OPERATIONAL
 from analysis.csvfile import sha256
-from analysis.digest import normalise
+from analysis.digest import NOTHING, normalise
 from analysis.metrics import METRICS, Metric
 from analysis.provenance import provenance
 from analysis.results import Results, load
@@ -94,7 +94,8 @@ def _cells(results: Results, run: Run) -> list[SideCell]:
             line = results.cells.iloc[lines[cell_id, repeat]]
             runs[repeat] = _measured(attempt, run, line, phases.get((cell_id, repeat)))
         values = {name: normalise(value) for name, value in config.items()}
-        label = layout.words(values, [axis for axis in axes if axis in values]) or cell_id
+        told = layout.words(values, [axis for axis in axes if axis in values])
+        label = cell_id if told == NOTHING else told
         parameters = {name: value for name, value in config.items() if name not in OPERATIONAL}
         made.append(SideCell(cell_id, label, parameters, runs))
     return made

@@ -56,10 +56,13 @@ def _versions(base: Side, head: Side) -> str | None:
 
 
 def _apart(cells: Sequence[Pairs]) -> str | None:
-    """Warn when one side was measured after the other: what changed on the machine meanwhile looks like the code."""
+    """Warn when one side was measured after the other: what changed on the machine meanwhile looks like the code.
+
+    Of a single pair, one side is always the first.
+    """
     base = [run.started_at for pairs in cells for run in pairs.base if run.started_at]
     head = [run.started_at for pairs in cells for run in pairs.head if run.started_at]
-    if base and head and (max(base) < min(head) or max(head) < min(base)):
+    if min(len(base), len(head)) > 1 and (max(base) < min(head) or max(head) < min(base)):
         return (
             "The two sides were measured one after the other, not interleaved: drift of the machine counts as change. "
             "`sfbench ab` interleaves them."

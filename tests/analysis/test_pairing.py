@@ -125,3 +125,8 @@ def test_the_reader_is_warned_of_other_versions_and_of_sides_measured_apart() ->
     assert versions == "Dependencies changed too: tensorflow 2.21 → 2.22."
     assert apart.startswith("The two sides were measured one after the other, not interleaved")
     assert warnings(BASE, BASE, pair_cells(BASE, BASE)) == []
+
+
+def test_of_a_single_pair_one_side_is_always_the_first() -> None:
+    first, later = (side({0: replace(GOOD, started_at=at)}) for at in ("2030-01-01", "2030-01-02"))
+    assert warnings(first, later, pair_cells(first, later)) == []
