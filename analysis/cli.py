@@ -213,24 +213,48 @@ def ab(
     from analysis.compare import write
     from benchmarks.ab import AB
 
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
     work = AB(base_ref, head, grid, pairs, out or Path("runs") / f"ab-{grid.stem}", tuple(settings or ()), duet)
     judge = partial(compare_sides, min_effects=min_effect or (), metrics=metric or ())
     try:
-        sides = work.measure(say)
+        sides = work.measure(_say)
         compared = judge(*sides)
         flagged = compared.judgement.to_confirm
         if confirm and flagged:
-            say(f"{len(flagged)} cells stand out; measuring them once more")
-            compared = judge(*sides, confirm=work.confirm(say, flagged))
+            _say(f"{len(flagged)} cells stand out; measuring them once more")
+            compared = judge(*sides, confirm=work.confirm(_say, flagged))
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on")
+        _say("interrupted; the same command goes on")
         raise typer.Exit(130) from None
     print(compared.words)
     print(write(compared, work.out))
     raise typer.Exit(compared.exit_code)
+
+
+@app.command()
+def doctor(
+    grid: Annotated[
+        Path | None, typer.Argument(help="Grid file. Without it: the bundled one of the CI gate.", show_default=False)
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=2, help="How often the same code is measured against itself.")] = 5,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs go.")] = Path("runs/doctor"),
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the grid; again for more."),
+    ] = None,
+    duet: Annotated[bool, typer.Option("--duet", help="Run both sides of a pair at the same time.")] = False,
+) -> None:
+    """Measure the noise of this machine: what a gate can see here, how many pairs and minutes that takes."""
+    from analysis.doctor import examine, show
+    from benchmarks.doctor import GRID, advise, compare_with_itself, describe
+
+    try:
+        measured = compare_with_itself(grid or GRID, pairs, out, settings or (), _say, duet=duet)
+    except KeyboardInterrupt:
+        _say("interrupted; nothing is kept")
+        raise typer.Exit(130) from None
+    show(examine(*measured.runs), measured.pair_s, describe(), advise(measured), out)
+    one, other = measured.runs
+    print(f"next: sfbench compare BASE HEAD --noise {one} {other}")
 
 
 @app.command()
@@ -276,6 +300,11 @@ def _run_oracles(grid: Path | None, settings: Sequence[str]) -> int:
     from benchmarks.verify import verify as run_verify
 
     return run_verify(grid, settings)
+
+
+def _say(text: str) -> None:
+    """Tell how it goes, beside the result."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _prepare_for_models() -> None:
