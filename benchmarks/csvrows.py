@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,12 @@ class RowFile:
         self._values = attrgetter(*names)
         self._file = path.open("wb")
         self._hash = hashlib.sha256()
-        self._write([names])
+        try:
+            self._write([names])
+        except OSError:
+            with suppress(OSError):  # closing tries to write it once more
+                self._file.close()
+            raise
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows."""

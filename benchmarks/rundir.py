@@ -51,18 +51,15 @@ class RunDirectory:
             UsageError: Another sweep works in it, or it cannot be written.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / LOCK, timeout=0)
-            lock.acquire()
-            (self.root / HOLDER).write_text(_who_am_i())
+            with self._writing():
+                self.root.mkdir(parents=True, exist_ok=True)
+                lock = FileLock(self.root / LOCK, timeout=0)
+                lock.acquire()
+                (self.root / HOLDER).write_text(_who_am_i())
         except Timeout:
             holder = _read_text(self.root / HOLDER) or "another process"
             raise UsageError(
                 f"{self.root}: a sweep works in it already ({holder}); wait for it, or use --out"
-            ) from None
-        except OSError as error:
-            raise UsageError(
-                f"{self.root}: cannot be written: {error.strerror}; choose another directory with --out"
             ) from None
         with lock:
             try:
@@ -70,6 +67,18 @@ class RunDirectory:
             finally:
                 (self.root / HOLDER).unlink(missing_ok=True)
                 lock.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what the system says of this place into wrong usage."""
+        try:
+            yield
+        except Timeout:  # is an OSError, too
+            raise
+        except OSError as error:
+            raise UsageError(
+                f"{self.root}: cannot be written: {error.strerror}; free space, or choose another directory with --out"
+            ) from None
 
     @property
     def exists(self) -> bool:
@@ -140,15 +149,17 @@ class RunDirectory:
 
     def write_plan(self, plan: Plan, grid: bytes) -> None:
         """Store what is going to be run, and the grid file byte for byte."""
-        write_atomic(self.root / "grid.yaml", grid)
-        write_json(self.root / "plan.json", plan.document(), indent=None if len(plan.cells) > 1000 else 1)
+        with self._writing():
+            write_atomic(self.root / "grid.yaml", grid)
+            write_json(self.root / "plan.json", plan.document(), indent=None if len(plan.cells) > 1000 else 1)
 
     def write_environment(self, environment: dict[str, Any], load: Mapping[str, float]) -> str:
         """Store an environment under its hash, and return that."""
         name = environment_hash(environment)
         path = self.root / "env" / f"{name}.json"
         if not path.exists():
-            write_json(path, {**environment, "load": load})
+            with self._writing():
+                write_json(path, {**environment, "load": load})
         return name
 
     def environment(self, name: str) -> dict[str, Any]:

@@ -35,12 +35,16 @@ class CellSink:
         self._started = datetime.now(UTC)
         self._began = perf_counter()
         self._files: dict[str, RowFile] = {}
-        with _told(directory):
-            if directory.exists():
-                shutil.rmtree(directory)
-            directory.mkdir(parents=True)
-            for name, row_type in ROW_FILES.items():
-                self._files[name] = RowFile(directory / name, row_type)
+        try:
+            with _told(directory):
+                if directory.exists():
+                    shutil.rmtree(directory)
+                directory.mkdir(parents=True)
+                for name, row_type in ROW_FILES.items():
+                    self._files[name] = RowFile(directory / name, row_type)
+        except CellError:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Self:
         return self

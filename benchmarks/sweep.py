@@ -225,7 +225,11 @@ class Sweep:
     def _write_summary(self) -> None:
         cells = (cell.run(repeat) for cell in self._plan.cells for repeat in range(self._plan.repeats))
         manifests = self._found.manifests
-        self._directory.write_summary({run.key: manifests[run.key] for run in cells if run.key in manifests})
+        try:
+            self._directory.write_summary({run.key: manifests[run.key] for run in cells if run.key in manifests})
+        except OSError as error:  # nothing is lost: it is made of the manifests
+            told = f"{self._directory.root}/summary.csv cannot be written: {error.strerror}"
+            self._tell(f"warning: {told}; the same command writes it once there is space again")
 
     def _tell_ended(self) -> int:
         """Say what there is and what to do next."""

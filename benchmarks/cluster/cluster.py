@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Collection, Hashable, Sequence
-from contextlib import ExitStack, chdir
+from contextlib import ExitStack, chdir, suppress
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -24,7 +24,7 @@ from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProc
 from splitfed_core.cell import CellKey, ModelFacts
 from splitfed_core.config import CellConfig, Named
 from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards
-from splitfed_core.errors import SfbenchError
+from splitfed_core.errors import CellError, SfbenchError
 from splitfed_core.rounds import train
 from splitfed_core.wire.certificates import Authority
 from splitfed_core.wire.security import new_token
@@ -99,11 +99,13 @@ class Cluster:
         try:
             facts = self._run_cell(run, observer)
         except BaseException as error:
-            observer.log(self._logs())
+            printed = self._logs()
             if error.__cause__ is not None:
-                observer.log(f"\n==> driver <==\n{error.__cause__}\n")
+                printed += f"\n==> driver <==\n{error.__cause__}\n"
             placement = self._placement
             self._end_processes()
+            with suppress(CellError):  # if the disk is full, the error itself says so
+                observer.log(printed)
             if isinstance(error, SfbenchError):
                 explain_loss(error, placement)
             raise

@@ -4,11 +4,13 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +339,59 @@ def test_a_folder_without_permission_is_refused(grid_of: GridOf, tmp_path: Path)
     sweep = Sweep(grid_of(GRID), tmp_path / "shut" / "run", SweepOptions(), "")
     with pytest.raises(UsageError, match=r"/shut cannot be written"):
         sweep.run(lambda: pytest.fail("a runner was opened"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, of a megabyte; only the administrator may make one."""
+    place = tmp_path / "runs"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
+        pytest.skip("needs the right to mount a disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607
+
+
+def test_a_full_disk_fails_its_cells_and_the_same_command_goes_on(
+    small_disk: Path,
+    sweep: Callable[..., int],
+    grid_of: GridOf,
+    run: Path,
+    tiny_runner: Runner,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    filler = small_disk / "filler"
+
+    def fill(cell: CellRun) -> None:
+        if cell.key == second.key:
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
+                while file.write(b"x" * 1024):
+                    pass
+
+    runner = tiny_runner(between=fill)
+    _, second, *rest = make_plan(grid_of(GRID)).runs()
+    assert sweep(runner) == 3
+    said = capfd.readouterr().err
+    assert f"{second.cell_id} r0" in said
+    assert "No space left on device; free space or mend the permissions" in said
+    assert "Traceback" not in said
+    assert len(manifests(run)) == 1
+    assert f"warning: {run}/summary.csv cannot be written: No space left on device" in said
+    filler.unlink()
+    assert sweep(again := tiny_runner()) == 0
+    assert again.ran == [run.key for run in (second, *rest)]
+    assert statuses(run) == ["ok"] * 4
+
+
+def test_a_disk_that_is_full_from_the_start_is_refused(
+    small_disk: Path, sweep: Callable[..., int], tiny_runner: Runner
+) -> None:
+    (small_disk / "filler").write_bytes(b"x" * (1 << 20))
+    runner = tiny_runner()
+    with pytest.raises(UsageError, match="cannot be written: No space left on device; free space, or choose another"):
+        sweep(runner)
+    assert runner.ran == []
 
 
 @pytest.mark.slow
