@@ -1,7 +1,8 @@
 """What a cell is going to cost, from a short real run of its kind: time, memory and bytes.
 
-A probe is the cell itself with a few short rounds: the first compiles, the others are measured. Cells of one kind
-differ only in how much they compute, so one or two probes (of the smallest and the largest batch) speak for all.
+A probe is the cell itself with a few short rounds, run twice: the first time compiles and tells how long the second
+should be, which finds its processes as a later cell of a sweep finds them. Cells of one kind differ only in how much
+they compute, so one or two probes (of the smallest and the largest batch) speak for all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,10 @@ _AMOUNTS = (
 
 _PROBE_ROUNDS = 4
 _PROBE_STEPS = 6
-"""Full batches of each client in a round of a probe; half a batch follows them."""
+"""Full batches of each client in a round of a first probe; half a batch follows them."""
+
+_ROUND_S = 1.0
+_MOST_STEPS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,23 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Observed:
-    """A probe that was run: its cell, its rows and the facts of its manifest."""
+    """A probe that was run: its cell, its rows and the facts of its manifest.
+
+    Attributes:
+        cold_s: What the first cell of its kind takes longer than this one did.
+    """
 
     config: CellConfig
     steps: Sequence[StepRow]
     clients: Sequence[ClientRow]
     rounds: Sequence[RoundRow]
     facts: Mapping[str, Any]
+    cold_s: float = 0.0
+
+    @property
+    def start_s(self) -> float:
+        """What it took beside its rounds: building and compiling."""
+        return float(self.facts["setup_s"]) + self.compile_s
 
     @property
     def step_wall_s(self) -> float:
@@ -92,20 +106,26 @@ def kind(config: CellConfig, cores: int) -> tuple[Any, ...]:
     return (*(str(plain[name]) for name in plain if name not in _AMOUNTS), worker_count(config, cores))
 
 
-def probe_of(config: CellConfig, cores: int) -> CellConfig:
-    """Return a short cell of the same kind and batch size."""
+def probe_of(config: CellConfig, cores: int, steps: int = _PROBE_STEPS) -> CellConfig:
+    """Return a short cell of the same kind and batch size, with so many full batches of each client in a round."""
     size = config.batch_size
     changes: dict[str, Any] = {"rounds": _PROBE_ROUNDS, "local_epochs": 1, "eval_every": 1, "save_model": False}
     if config.clients is not None:
         changes |= {
             "clients": min(config.clients, 2 * cores),
             "participation": 1.0,
-            "examples_per_client": _PROBE_STEPS * size + size // 2,
+            "examples_per_client": steps * size + size // 2,
             "partitioner": "iid",
         }
     if config.strategy is not None:
         changes["strategy"] = "fedavg"
     return CellConfig.parse(config.plain() | changes)
+
+
+def longer(probe: Observed, cores: int) -> CellConfig:
+    """Return the same cell with rounds that are long enough to be measured: of a second or so."""
+    steps = round(_ROUND_S / (probe.config.num_clients * max(probe.step_wall_s, 1e-9)))
+    return probe_of(probe.config, cores, min(max(steps, _PROBE_STEPS), _MOST_STEPS))
 
 
 def estimate(config: CellConfig, probes: Sequence[Observed], cores: int) -> Estimate:
@@ -122,7 +142,7 @@ def estimate(config: CellConfig, probes: Sequence[Observed], cores: int) -> Esti
     evaluation_s = evaluations * probe.evaluation_s * _evaluated(config) / _evaluated(probe.config)
     rest_bytes = probe.step_bytes(rest) if rest else 0.0
     return Estimate(
-        wall_s=probe.facts["setup_s"] + probe.compile_s + config.rounds * round_s + evaluation_s,
+        wall_s=probe.start_s + config.rounds * round_s + evaluation_s,
         memory_bytes=memory_bytes(config, max(row.rss_bytes for row in probe.clients), cores),
         bytes_per_round=passes * (full * probe.step_bytes(config.batch_size) + rest_bytes)
         + config.participants * probe.aggregation_bytes,

@@ -1,13 +1,15 @@
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from benchmarks.dryrun import probes
+from benchmarks.dryrun import forecast, probes
 from benchmarks.grid import Grid
-from benchmarks.plan import CellRun, make_plan
+from benchmarks.plan import CellObserver, CellRun, make_plan
 from benchmarks.sweep import Sweep, SweepOptions
+from splitfed_core.config import CellConfig
 from splitfed_core.errors import CellError
 
 GridOf = Callable[..., Grid]
@@ -46,7 +48,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
     assert told[6].startswith("about ")
     assert told[6].endswith("nothing was written")
     assert not (tmp_path / "run").exists()
-    assert len(runner.ran) == 2  # aggregation on and off
+    assert len(runner.ran) == 4  # aggregation on and off, each twice
 
 
 def test_what_is_done_is_told_as_measured_without_a_probe(
@@ -78,7 +80,7 @@ def test_a_long_plan_is_shown_in_part_and_without_endless_probes(
     runner = tiny_runner()
     sweep_of("axes: {threads: {range: [1, 40]}, clients: [2, 3]}").dry_run(lambda: runner)
     told = capsys.readouterr().out
-    assert len(runner.ran) == 16
+    assert len(runner.ran) == 2 * 16
     assert "… and 20 more" in told
     assert "no estimate" in told
     assert "not counted" in told
@@ -95,6 +97,39 @@ def test_a_probe_that_fails_says_so_beside_its_cells(
     told = capsys.readouterr().out
     assert told.count("estimated") == 2
     assert told.count("a probe failed: out of memory") == 1
+
+
+def test_the_first_cell_of_a_kind_is_charged_for_compiling(
+    grid_of: GridOf, rows: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Runner:
+        """A round takes 0.1 s; the first cell of all takes 3 s to set up and its first round 2 s more."""
+
+        def __init__(self) -> None:
+            self.ran: list[CellConfig] = []
+
+        def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
+            cold, now = not self.ran, 0.0
+            self.ran.append(run.config)
+            for number in range(run.config.rounds):
+                took = 0.1 + 2.0 * (cold and number == 0)
+                step = rows.step(run, 0, 0, round=number, examples=run.config.batch_size, started_s=now, step_s=took)
+                row = rows.round(run, number, started_s=now, round_s=took, aggregation_s=0.0, clients_ok=1)
+                observer.round([step], [rows.client(run, 0, number)], row)
+                now += took
+            return {"setup_s": 3.0 if cold else 1.0, "dataset": {"train": 256}}
+
+    grid = grid_of("base: {clients: 1, batch_size: 128, aggregation: off}\naxes: {rounds: [5, 10]}")
+    configs = {cell.cell_id: cell.config for cell in make_plan(grid).cells}
+    runner: Any = Runner()
+    first, second = forecast(configs, {}, runner, cores=2).values()
+    assert first.estimate is not None
+    assert second.estimate is not None
+    assert first.estimate.wall_s == pytest.approx(1 + 5 * 2 * 0.1 + 2 + 2)  # warm; two batches a round; then cold
+    assert second.estimate.wall_s == pytest.approx(1 + 10 * 2 * 0.1)
+    short, long = runner.ran
+    assert short.examples_per_client == 6 * 128 + 64
+    assert long.examples_per_client == 10 * 128 + 64  # a second, at 0.1 s a batch
 
 
 def test_an_interrupted_dry_run_ends_as_one(sweep_of: Callable[..., Sweep], tiny_runner: Runner) -> None:
