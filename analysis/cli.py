@@ -27,6 +27,21 @@ app = typer.Typer(
 )
 app.add_typer(track, name="track")
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the grid; again for more."),
+]
+MinEffects = Annotated[
+    list[str] | None,
+    typer.Option(metavar="METRIC=3%", help="Smallest change of a metric that matters; again for more."),
+]
+Metrics = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Let this metric decide too; again for more.")]
+SameCode = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(metavar="RUN RUN", help="Two runs of the same code: flag no change below what differs there."),
+]
+Grid = Annotated[Path | None, typer.Argument(help="Grid file. Without it: the bundled quick grid.", show_default=False)]
+
 
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("grid.yaml")) -> None:
@@ -39,9 +54,7 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path
 
 @app.command()
 def sweep(
-    grid: Annotated[
-        Path | None, typer.Argument(help="Grid file. Without it: the bundled quick grid.", show_default=False)
-    ] = None,
+    grid: Grid = None,
     out: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Run directory; runs/<name of the grid> by default.")
     ] = None,
@@ -49,10 +62,7 @@ def sweep(
         str | None,
         typer.Option(envvar="RAY_ADDRESS", help="Join this Ray cluster instead of starting a local one."),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the grid; again for more."),
-    ] = None,
+    settings: Settings = None,
     only: Annotated[
         str | None, typer.Option(metavar="EXPR", help='Only cells for which this holds, as in "clients > 2".')
     ] = None,
@@ -147,21 +157,13 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; reports/<BASE>-<HEAD> by default.")
     ] = None,
-    min_effect: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METRIC=3%", help="Smallest change of a metric that matters; again for more."),
-    ] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Let this metric decide too; again for more.")
-    ] = None,
+    min_effect: MinEffects = None,
+    metric: Metrics = None,
     confirm: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="BASE HEAD", help="Both measured once more: what is flagged must be flagged again."),
     ] = None,
-    noise: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(metavar="RUN RUN", help="Two runs of the same code: flag no change below what differs there."),
-    ] = None,
+    noise: SameCode = None,
 ) -> None:
     """Judge HEAD against BASE: regression, improvement, unchanged or inconclusive, and which phase moved."""
     from analysis.compare import compare as compare_sides
@@ -189,32 +191,27 @@ def ab(
         Path | None,
         typer.Option(metavar="DIR", help="Where runs and verdict go; runs/ab-<name of the grid> by default."),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the grid; again for more."),
-    ] = None,
-    min_effect: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METRIC=3%", help="Smallest change of a metric that matters; again for more."),
-    ] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Let this metric decide too; again for more.")
-    ] = None,
+    settings: Settings = None,
+    min_effect: MinEffects = None,
+    metric: Metrics = None,
     duet: Annotated[
         bool,
         typer.Option("--duet", help="Run both sides of a pair at the same time: for small cells on a noisy machine."),
     ] = False,
+    noise: SameCode = None,
     confirm: Annotated[
         bool, typer.Option(help="Measure cells that stand out once more: they must stand out again.")
     ] = True,
 ) -> None:
     """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes."""
     from analysis.compare import compare as compare_sides
-    from analysis.compare import write
+    from analysis.compare import read_rules, write
+    from analysis.metrics import METRICS
     from benchmarks.ab import AB
 
+    read_rules(METRICS, min_effect or (), metric or (), noise)  # what is wrong with them is said before the hour
     work = AB(base_ref, head, grid, pairs, out or Path("runs") / f"ab-{grid.stem}", tuple(settings or ()), duet)
-    judge = partial(compare_sides, min_effects=min_effect or (), metrics=metric or ())
+    judge = partial(compare_sides, min_effects=min_effect or (), metrics=metric or (), noise=noise)
     try:
         sides = work.measure(_say)
         compared = judge(*sides)
@@ -237,10 +234,7 @@ def doctor(
     ] = None,
     pairs: Annotated[int, typer.Option(min=2, help="How often the same code is measured against itself.")] = 5,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs go.")] = Path("runs/doctor"),
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the grid; again for more."),
-    ] = None,
+    settings: Settings = None,
     duet: Annotated[bool, typer.Option("--duet", help="Run both sides of a pair at the same time.")] = False,
 ) -> None:
     """Measure the noise of this machine: what a gate can see here, how many pairs and minutes that takes."""
@@ -254,14 +248,12 @@ def doctor(
         raise typer.Exit(130) from None
     show(examine(*measured.runs), measured.pair_s, describe(), advise(measured), out)
     one, other = measured.runs
-    print(f"next: sfbench compare BASE HEAD --noise {one} {other}")
+    print(f"next: sfbench ab BASE_REF {grid or GRID} --noise {one} {other}")
 
 
 @app.command()
 def verify(
-    grid: Annotated[
-        Path | None, typer.Argument(help="Grid file. Without it: the bundled quick grid.", show_default=False)
-    ] = None,
+    grid: Grid = None,
 ) -> None:
     """Check that what a grid trains is right: run the correctness oracles on its networks and cuts."""
     raise typer.Exit(_run_oracles(grid, ()))

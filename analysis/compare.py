@@ -71,13 +71,25 @@ def compare(
     """
     sides = read_side(base), read_side(head)
     known = {**sides[0].metrics, **sides[1].metrics}
-    rules = Rules(_min_effects(min_effects, known), (*GATES, *(_known(name, known).name for name in metrics)))
-    if noise is not None:
-        same = pair_cells(read_side(noise[0]), read_side(noise[1]))
-        rules = replace(rules, noise=aa_noise(same, known, rules.gates))
+    rules = read_rules(known, min_effects, metrics, noise)
     cells = steady(pair_cells(*sides))
     again = None if confirm is None else steady(pair_cells(read_side(confirm[0]), read_side(confirm[1])))
     return Compared(*sides, judge(cells, known, rules, again), warnings(*sides, cells))
+
+
+def read_rules(
+    known: Mapping[str, Metric], min_effects: Sequence[str], metrics: Sequence[str], noise: tuple[Path, Path] | None
+) -> Rules:
+    """Turn the options of `compare` into rules for `known` metrics.
+
+    Raises:
+        UsageError: There is no such metric, an effect is no share, or the runs of `noise` cannot be read.
+    """
+    rules = Rules(_min_effects(min_effects, known), (*GATES, *(_known(name, known).name for name in metrics)))
+    if noise is None:
+        return rules
+    same_code = pair_cells(read_side(noise[0]), read_side(noise[1]))
+    return replace(rules, noise=aa_noise(same_code, known, rules.gates))
 
 
 def read_side(path: Path) -> Side:

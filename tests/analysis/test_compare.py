@@ -177,6 +177,25 @@ def test_a_metric_can_be_made_to_decide_and_an_effect_be_allowed(base: Path, hea
     assert compare(base, head, metrics=["round_p50_s"], min_effects=["round_p50_s=25%"]).exit_code == 0
 
 
+def test_two_runs_of_the_same_code_excuse_what_differs_between_them(make_run: MakeRun) -> None:
+    base = make_run("main", {"clients": [2]}, **SMALL)
+    head, noisy = (Path(shutil.copytree(base, base.with_name(name))) for name in ("change", "again"))
+    edit(head, "steps.csv", slower_server)
+    edit(noisy, "steps.csv", slower_server)
+    assert compare(base, head).exit_code == 1
+    assert compare(base, head, noise=(base, base)).exit_code == 1
+    assert compare(base, head, noise=(base, noisy)).exit_code == 0
+
+
+@pytest.mark.parametrize("option", [("--metric", "speed"), ("--min-effect", "step_p50_s"), ("--noise", "no", "no")])
+def test_ab_refuses_wrong_options_before_it_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no repository: measuring would be refused for that
+    with pytest.raises(UsageError, match=r"speed|step_p50_s|no does not exist"):
+        CliRunner().invoke(app, ["ab", "HEAD", "grid.yaml", *option], catch_exceptions=False)
+
+
 def test_the_command_returns_the_exit_code_and_says_where_to_read(base: Path, head: Path, tmp_path: Path) -> None:
     edit(head, "steps.csv", slower_server)
     done = CliRunner().invoke(app, ["compare", str(base), str(head), "--out", str(tmp_path / "out")])
