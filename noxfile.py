@@ -30,7 +30,8 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests: real gRPC servers, a real Ray, real files."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    # Two processes, as the smallest machine has two cores; a file stays in one of them, with the Ray that it started.
+    session.run("pytest", "--numprocesses", "2", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
