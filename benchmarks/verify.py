@@ -1,5 +1,6 @@
 """`sfbench verify`: the oracles of the core on what a grid is going to run, as a table."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from splitfed_core.oracles import verify as verify_cell
 PASSED, FAILED = 0, 1
 """The exit codes of a verification."""
 
+_WIDE = 160  # columns of a pipe or a file, which have no width of their own
+
 
 def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
     """Run the oracles on every distinct network and cut of a grid and print what they found.
@@ -35,7 +38,7 @@ def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
     loaded = load_grid(grid or QUICK, settings)
     plan = make_plan(loaded)
     cases = distinct(cell.config for cell in plan.cells)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
     verdicts: list[Verdict] = []
     with _progress() as progress:
         task = progress.add_task("starting TensorFlow")
@@ -74,10 +77,10 @@ def _progress() -> Progress:
 def _table(verdicts: list[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("network · cut", "oracle"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("tolerance", justify="right")
-    table.add_column("difference", justify="right")
-    table.add_column("", justify="left")
+        table.add_column(heading, overflow="fold")
+    for heading in ("tolerance", "difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for verdict in verdicts:
         passed = "[green]passed[/green]" if verdict.passed else "[bold red]FAILED[/bold red]"
         table.add_row(verdict.case, verdict.oracle, f"{verdict.tolerance:g}", f"{verdict.difference:.1e}", passed)

@@ -31,6 +31,18 @@ def test_an_oracle_that_fails_is_said_and_makes_the_exit_code(
     assert row == ["net", "law", "1e-06", "5.0e-01", "FAILED"]
 
 
+def test_a_long_name_cuts_no_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = "package.of_mine.networks:a_network_with_a_name · a_layer_with_a_name"
+    (tmp_path / "grid.yaml").write_text(GRID)
+    monkeypatch.setattr(module, "verify_cell", lambda *_: [Verdict("one client is the unsplit model", case, 1e-6, 0)])
+    verify(tmp_path / "grid.yaml")
+    heading, row, _ = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["network", "·", "cut", "oracle", "tolerance", "difference"]
+    assert row.startswith(case)
+
+
 def test_a_cut_that_is_not_there_is_an_error_of_the_grid(tmp_path: Path) -> None:
     (tmp_path / "grid.yaml").write_text("axes:\n  cut_layer: [conv9]\n")
     with pytest.raises(GridError, match=r"grid.yaml:2:\d+: cut_layer 'conv9'"):
