@@ -146,8 +146,8 @@ def report(
     choice = Choice(metric, x, hue, facet)
     made = make_report(runs or [], out, only=figure, formats=formats or DEFAULT_FORMATS, choice=choice)
     print(made)
-    if show:
-        typer.launch(made.resolve().as_uri())
+    if show and typer.launch(made.resolve().as_uri()):
+        _say("this system names no program to open it with")
 
 
 @app.command()

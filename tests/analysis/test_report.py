@@ -2,7 +2,11 @@
 
 import json
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -94,6 +98,22 @@ def test_one_figure_alone(grid_run: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "out").rglob("*.*")) == [made]
     drawn = set(re.findall(r"<!-- (.*?) -->", made.read_text()))
     assert {"2 clients", "4 clients", "cut layer", "training time in all", "(ms)"} <= drawn
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="xdg-open opens files")
+def test_open_hands_what_was_made_to_the_desktop(make_run: MakeRun, tmp_path: Path) -> None:
+    desktop, opened, out = tmp_path / "bin", tmp_path / "opened", tmp_path / "a b"
+    desktop.mkdir()
+    words = ["report", make_run("mine", repeats=1), "--out", out, "--figure", "speed", "--format", "svg", "--open"]
+    command = [sys.executable, "-c", "from analysis.cli import main; main()", *map(str, words)]
+    run = partial(subprocess.run, command, env={"PATH": str(desktop)}, capture_output=True, check=True, text=True)
+    assert run().stderr == "this system names no program to open it with\n"
+    (desktop / "xdg-open").write_text(f'#!/bin/sh\necho "$1" > {opened}.part; /bin/mv {opened}.part {opened}\n')
+    (desktop / "xdg-open").chmod(0o755)
+    assert run().stderr == ""
+    while not opened.exists():  # the desktop is not waited for
+        time.sleep(0.02)
+    assert opened.read_text() == f"{out}/figures/speed.svg\n"
 
 
 @pytest.mark.parametrize(
