@@ -123,7 +123,9 @@ class Judgement:
 
     @property
     def to_confirm(self) -> tuple[str, ...]:
-        """The cells that a confirming run has to measure again."""
+        """The cells that a confirming run has to measure again: those that stand out, or all if the grid does."""
+        if any(judged.verdict.suspect for judged in self.grid):
+            return tuple(cell.pairs.cell_id for cell in self.cells if cell.pairs.refusal is None)
         return tuple(
             cell.pairs.cell_id
             for cell in self.cells
@@ -140,12 +142,12 @@ def judge(
         cells: The paired cells.
         metrics: The metrics that they can have.
         rules: What counts.
-        again: The same cells (or the suspects of them) measured once more: what is flagged must be flagged again.
+        again: What the first verdict lists `to_confirm`, measured once more: what is flagged must be flagged again.
     """
     usable = [pairs for pairs in cells if pairs.refusal is None]
     by_metric = {metric: _judge_metric(metric, usable, rules, again) for metric in metrics.values()}
     judged = tuple(_cell(pairs, [found.get(pairs.cell_id) for found in by_metric.values()], rules) for pairs in cells)
-    grid = tuple(_grid(usable, list(metrics.values()), rules))
+    grid = tuple(_grid(usable, list(metrics.values()), rules, again))
     worst = _worst([*(cell.outcome for cell in judged), *(each.verdict.outcome for each in grid)])
     slower = [each for each in grid if each.metric.kind in ("time", "rate") and flagged(each.verdict)]
     return Judgement(rules, judged, grid, attribute(usable) if slower else (), worst, again is not None)
@@ -242,24 +244,42 @@ def _cell(pairs: Pairs, found: Sequence[Judged | None], rules: Rules) -> JudgedC
     )
 
 
-def _grid(cells: Sequence[Pairs], metrics: Sequence[Metric], rules: Rules) -> list[Judged]:
+def _grid(
+    cells: Sequence[Pairs], metrics: Sequence[Metric], rules: Rules, again: Sequence[Pairs] | None
+) -> list[Judged]:
     """Decide the mean over all cells (of ratios: the geometric mean), repeat by repeat."""
     made = []
     for metric in metrics:
-        noisy = [
-            pairs
-            for pairs in cells
-            if not pairs.exact(metric) and unusable(metric, *pairs.values(metric), exact=False) is None
-        ]
-        repeats = sorted(set.intersection(*(set(pairs.repeats) for pairs in noisy))) if noisy else []
-        if metric.name not in rules.gates or len(noisy) < 2 or not repeats:
+        noisy = _noisy(metric, cells)
+        mean = _mean(metric, noisy)
+        if metric.name not in rules.gates or len(noisy) < 2 or mean is None:
             continue
-        rows = [_by_repeat(metric, pairs, repeats) for pairs in noisy]
-        mean = np.mean(rows, axis=0)
         smallest = rules.grid_threshold(metric, [pairs.cell_id for pairs in noisy])
-        verdict = decide_family([mean], [smallest], rules.alpha)[0]
-        made.append(Judged(metric, replace(verdict, suspect=None), shown=bootstrap(mean), cells=len(noisy)))
+        verdicts = decide_family([mean], [smallest], rules.alpha)
+        if again is not None:
+            fresh = _noisy(metric, [pairs for pairs in again if pairs.refusal is None])
+            whole = {pairs.cell_id for pairs in fresh} >= {pairs.cell_id for pairs in noisy}
+            verdicts = confirm_family(verdicts, [_mean(metric, fresh) if whole else None], rules.alpha)
+        made.append(Judged(metric, verdicts[0], shown=bootstrap(mean), cells=len(noisy)))
     return made
+
+
+def _noisy(metric: Metric, cells: Sequence[Pairs]) -> list[Pairs]:
+    """Return the cells that have this metric, and have it noisy."""
+    return [
+        pairs
+        for pairs in cells
+        if not pairs.exact(metric) and unusable(metric, *pairs.values(metric), exact=False) is None
+    ]
+
+
+def _mean(metric: Metric, cells: Sequence[Pairs]) -> Array | None:
+    """Return the mean difference over cells, of each repeat that all have."""
+    repeats = sorted(set.intersection(*(set(pairs.repeats) for pairs in cells))) if cells else []
+    if not repeats:
+        return None
+    mean: Array = np.mean([_by_repeat(metric, pairs, repeats) for pairs in cells], axis=0)
+    return mean
 
 
 def _by_repeat(metric: Metric, pairs: Pairs, repeats: Sequence[int]) -> Array:

@@ -57,7 +57,7 @@ class AB:
     ) -> tuple[Path, Path]:
         load_grid(self.grid, self.settings)  # a wrong one is refused before anything is checked out
         runs = self.out / names[0], self.out / names[1]
-        with worktrees(Path.cwd(), self.base_ref, self.head_ref) as checkouts:
+        with worktrees(Path.cwd(), self.base_ref, self.head_ref, self.out) as checkouts:
             self._claim(checkouts)
             grid = self.out / "grid.yaml"
             grid.write_bytes(self.grid.read_bytes())

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -124,7 +124,8 @@ def _started(
             yield process
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)
-            process.wait(_PATIENCE_S)
+            with suppress(subprocess.TimeoutExpired):  # it is killed below
+                process.wait(_PATIENCE_S)
             raise
         finally:
             if process.poll() is None:

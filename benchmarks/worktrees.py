@@ -14,6 +14,20 @@ from typing import Any
 from splitfed_core.errors import UsageError
 
 _OURS = ("splitfed_core", "benchmarks", "analysis")
+_HOME = Path(__file__).parents[1]
+"""Where the sfbench that runs is."""
+
+_DIFF = (
+    "diff",
+    "HEAD",
+    "--binary",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
+"""The difference itself, whatever the user has configured to look at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +54,33 @@ class Checkout:
         return {"commit": self.commit, "changes": self.changes}
 
     def environment(self) -> dict[str, str]:
-        """Return what a process needs to import this state's code.
+        """Return what a process needs to import this state's code, be it sfbench itself or somebody's own models.
 
-        A checkout of sfbench itself comes first on the path. That of somebody's own models does not: a folder of theirs
-        may be called `benchmarks`; a sweep finds their modules in the folder it is started in.
+        The checkout comes first on the path: before what is installed, and before the repository it was made from. Only
+        the sfbench that runs comes before a folder of somebody else that is called as a package of it.
         """
-        if not all((self.top / name).is_dir() for name in _OURS):
-            return {}
+        ours = [(self.top / name).is_dir() for name in _OURS]
+        folders = [self.top] if all(ours) else [p for p in (self.folder, self.top, self.top / "src") if p.is_dir()]
+        clash = not all(ours) and any((folder / name).exists() for folder in folders for name in _OURS)
         before = os.environ.get("PYTHONPATH")
-        return {"PYTHONPATH": os.pathsep.join([str(self.top), *([before] if before else [])])}
+        path = [*([str(_HOME)] if clash else []), *dict.fromkeys(map(str, folders)), *([before] if before else [])]
+        return {"PYTHONPATH": os.pathsep.join(path)}
 
 
 @contextmanager
-def worktrees(here: Path, base_ref: str, head_ref: str | None) -> Iterator[tuple[Checkout, Checkout]]:
+def worktrees(
+    here: Path, base_ref: str, head_ref: str | None, out: Path | None = None
+) -> Iterator[tuple[Checkout, Checkout]]:
     """Check base and head out, both in places of equally long names; they are gone in the end.
 
     Args:
         here: A folder of the repository.
         base_ref: A commit, branch or tag.
         head_ref: The same; None: the working tree with its changes, and the files that git does not ignore.
+        out: Where results go; if that is in the working tree, it is no change of it.
 
     Raises:
-        UsageError: No repository, or no such commit.
+        UsageError: No repository, no such commit, or one without the folder that one stands in.
     """
     top = Path(_git(here, "rev-parse", "--show-toplevel", what=f"{here} is in no git repository; go to one"))
     inside = here.resolve().relative_to(top.resolve())
@@ -73,14 +92,18 @@ def worktrees(here: Path, base_ref: str, head_ref: str | None) -> Iterator[tuple
             for name, ref in refs.items():
                 place = Path(temporary) / name
                 _git(top, "worktree", "add", "--detach", str(place), commits[name], what=f"{ref} cannot be checked out")
-                changes = _bring_changes(top, place) if name == "head" and head_ref is None else None
+                changes = _bring_changes(top, place, out) if name == "head" and head_ref is None else None
                 label = "the working tree" if name == "head" and head_ref is None else ref
+                if not (place / inside).is_dir():
+                    raise UsageError(f"{label} has no folder {inside}; start from one that both sides have")
                 made.append(Checkout(place, place / inside, commits[name], changes, label))
             base, head = made
             yield base, head
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-            _git(top, "worktree", "prune", what="git worktree prune failed")
+            for name in refs:
+                if (Path(temporary) / name).exists():
+                    what = "a worktree cannot be removed; see git worktree list"
+                    _git(top, "worktree", "remove", "--force", "--force", str(Path(temporary) / name), what=what)
 
 
 def _commit(top: Path, ref: str) -> str:
@@ -88,19 +111,33 @@ def _commit(top: Path, ref: str) -> str:
     return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", what=what)
 
 
-def _bring_changes(top: Path, place: Path) -> str | None:
+def _bring_changes(top: Path, place: Path, out: Path | None) -> str | None:
     """Make a checkout of HEAD what the working tree is; returns a hash of the difference."""
     digest = hashlib.blake2b(digest_size=6)
-    difference = _run(top, "diff", "HEAD", "--binary")
+    difference = _run(top, *_DIFF)
     digest.update(difference)
     if difference:
         _run(place, "apply", "--whitespace=nowarn", "-", input=difference)
     untracked = _run(top, "ls-files", "--others", "--exclude-standard", "-z").decode().split("\0")
-    for name in sorted(filter(None, untracked)):
+    results = None if out is None else out.resolve()
+    new = sorted(name for name in filter(None, untracked) if results not in (top / name).resolve().parents)
+    for name in new:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(top / name, place / name)
-        digest.update(name.encode() + (top / name).read_bytes())
-    return digest.hexdigest() if difference or any(untracked) else None
+        digest.update(name.encode() + _copy(top / name, place / name))
+    return digest.hexdigest() if difference or new else None
+
+
+def _copy(path: Path, to: Path) -> bytes:
+    """Copy what git does not know yet; returns what tells it from another content."""
+    if path.is_symlink():
+        to.symlink_to(path.readlink())
+        return os.fsencode(path.readlink())
+    if path.is_dir():
+        raise UsageError(
+            f"{path} is a git repository in a git repository; have git ignore it, or commit it as a submodule"
+        )
+    shutil.copyfile(path, to)
+    return path.read_bytes()
 
 
 def _git(folder: Path, *arguments: str, what: str) -> str:

@@ -14,6 +14,7 @@ from benchmarks.ab import AB
 from benchmarks.worktrees import worktrees
 from splitfed_core.errors import CellError, UsageError
 
+ROOT = Path(__file__).parents[2]
 GRID = "base: {rounds: 1}\naxes: {clients: [1, 2]}\n"
 RECORDER = """
 import json, os, pathlib, sys
@@ -158,7 +159,81 @@ def test_what_git_does_not_know_yet_is_measured_too(git: Git, tmp_path: Path) ->
         assert not (head.top / "runs").exists()
         assert base.changes is None
         assert head.changes is not None
-        assert base.environment() == {}  # somebody's models: a folder of theirs may be called as a package of ours
+
+
+def test_what_is_measured_does_not_depend_on_how_git_shows_it(git: Git, tmp_path: Path) -> None:
+    for name, value in (("diff.external", "true"), ("diff.noprefix", "true"), ("color.ui", "always")):
+        git("config", name, value)
+    (tmp_path / "repository/models/code.txt").write_text("0 changed")
+    with worktrees(Path.cwd(), "HEAD", None) as (_, head):
+        assert (head.folder / "code.txt").read_text() == "0 changed"
+
+
+def test_results_below_the_repository_are_no_change_of_it(git: Git, tmp_path: Path) -> None:
+    for _ in range(2):
+        make_ab(tmp_path, pairs=1, out=Path("ab")).measure(print)
+    make_ab(tmp_path, pairs=1, out=Path("ab")).confirm(print, ["a"])
+    assert json.loads(Path("ab/ab.json").read_text())["head"]["changes"] is None
+
+
+def test_links_are_brought_as_links(git: Git, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    Path("data").symlink_to(tmp_path / "data")
+    Path("broken").symlink_to("nowhere")
+    with worktrees(Path.cwd(), "HEAD", None) as (_, head):
+        links = {name: (head.folder / name).readlink() for name in ("data", "broken")}
+    assert links == {"data": tmp_path / "data", "broken": Path("nowhere")}
+
+
+def test_a_repository_in_the_repository_is_refused(git: Git, tmp_path: Path) -> None:
+    git("init", "--quiet", "other")
+    with pytest.raises(UsageError, match="other is a git repository in a git repository"):
+        make_ab(tmp_path).measure(print)
+    assert git("worktree", "list").count("\n") == 1
+
+
+def test_a_folder_that_one_side_lacks_is_refused(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "repository/new").mkdir()
+    (tmp_path / "repository/new/grid.yaml").write_text(GRID)
+    monkeypatch.chdir(tmp_path / "repository/new")
+    with pytest.raises(UsageError, match="HEAD~1 has no folder new; start from one that both sides have"):
+        make_ab(tmp_path).measure(print)
+
+
+def test_a_worktree_of_the_user_is_left_alone(git: Git, tmp_path: Path) -> None:
+    git("worktree", "add", "--detach", str(tmp_path / "mine"))
+    (tmp_path / "mine").rename(tmp_path / "away")  # as a disk that is not mounted
+    make_ab(tmp_path, pairs=1).measure(print)
+    assert git("worktree", "list").count("\n") == 2
+
+
+def imported(module: str, environment: dict[str, str], folder: Path) -> str:
+    command = [sys.executable, "-P", "-c", f"import {module}; print({module.split('.')[0]}.__file__)"]
+    settings: dict[str, Any] = {"env": environment, "cwd": folder, "text": True}
+    return subprocess.run(command, capture_output=True, check=True, **settings).stdout.strip()  # noqa: S603
+
+
+@pytest.mark.parametrize("place", ["models", ".", "src"])
+def test_own_code_is_that_of_the_checkout(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    top = tmp_path / "repository"
+    (top / place).mkdir(exist_ok=True)
+    (top / place / "mine.py").write_text("")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "a model")
+    monkeypatch.setenv("PYTHONPATH", str(top / place))  # or an editable installation, which comes after it
+    with worktrees(Path.cwd(), "HEAD", "HEAD") as (base, _):
+        assert imported("mine", base.environment(), base.folder) == str(base.top / place / "mine.py")
+
+
+def test_a_folder_called_as_a_package_of_sfbench_hides_it_not(git: Git, tmp_path: Path) -> None:
+    Path("analysis").mkdir()
+    Path("analysis/__init__.py").write_text("")
+    Path("mine.py").write_text("")
+    with worktrees(Path.cwd(), "HEAD", None) as (_, head):
+        assert imported("analysis.cli", head.environment(), head.folder) == str(ROOT / "analysis/__init__.py")
+        assert imported("mine", head.environment(), head.folder) == str(head.folder / "mine.py")
 
 
 def test_a_checkout_of_sfbench_itself_comes_first_on_the_path(
@@ -172,10 +247,7 @@ def test_a_checkout_of_sfbench_itself_comes_first_on_the_path(
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     with worktrees(Path.cwd(), "main", "main") as (base, _):
         assert base.environment() == {"PYTHONPATH": f"{base.top}:elsewhere"}
-        code = "import analysis; print(analysis.__file__)"
-        settings: dict[str, Any] = {"env": base.environment(), "cwd": base.folder, "text": True}
-        found = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=True, **settings)  # noqa: S603
-        assert found.stdout.strip() == str(base.top / "analysis/__init__.py")
+        assert imported("analysis", base.environment(), base.folder) == str(base.top / "analysis/__init__.py")
 
 
 @pytest.mark.parametrize(("base", "head"), [("nowhere", None), ("HEAD", "nowhere"), ("--all", None)])
