@@ -217,7 +217,7 @@ def ab(
         compared = judge(*sides)
         flagged = compared.judgement.to_confirm
         if confirm and flagged:
-            _say(f"{len(flagged)} cells stand out; measuring them once more")
+            _say(f"measuring {len(flagged)} cells once more: they stand out, or the grid as a whole does")
             compared = judge(*sides, confirm=work.confirm(_say, flagged))
     except KeyboardInterrupt:
         _say("interrupted; the same command goes on")

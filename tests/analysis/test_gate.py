@@ -102,6 +102,26 @@ def test_the_grid_sees_what_no_cell_can() -> None:
     assert summary(judgement).startswith("Over the grid: 2.")
 
 
+@pytest.mark.parametrize(
+    ("again", "outcome", "reason"),
+    [
+        (0.025, "regression", "flagged, and again by 5 fresh pairs"),
+        (0.0, "inconclusive", "flagged once, but not again by 5 fresh pairs"),
+        (-0.025, "inconclusive", "flagged once, but not again by 5 fresh pairs"),
+    ],
+)
+def test_the_grid_too_must_be_flagged_again(again: float, outcome: str, reason: str) -> None:
+    cells = [cell(str(i), 0.025, pairs=5) for i in range(24)]
+    assert decide(*cells).to_confirm == tuple(str(i) for i in range(24))
+    fresh = [cell(str(i), again, pairs=5) for i in range(24)]
+    judgement = decide(*cells, again=fresh)
+    assert (judgement.grid[0].verdict.outcome, judgement.grid[0].verdict.reason) == (outcome, reason)
+    assert judgement.outcome == outcome
+    assert (
+        decide(*cells, again=fresh[1:]).grid[0].verdict.reason == "flagged once; the confirming run has no pairs of it"
+    )
+
+
 def test_the_grid_is_the_geometric_mean() -> None:
     judgement = decide(cell("a", 1.0), cell("b", -0.5))
     assert judgement.grid[0].change(judgement.grid[0].verdict.estimate) == pytest.approx(0, abs=0.01)

@@ -11,6 +11,12 @@ def test_at_most_one_percent_of_unchanged_grids_flag_anything() -> None:
         assert clopper_pearson(rates.wrong_confirmed, 2000)[1] <= 0.01
 
 
+def test_slow_minutes_that_all_cells_share_are_not_taken_for_a_change() -> None:
+    for pairs in (5, 10):
+        rates = simulate(World(pairs=pairs, grids=2000, noise=0.01, shared=0.04))
+        assert clopper_pearson(rates.wrong_confirmed, 2000)[1] <= 0.01
+
+
 def test_ten_percent_in_one_cell_are_found_by_ten_pairs_and_confirmed() -> None:
     assert simulate(World(effect=0.1, changed=1)).confirmed >= 850
 
