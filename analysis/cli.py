@@ -4,7 +4,9 @@ Whatever is heavy is imported inside the command that needs it, so that `sfbench
 """
 
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,8 @@ import typer
 from analysis.helptext import Group
 from analysis.trackapp import track
 from splitfed_core.errors import SfbenchError, UsageError
+
+_UNEXPECTED = 3
 
 app = typer.Typer(
     name="sfbench",
@@ -212,6 +216,7 @@ def ab(
     read_rules(METRICS, min_effect or (), metric or (), noise)  # what is wrong with them is said before the hour
     work = AB(base_ref, head, grid, pairs, out or Path("runs") / f"ab-{grid.stem}", tuple(settings or ()), duet)
     judge = partial(compare_sides, min_effects=min_effect or (), metrics=metric or (), noise=noise)
+    _take_termination_as_interrupt()
     try:
         sides = work.measure(_say)
         compared = judge(*sides)
@@ -232,7 +237,7 @@ def doctor(
     grid: Annotated[
         Path | None, typer.Argument(help="Grid file. Without it: the bundled one of the CI gate.", show_default=False)
     ] = None,
-    pairs: Annotated[int, typer.Option(min=2, help="How often the same code is measured against itself.")] = 5,
+    pairs: Annotated[int, typer.Option(min=5, help="How often the same code is measured against itself.")] = 5,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs go.")] = Path("runs/doctor"),
     settings: Settings = None,
     duet: Annotated[bool, typer.Option("--duet", help="Run both sides of a pair at the same time.")] = False,
@@ -241,6 +246,7 @@ def doctor(
     from analysis.doctor import examine, show
     from benchmarks.doctor import GRID, advise, compare_with_itself, describe
 
+    _take_termination_as_interrupt()
     try:
         measured = compare_with_itself(grid or GRID, pairs, out, settings or (), _say, duet=duet)
     except KeyboardInterrupt:
@@ -294,6 +300,11 @@ def _run_oracles(grid: Path | None, settings: Sequence[str]) -> int:
     return run_verify(grid, settings)
 
 
+def _take_termination_as_interrupt() -> None:
+    """End what was started, and the worktrees, also when a CI job is cancelled."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def _say(text: str) -> None:
     """Tell how it goes, beside the result."""
     print(text, file=sys.stderr, flush=True)
@@ -313,9 +324,15 @@ def _read_shape(text: str) -> tuple[int, ...]:
 
 
 def main() -> None:
-    """Run the app: an expected error is one message on stderr and its exit code, never a traceback."""
+    """Run the app: an expected error is one message on stderr and its exit code, never a traceback.
+
+    An unexpected one has its traceback, and the exit code of a comparison that is an error: 1 would say regression.
+    """
     try:
         app()
     except SfbenchError as error:
         print(f"sfbench: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(_UNEXPECTED)

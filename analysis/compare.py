@@ -69,10 +69,14 @@ def compare(
         UsageError: A path holds nothing that can be read, or there is no such metric.
         DataError: A run has no usable rows at all.
     """
+    if confirm is not None and [path.resolve() for path in confirm] == [base.resolve(), head.resolve()]:
+        raise UsageError("--confirm: takes two runs of their own; those that flag something cannot confirm it")
     sides = read_side(base), read_side(head)
     known = {**sides[0].metrics, **sides[1].metrics}
     rules = read_rules(known, min_effects, metrics, noise)
     cells = steady(pair_cells(*sides))
+    if noise is not None and {pairs.cell_id for pairs in cells}.isdisjoint(cell_id for cell_id, _ in rules.noise):
+        raise UsageError(f"--noise {noise[0]} {noise[1]}: they hold none of the cells that are compared")
     again = None if confirm is None else steady(pair_cells(read_side(confirm[0]), read_side(confirm[1])))
     return Compared(*sides, judge(cells, known, rules, again), warnings(*sides, cells))
 
@@ -88,8 +92,13 @@ def read_rules(
     rules = Rules(_min_effects(min_effects, known), (*GATES, *(_known(name, known).name for name in metrics)))
     if noise is None:
         return rules
-    same_code = pair_cells(read_side(noise[0]), read_side(noise[1]))
-    return replace(rules, noise=aa_noise(same_code, known, rules.gates))
+    measured = aa_noise(pair_cells(read_side(noise[0]), read_side(noise[1])), known, rules.gates)
+    if not measured:
+        raise UsageError(
+            f"--noise {noise[0]} {noise[1]}: they say nothing of noise, which takes the same cells on both sides and"
+            f" at least 5 pairs; measure them with sfbench doctor"
+        )
+    return replace(rules, noise=measured)
 
 
 def read_side(path: Path) -> Side:
@@ -109,8 +118,10 @@ def write(compared: Compared, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     base, head, judgement = compared.base, compared.head, compared.judgement
     document = to_json(base, head, judgement, compared.warnings)
-    (out / "verdict.json").write_text(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    (out / "verdict.md").write_text(to_markdown(base, head, judgement, compared.warnings))
+    (out / "verdict.json").write_text(
+        json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    (out / "verdict.md").write_text(to_markdown(base, head, judgement, compared.warnings), encoding="utf-8")
     (out / "junit.xml").write_bytes(to_junit(judgement))
     for name, metric in {**base.metrics, **head.metrics}.items():
         if name in judgement.rules.gates and metric.kind not in ADDITIVE:
@@ -152,6 +163,8 @@ def _min_effects(texts: Sequence[str], known: Mapping[str, Metric]) -> dict[str,
             number = -1.0
         if not equals or not 0 <= number < float("inf"):
             raise UsageError(f"--min-effect {text!r}: write METRIC=SHARE with a share of at least 0: step_p50_s=3%")
+        if number >= 1 and not value.strip().endswith("%") and _known(name.strip(), known).kind != "loss":
+            raise UsageError(f"--min-effect {text!r}: {number:g} is a share of {number:.0%}; write {name}={number:g}%")
         if _known(name.strip(), known).kind == "loss" and value.strip().endswith("%"):
             raise UsageError(f"--min-effect {text!r}: a loss has a margin in its own unit, not per cent: {name}=0.05")
         found[name.strip()] = number

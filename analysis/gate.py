@@ -149,8 +149,10 @@ def judge(
     judged = tuple(_cell(pairs, [found.get(pairs.cell_id) for found in by_metric.values()], rules) for pairs in cells)
     grid = tuple(_grid(usable, list(metrics.values()), rules, again))
     worst = _worst([*(cell.outcome for cell in judged), *(each.verdict.outcome for each in grid)])
-    slower = [each for each in grid if each.metric.kind in ("time", "rate") and flagged(each.verdict)]
-    return Judgement(rules, judged, grid, attribute(usable) if slower else (), worst, again is not None)
+    changed = {each.metric.kind for each in grid if each.verdict.outcome in ("regression", "improvement")}
+    return Judgement(
+        rules, judged, grid, attribute(usable) if changed & {"time", "rate"} else (), worst, again is not None
+    )
 
 
 def flagged(verdict: Verdict) -> bool:

@@ -39,8 +39,16 @@ def _told(cell: JudgedCell, judgement: Judgement) -> dict[str, str]:
         "label": cell.pairs.label,
         "verdict": cell.outcome,
         "words": "" if cell.pairs.refusal else cell_words(cell, judgement),
-        "why": moved_words(cell.moved) or cell.pairs.refusal or reasons(cell, judgement),
+        "why": _why(cell, judgement),
     }
+
+
+def _why(cell: JudgedCell, judgement: Judgement) -> str:
+    """Name the phases that moved where a change is certain; where it is not, say so first."""
+    moved, why = moved_words(cell.moved), cell.pairs.refusal or reasons(cell, judgement)
+    if cell.outcome in ("regression", "improvement"):
+        return moved or why
+    return why if judgement.confirmed or not moved else f"{why}; {moved}"
 
 
 def _grid(judgement: Judgement) -> list[dict[str, Any]]:

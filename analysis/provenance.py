@@ -1,8 +1,10 @@
 """Where a figure or table comes from: runs, commits, hash of the data, version of sfbench."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from typing import Any
 
 from analysis.results import Results
 
@@ -23,11 +25,14 @@ class Provenance:
 
 def provenance(results: Results) -> Provenance:
     """Tell where these results come from."""
-    commits = {
-        f"{env.get('git_commit', 'unknown')}{'+dirty' if env.get('git_dirty') else ''}"
-        for run in results.runs
-        for env in run.environments.values()
-    }
+    commits = {_commit(env) for run in results.runs for env in run.environments.values()}
     return Provenance(
         tuple(run.name for run in results.runs), tuple(sorted(commits)), results.data_hash, version("sfbench")
     )
+
+
+def _commit(environment: Mapping[str, Any]) -> str:
+    """Return the commit of the user's own code, where there is such, or else that of sfbench."""
+    own = environment.get("app") or {}
+    checkout = own if own.get("git_commit") else environment
+    return f"{checkout.get('git_commit') or 'unknown'}{'+dirty' if checkout.get('git_dirty') else ''}"

@@ -43,7 +43,9 @@ def _read(file: Path) -> Document:
     except (OSError, ValueError) as error:
         raise NotARunError(f"{file} cannot be read: {error}; {_WANTED}") from error
     entries = content.get("benchmarks") if isinstance(content, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "stats" in entry for entry in entries):
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and isinstance(entry.get("stats"), dict) for entry in entries
+    ):
         raise NotARunError(f"{file} is no file of pytest-benchmark: it has no list of benchmarks; {_WANTED}")
     return dict(content)
 

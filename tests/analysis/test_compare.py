@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,7 @@ def test_text_from_a_run_cannot_be_markup(make_run: MakeRun, tmp_path: Path) -> 
         ({"min_effects": ["step_p50_s=-1%"]}, "--min-effect 'step_p50_s=-1%': write METRIC=SHARE"),
         ({"min_effects": ["speed=3%"]}, "metric 'speed' does not exist; choose one of step_p50_s,"),
         ({"min_effects": ["final_eval_loss=3%"]}, "a loss has a margin in its own unit, not per cent"),
+        ({"min_effects": ["step_p50_s=5"]}, "--min-effect 'step_p50_s=5': 5 is a share of 500%; write step_p50_s=5%"),
         ({"metrics": ["speed"]}, "metric 'speed' does not exist"),
     ],
 )
@@ -185,6 +188,46 @@ def test_two_runs_of_the_same_code_excuse_what_differs_between_them(make_run: Ma
     assert compare(base, head).exit_code == 1
     assert compare(base, head, noise=(base, base)).exit_code == 1
     assert compare(base, head, noise=(base, noisy)).exit_code == 0
+
+
+def test_runs_that_say_nothing_of_the_noise_here_are_refused(base: Path, make_run: MakeRun) -> None:
+    few = make_run("few", **SMALL | {"repeats": 4})
+    with pytest.raises(UsageError, match=r"few: they say nothing of noise, which takes .* at least 5 pairs"):
+        compare(base, base, noise=(few, few))
+    other = make_run("other", {"clients": [7]}, **SMALL)
+    with pytest.raises(UsageError, match="they hold none of the cells that are compared"):
+        compare(base, base, noise=(other, other))
+
+
+def test_runs_do_not_confirm_themselves(base: Path, head: Path) -> None:
+    with pytest.raises(UsageError, match="--confirm: takes two runs of their own"):
+        compare(base, head, confirm=(base.parent / "." / "main", head))
+
+
+def test_the_markdown_says_what_was_not_confirmed(base: Path, head: Path, tmp_path: Path) -> None:
+    edit(head, "steps.csv", slower_server)
+    write(compare(base, head), tmp_path)
+    moved = r"server\_compute +15 % of the step"
+    assert moved in (tmp_path / "verdict.md").read_text()
+    write(compare(base, head, confirm=(base, base)), tmp_path)
+    told = (tmp_path / "verdict.md").read_text()
+    assert "flagged once, but not again by 5 fresh pairs" in told
+    assert moved not in told
+
+
+def test_the_commits_are_those_of_the_users_own_code(base: Path) -> None:
+    assert document(compare(base, base))["base"]["commits"] == ["0123456789abcdef0123456789abcdef01234567"]
+    edit_json(base / "env/e1.json", app={"git_commit": "abc", "git_dirty": True})
+    assert document(compare(base, base))["base"]["commits"] == ["abc+dirty"]
+
+
+def test_an_unexpected_error_is_no_regression(base: Path, head: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["compare", str(base), str(head), "--out", str(tmp_path / "file" / "below")]
+    command = [sys.executable, "-c", "from analysis.cli import main; main()", *words]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603
+    assert done.returncode == 3
+    assert "NotADirectoryError" in done.stderr
 
 
 @pytest.mark.parametrize("option", [("--metric", "speed"), ("--min-effect", "step_p50_s"), ("--noise", "no", "no")])
@@ -230,7 +273,14 @@ def test_a_folder_of_them_has_a_pair_per_file(tmp_path: Path) -> None:
     assert compare(tmp_path / "a", tmp_path / "b").exit_code == 3
 
 
-@pytest.mark.parametrize(("content", "told"), [("{}", "has no list of benchmarks"), ("no", "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{}", "has no list of benchmarks"),
+        ('{"benchmarks": [{"stats": null}]}', "has no list"),
+        ("no", "cannot be read"),
+    ],
+)
 def test_other_files_are_refused(tmp_path: Path, content: str, told: str) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(NotARunError, match=told):

@@ -40,7 +40,7 @@ def test_only_inconclusive_is_neutral_and_the_verdict_is_always_shown(tmp_path: 
     stub.write_text(STUB.format(code=code))
     stub.chmod(0o755)
     path = f"{stub.parent}{os.pathsep}{os.environ['PATH']}"
-    done = run(script("ab", "Measure base and head, interleaved"), tmp_path, PATH=path, BASE="main", GRID="g.yaml")
+    done = run(script("ab", "Measure base and head, interleaved"), tmp_path, PATH=path, GRID="g.yaml")
     assert done.returncode == ends
     assert (tmp_path / "summary.md").read_text() == "**verdict**\n"
     assert ("::notice title=sfbench::inconclusive" in done.stdout) == (code == 4)

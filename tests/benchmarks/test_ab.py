@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,7 +211,7 @@ def test_a_worktree_of_the_user_is_left_alone(git: Git, tmp_path: Path) -> None:
 def imported(module: str, environment: dict[str, str], folder: Path) -> str:
     command = [sys.executable, "-P", "-c", f"import {module}; print({module.split('.')[0]}.__file__)"]
     settings: dict[str, Any] = {"env": environment, "cwd": folder, "text": True}
-    return subprocess.run(command, capture_output=True, check=True, **settings).stdout.strip()  # noqa: S603
+    return str(subprocess.run(command, capture_output=True, check=True, **settings).stdout.strip())  # noqa: S603
 
 
 @pytest.mark.parametrize("place", ["models", ".", "src"])
@@ -248,6 +249,27 @@ def test_a_checkout_of_sfbench_itself_comes_first_on_the_path(
     with worktrees(Path.cwd(), "main", "main") as (base, _):
         assert base.environment() == {"PYTHONPATH": f"{base.top}:elsewhere"}
         assert imported("analysis", base.environment(), base.folder) == str(base.top / "analysis/__init__.py")
+
+
+def test_a_cancelled_job_leaves_no_process_and_no_worktree(git: Git, tmp_path: Path) -> None:
+    sweep = """
+import pathlib, signal, sys, time
+out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1]); out.mkdir(parents=True)
+def end(*_): (out / "ended").touch(); sys.exit(130)
+signal.signal(signal.SIGINT, end)
+(out / "begun").touch()
+time.sleep(60)
+"""
+    command = "import sys, analysis.cli as cli, benchmarks.sides as sides; sides._SWEEP = sys.argv.pop(1); cli.main()"
+    words = [sys.executable, "-c", command, sweep, "ab", "HEAD", "grid.yaml", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        while not (tmp_path / "out/base/begun").exists():
+            time.sleep(0.05)
+        process.terminate()
+        assert process.communicate()[1] == "interrupted; the same command goes on\n"
+    assert process.returncode == 130
+    assert (tmp_path / "out/base/ended").exists()
+    assert git("worktree", "list").count("\n") == 1
 
 
 @pytest.mark.parametrize(("base", "head"), [("nowhere", None), ("HEAD", "nowhere"), ("--all", None)])
