@@ -182,7 +182,9 @@ class CellConfig(BaseModel):
     def identity(self) -> dict[str, Any]:
         """Return the parameters that differ from their defaults; neither operational ones nor those without effect."""
         default = _defaults()
-        changed = {name for name, value in self.__dict__.items() if not _same(value, default[name])}
+        values = self.__dict__.items()
+        touched = [(name, value) for name, value in values if value is not default[name]]  # most are the default itself
+        changed = {name for name, value in touched if not _same(value, default[name])}
         return self.model_dump(mode="json", include=changed - OPERATIONAL)
 
     @property
@@ -238,7 +240,7 @@ def _defaults() -> dict[str, Any]:
 
 def _same(value: object, default: object) -> bool:
     """Whether a value needs no mention; `participation: 1` is one client, and not 1.0, which is all of them."""
-    return value is None or value is default or (type(value) is type(default) and value == default)
+    return value is None or (type(value) is type(default) and value == default)
 
 
 @cache
