@@ -1,8 +1,10 @@
 """The values that the processes of a cell hand to each other. Light: whoever only carries them needs no TensorFlow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from splitfed_core.rows import ClientRow, StepRow
+from splitfed_core.stopwatch import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,37 @@ class DataShape:
 
 @dataclass(frozen=True, slots=True)
 class GroupRound:
-    """What a process sends back after a round. Times are still on the monotonic clock; `rpcs` is of training alone."""
+    """What a process sends back after a round. Times are still on the monotonic clock; `rpcs` is of training alone.
+
+    Attributes:
+        steps: Of all clients.
+        clients: One row for each client of the round that is here.
+        aggregation_uplink_bytes: Of the models that were pushed.
+        aggregation_downlink_bytes: Of the models that were pulled.
+        began: When the round's command arrived.
+        training: When at least one client here was training.
+        ended: When the last client was done.
+        cpu_s: Processor time of the process.
+        rpcs: Calls to the servers, where they were counted.
+        seen_s: How long the round of this process took, as who gave the command saw it.
+    """
 
     steps: list[StepRow]
     clients: list[ClientRow]
     aggregation_uplink_bytes: int
     aggregation_downlink_bytes: int
+    began: float
+    training: Sequence[Span]
     ended: float
+    cpu_s: float | None = None
     rpcs: int | None = None
+    seen_s: float | None = None
 
     def on_clock(self, ahead_s: float) -> "GroupRound":
         """Return the same by a clock that is so far ahead of this one."""
         steps = [replace(row, started_s=row.started_s + ahead_s) for row in self.steps]
-        return replace(self, steps=steps, ended=self.ended + ahead_s)
+        training = tuple((began + ahead_s, ended + ahead_s) for began, ended in self.training)
+        return replace(self, steps=steps, began=self.began + ahead_s, training=training, ended=self.ended + ahead_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter, process_time
+from functools import partial
+from time import process_time
 
 import psutil
 import tensorflow as tf
@@ -14,6 +15,7 @@ from splitfed_core.ledger import LedgerFactory
 from splitfed_core.rows import ClientRow, StepRow
 from splitfed_core.seeding import stream
 from splitfed_core.steps.part import Part
+from splitfed_core.stopwatch import MODEL_EXCHANGE, Share, Stopwatch
 from splitfed_core.wire.codecs import RAW, Array
 from splitfed_core.wire.messages import ClientModel
 from splitfed_core.wire.transport import FedTransport, Transport
@@ -30,6 +32,22 @@ class Batch:
     labels: Array
 
 
+class Worker:
+    """What the clients of a process share in a cell, beside the compiled step: number, stopwatch and warm-up."""
+
+    def __init__(self, number: int = 0, warmup_steps: int = 0) -> None:
+        self.number = number
+        self.stopwatch = Stopwatch()
+        self._cold_steps = warmup_steps
+
+    def begin_step(self, part: Part) -> bool:
+        """Count a step and return whether it is warm-up: the first ones of the process are, and whichever compiles."""
+        warms_up = self._cold_steps > 0 or part.is_new
+        self._cold_steps -= 1
+        part.is_new = False
+        return warms_up
+
+
 class Client:
     """One client. All clients of a process share one compiled step; each has its own weights and optimizer state."""
 
@@ -42,9 +60,20 @@ class Client:
         ledger: LedgerFactory,
         transport: Transport | None,
         fed: FedTransport | None,
-        worker: int,
+        worker: Worker,
     ) -> None:
-        """Give a client its data and its ways to the servers, where the algorithm has any."""
+        """Give a client its data and its ways to the servers, where the algorithm has any.
+
+        Args:
+            key: Cell, repeat and seed.
+            config: The cell.
+            shard: The client's data.
+            part: The compiled step, with all clients of its process.
+            ledger: Makes the ledger of a step.
+            transport: The way to the main server.
+            fed: The way to the fed server.
+            worker: Its process.
+        """
         self.client_id = shard.client_id
         self.examples = len(shard.y)
         self._key, self._config, self._shard, self._worker = key, config, shard, worker
@@ -57,8 +86,6 @@ class Client:
         """Forget the last round's rows."""
         self._rows: list[StepRow] = []  # their `started_s` still on the monotonic clock
         self.aggregation_bytes = [0, 0]  # up, down
-        self._cpu_s = 0.0
-        self._wait_s: float | None = None
 
     def batches(self, round: int) -> Iterator[Batch]:
         """Yield this client's mini-batches of a round."""
@@ -66,13 +93,16 @@ class Client:
 
     def train_step(self, batch: Batch) -> None:
         """Train on one mini-batch, as the algorithm's ledger does it, and note where the time went."""
-        self._part.residency.seat(self.client_id)
+        self._lap("local")  # its batch was made
+        self._seat()
+        warms_up = self._worker.begin_step(self._part)
         ledger = self._ledger(self.client_id, batch.round, batch.step)
         cpu = process_time()
-        started = perf_counter()
+        started = self._lap("local")
         ledger.run(batch.x, batch.labels)
-        ended = perf_counter()
-        self._cpu_s += process_time() - cpu
+        ended = self._lap("local")
+        cpu_s = process_time() - cpu
+        between_s = self._worker.stopwatch.between_s(started, ended)
         row = StepRow(
             cell_id=self._key.cell_id,
             repeat=self._key.repeat,
@@ -80,14 +110,17 @@ class Client:
             round=batch.round,
             local_epoch=batch.local_epoch,
             step=self._steps_done,
-            warmup=self._steps_done < self._config.warmup_steps,
+            warmup=warms_up,
             examples=len(batch.labels),
             server_update_s=None,  # the server knows it only after its reply: `end_server_round` brings it
             started_s=started,
+            between_s=between_s,
+            cpu_s=cpu_s,
             **ledger.columns(started, ended),
         )
         self._rows.append(row)
         self._steps_done += 1
+        self._lap("local")
 
     def end_server_round(self, round: int) -> None:
         """Tell the main server that this client's round is over, and hear how long its updates took."""
@@ -95,10 +128,11 @@ class Client:
         updates = self._transport.end_round(self.client_id, round)
         pairs = zip(self._rows, updates, strict=True)
         self._rows = [replace(row, server_update_s=update_s) for row, update_s in pairs]
+        self._lap("end_round")
 
     def push_model(self, round: int) -> None:
         """Send the client-side model to the fed server."""
-        self._part.residency.seat(self.client_id)
+        self._seat()
         self._push(round, self._part.get_weights())
 
     def pull_model(self, round: int) -> None:
@@ -106,51 +140,75 @@ class Client:
         if self._model_round >= round:
             return
         weights = self._pull(round)
-        self._part.residency.seat(self.client_id)
+        self._seat()
         self._part.set_weights(weights)
         self._model_round = round
+        self._lap("pull")
 
     def push_state(self, round: int) -> None:
         """Hand weights and optimizer state on, through the fed server."""
+        self._seat()
         self._push(round, self._part.residency.export(self.client_id))
 
     def pull_state(self, round: int) -> None:
         """Take over weights and optimizer state of the client before; the very first one keeps its own."""
         state = self._pull(round)
         if state:
+            self._seat()
             self._part.residency.restore(self.client_id, state)
+            self._lap("pull")
 
     def _push(self, round: int, arrays: Sequence[Array]) -> None:
         assert self._fed is not None  # noqa: S101  only algorithms with a fed server call this
-        began = perf_counter()
         tensors = tuple(RAW.encode(array) for array in arrays)
         self.aggregation_bytes[0] += self._fed.push(ClientModel(self.client_id, round, self.examples, tensors))
-        self._wait_s = (self._wait_s or 0.0) + perf_counter() - began
+        self._lap("push")
 
     def _pull(self, round: int) -> list[Array]:
         assert self._fed is not None  # noqa: S101  only algorithms with a fed server call this
-        began = perf_counter()
         tensors, num_bytes = self._fed.get_aggregate(self.client_id, round)
         self.aggregation_bytes[1] += num_bytes
-        self._wait_s = (self._wait_s or 0.0) + perf_counter() - began
-        return [RAW.decode(tensor) for tensor in tensors]
+        arrays = [RAW.decode(tensor) for tensor in tensors]
+        self._lap("pull")
+        return arrays
+
+    def _seat(self) -> None:
+        """Bring the client's state into the compiled step that it shares with others."""
+        if self._part.residency.seat(self.client_id):
+            self._lap("swap")
+
+    def _lap(self, share: Share) -> float:
+        """Give the time since the last lap of this process to a share of this client; returns the stamp."""
+        return self._worker.stopwatch.lap(self.client_id, share)
 
     def end_round(self, round: int) -> tuple[list[StepRow], ClientRow]:
         """Close the round's rows."""
-        rows = self._rows
+        rows, spent_s = self._rows, partial(self._worker.stopwatch.spent_s, self.client_id)
+        exchanges = [spent for share in MODEL_EXCHANGE if (spent := spent_s(share)) is not None]
         return rows, ClientRow(
             cell_id=self._key.cell_id,
             repeat=self._key.repeat,
             client_id=self.client_id,
-            worker=self._worker,
+            worker=self._worker.number,
             round=round,
             steps=len(rows),
             examples=sum(row.examples for row in rows),
-            local_s=rows[-1].started_s + rows[-1].step_s - rows[0].started_s,
-            aggregation_wait_s=self._wait_s,
-            cpu_s=self._cpu_s,
+            local_s=spent_s("local") or 0.0,
+            aggregation_wait_s=sum(exchanges) if exchanges else None,
+            cpu_s=sum(row.cpu_s or 0.0 for row in rows),
             rss_bytes=psutil.Process().memory_info().rss,
+            span_s=span_s(rows),
+            swap_s=spent_s("swap") or 0.0,
+            push_s=spent_s("push"),
+            pull_s=spent_s("pull"),
+            wait_s=spent_s("wait"),
+            end_round_s=spent_s("end_round"),
         )
+
+
+def span_s(rows: Sequence[StepRow]) -> float:
+    """Return the time from the begin of a client's first step to the end of its last one."""
+    return rows[-1].started_s + rows[-1].step_s - rows[0].started_s if rows else 0.0
 
 
 def mini_batches(key: CellKey, config: CellConfig, shard: ClientShard, round: int) -> Iterator[Batch]:

@@ -1,13 +1,13 @@
 """The clients of one process, and what they are told to do: train a round, evaluate."""
 
 from collections.abc import Sequence
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
 from splitfed_core.algorithms import CLIENT_UPDATE
 from splitfed_core.cell import EVALUATION_BATCH, CellKey, DataShape, Evaluation, GroupRound, ModelFacts
-from splitfed_core.client import Client
+from splitfed_core.client import Client, Worker
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.kept import KeptParts
@@ -48,7 +48,7 @@ class ClientGroup:
         network = Network(config, shape, key.seed)
         self.facts: ModelFacts = network.facts()
         self.part: Part = (kept or KeptParts()).client(network)
-        self._key, self._config, self._shards, self._worker = key, config, shards, worker
+        self._key, self._config, self._shards, self._worker = key, config, shards, Worker(worker, config.warmup_steps)
         self._objective = Objective(config.loss, shape.num_classes)
         self._test = test
         self._clients: dict[int, Client] = {}
@@ -67,6 +67,9 @@ class ClientGroup:
 
     def train_round(self, round: int) -> list[GroupRound]:
         """Train those clients of the round that are here and exchange their models, as the algorithm says."""
+        stopwatch = self._worker.stopwatch
+        stopwatch.begin_round()
+        cpu = process_time()
         chosen = participants(self._key, self._config, round)
         if self._config.order == "fixed" or self._config.algorithm == "sl":
             chosen = in_order(self._key, chosen, round)
@@ -75,7 +78,6 @@ class ClientGroup:
             client.begin_round()
         before = self._calls()
         CLIENT_UPDATE[self._config.algorithm](clients, round, aggregation=bool(self._config.aggregation))
-        ended = perf_counter()
         closed = [client.end_round(round) for client in clients]
         return [
             GroupRound(
@@ -83,7 +85,10 @@ class ClientGroup:
                 clients=[row for _, row in closed],
                 aggregation_uplink_bytes=sum(client.aggregation_bytes[0] for client in clients),
                 aggregation_downlink_bytes=sum(client.aggregation_bytes[1] for client in clients),
-                ended=ended,
+                began=stopwatch.began,
+                training=stopwatch.training,
+                ended=stopwatch.last,
+                cpu_s=process_time() - cpu,
                 rpcs=self._calls() - before,
             )
         ]

@@ -86,6 +86,11 @@ class LocalFederation:
         """Train a round of all clients."""
         return self._group.train_round(round)
 
+    @property
+    def servers_cpu_s(self) -> dict[str, float]:
+        """Nothing: the servers are in this process, and what they take is the clients'."""
+        return {}
+
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate the joined models of these clients."""
         return self._group.evaluate(client_ids)

@@ -24,14 +24,15 @@ class Residency:
         self._states: dict[Hashable, State] = {}
         self._seated: Hashable | None = None
 
-    def seat(self, owner: Hashable) -> None:
-        """Bring the owner's state into the variables, its predecessor's out; free when it is seated already."""
+    def seat(self, owner: Hashable) -> bool:
+        """Bring the owner's state into the variables, its predecessor's out; returns whether it had to be moved."""
         if owner == self._seated:
-            return
+            return False
         if self._seated is not None:
             self._states[self._seated] = self._read()
         self._write(self._states.pop(owner, self._first))
         self._seated = owner
+        return True
 
     def export(self, owner: Hashable) -> State:
         """Return the whole state of an owner, one array per variable."""

@@ -1,8 +1,8 @@
 """The outer loop of every algorithm: rounds of local training and aggregation, each followed by evaluation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -11,10 +11,18 @@ from splitfed_core.config import CellConfig
 from splitfed_core.rows import ClientRow, RoundRow, StepRow
 from splitfed_core.schedule import in_order, participants
 from splitfed_core.seeding import stream
+from splitfed_core.stopwatch import union_s
+
+T = TypeVar("T", int, float)
 
 
 class Federation(Protocol):
     """All processes of a cell, wherever they are."""
+
+    @property
+    def servers_cpu_s(self) -> Mapping[str, float]:
+        """Processor time of each server in the last round, by its role; without those that are no process."""
+        ...
 
     def train_round(self, round: int) -> Sequence[GroupRound]:
         """Let every group train a round, all at the same time."""
@@ -40,12 +48,13 @@ def train(key: CellKey, config: CellConfig, federation: Federation) -> Iterator[
     epoch = None
     for round in range(config.rounds):
         groups = federation.train_round(round)
+        servers_cpu_s = federation.servers_cpu_s
         if epoch is None:
             epoch = min(row.started_s for group in groups for row in group.steps)
         evaluation = None
         if (round + 1) % config.eval_every == 0 or round + 1 == config.rounds:
             evaluation = federation.evaluate(evaluated_clients(key, config, round))
-        yield _result(key, config, round, groups, evaluation, epoch)
+        yield _result(key, config, round, groups, evaluation, epoch, servers_cpu_s)
 
 
 def evaluated_clients(key: CellKey, config: CellConfig, round: int) -> list[int]:
@@ -63,12 +72,13 @@ def _result(
     groups: Sequence[GroupRound],
     evaluation: Sequence[Evaluation] | None,
     epoch: float,
+    servers_cpu_s: Mapping[str, float],
 ) -> RoundResult:
     steps = sorted((row for group in groups for row in group.steps), key=lambda row: (row.client_id, row.step))
     clients = sorted((row for group in groups for row in group.clients), key=lambda row: row.client_id)
-    started = min(row.started_s for row in steps)
-    trained = max(row.started_s + row.step_s for row in steps)
-    ended = max(group.ended for group in groups)
+    began = min(group.began for group in groups)
+    round_s = max(group.ended for group in groups) - began
+    training_s = union_s([span for group in groups for span in group.training])
     weights = [e.examples for e in evaluation or ()]
     row = RoundRow(
         cell_id=key.cell_id,
@@ -77,21 +87,35 @@ def _result(
         train_loss=float(np.average([row.loss for row in steps], weights=[row.examples for row in steps])),
         eval_loss=float(np.average([e.loss for e in evaluation], weights=weights)) if evaluation else None,
         eval_accuracy=float(np.average([e.accuracy for e in evaluation], weights=weights)) if evaluation else None,
-        round_s=ended - started,
-        aggregation_s=ended - trained if config.exchanges_models else None,
+        round_s=round_s,
+        aggregation_s=round_s - training_s if config.exchanges_models else None,
         uplink_bytes=sum(row.uplink_bytes or 0 for row in steps),
         downlink_bytes=sum(row.downlink_bytes or 0 for row in steps),
         aggregation_uplink_bytes=sum(group.aggregation_uplink_bytes for group in groups),
         aggregation_downlink_bytes=sum(group.aggregation_downlink_bytes for group in groups),
         clients_ok=len(clients),
         clients_lost=config.participants - len(clients),
-        started_s=started - epoch,
+        started_s=began - epoch,
         rpcs=_sum([group.rpcs for group in groups]),
+        training_s=training_s,
+        workers_s=_sum([group.seen_s for group in groups if group.clients]),
+        unexplained_s=_sum([_unexplained_s(group) for group in groups if group.clients]),
+        clients_cpu_s=_sum([group.cpu_s for group in groups]),
+        main_server_cpu_s=servers_cpu_s.get("main_server"),
+        fed_server_cpu_s=servers_cpu_s.get("fed_server"),
     )
     return RoundResult([replace(step, started_s=step.started_s - epoch) for step in steps], clients, row, epoch)
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
-    """Return the sum of what all of them counted; nothing where one did not."""
-    counted = [count for count in counts if count is not None]
-    return sum(counted) if len(counted) == len(counts) else None
+def _unexplained_s(group: GroupRound) -> float | None:
+    """Return what the driver saw of a worker's round beyond the times of its clients."""
+    if group.seen_s is None:
+        return None
+    times = [(c.local_s, c.swap_s, c.aggregation_wait_s, c.end_round_s) for c in group.clients]
+    return group.seen_s - sum(time or 0.0 for client in times for time in client)
+
+
+def _sum(amounts: Sequence[T | None]) -> T | None:
+    """Return the sum of what all of them have; nothing where one has nothing."""
+    there = [amount for amount in amounts if amount is not None]
+    return sum(there[1:], there[0]) if there and len(there) == len(amounts) else None

@@ -23,7 +23,12 @@ PHASES = (
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One mini-batch of one client: a line of `steps.csv`."""
+    """One mini-batch of one client: a line of `steps.csv`.
+
+    `between_s` is the time since the last step of the same worker process, whichever client's that was; the first one
+    of a round counts from when the round's command reached the worker. `cpu_s` is the processor time of the client's
+    process during the step, all its threads together.
+    """
 
     cell_id: str
     repeat: int
@@ -50,12 +55,18 @@ class StepRow:
     step_s: float
     server_update_s: float | None
     started_s: float
+    between_s: float | None = None
+    cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RoundRow:
     """One round of a cell: a line of `rounds.csv`. The `eval_*` fields are empty in rounds without evaluation.
 
+    `round_s` lasts from when the round's command reached the first worker until the last one is done; `training_s` is
+    that part of it in which at least one worker was training, `aggregation_s` the other part. `workers_s` is what the
+    driver saw the workers take, summed over those that had clients in the round, and `unexplained_s` what is left of it
+    after all times of `clients.csv`. `*_cpu_s` is the processor time of the processes of each role in the round.
     `rpcs` counts the calls of all clients to the servers, an exchange on a stream as one, without those of evaluation;
     empty where nobody counted them (the notebook's own messages).
     """
@@ -76,11 +87,24 @@ class RoundRow:
     clients_lost: int
     started_s: float
     rpcs: int | None
+    training_s: float | None = None
+    workers_s: float | None = None
+    unexplained_s: float | None = None
+    clients_cpu_s: float | None = None
+    main_server_cpu_s: float | None = None
+    fed_server_cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClientRow:
-    """One client in one round: a line of `clients.csv`."""
+    """One client in one round: a line of `clients.csv`.
+
+    Every instant of a worker's round is in exactly one of these times of one of its clients: `local_s` (its own steps,
+    and making its own batches between them), `swap_s` (bringing its state into the compiled step that it shares with
+    others), `push_s` and `pull_s` (its model on its way to the fed server and back), `wait_s` (for the models of
+    others) and `end_round_s` (its goodbye to the main server). `aggregation_wait_s` is push, pull and wait together,
+    `span_s` the time from the begin of its first step to the end of its last one, with the steps of its neighbours.
+    """
 
     cell_id: str
     repeat: int
@@ -93,6 +117,12 @@ class ClientRow:
     aggregation_wait_s: float | None
     cpu_s: float
     rss_bytes: int
+    span_s: float | None = None
+    swap_s: float | None = None
+    push_s: float | None = None
+    pull_s: float | None = None
+    wait_s: float | None = None
+    end_round_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

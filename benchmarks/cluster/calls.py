@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
 import ray
@@ -24,14 +24,21 @@ def get_all(calls: Sequence[Any], deadline: float | None) -> list[Any]:
         CellTimeoutError: The deadline (monotonic, s) has passed.
         CellError: A process was lost, or failed in a call; an expected error comes as itself.
     """
+    return [answer for answer, _ in get_all_timed(calls, deadline)]
+
+
+def get_all_timed(calls: Sequence[Any], deadline: float | None) -> list[tuple[Any, float]]:
+    """Return what each call returned, and when that was there on the monotonic clock; else as `get_all`."""
     waiting = list(calls)
+    arrived: dict[Any, float] = {}
     while waiting:
         done, waiting = ray.wait(waiting, timeout=_POLL_S)
         for call in done:
+            arrived[call] = perf_counter()
             result(call)
         if deadline is not None and monotonic() > deadline:
             raise CellTimeoutError("the cell ran over its timeout_s; raise it, or make the cell smaller")
-    return [result(call) for call in calls]
+    return [(result(call), arrived[call]) for call in calls]
 
 
 def result(call: Any, timeout_s: float | None = None) -> Any:

@@ -1,10 +1,11 @@
 """One cell in its processes."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import Any
 
-from benchmarks.cluster.calls import get_all
+from benchmarks.cluster.calls import get_all, get_all_timed
 from benchmarks.cluster.placement import Placement
 from benchmarks.cluster.transport import RayFedTransport, RayTransport
 from benchmarks.dealing import servers_of, worker_count
@@ -51,6 +52,7 @@ class Cell:
     authority: Authority
     max_message_bytes: int
     clocks: list[Ahead] = field(default_factory=list)
+    servers_cpu_s: dict[str, float] = field(default_factory=dict)
     _addresses: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -131,8 +133,18 @@ class Cell:
         self._get([worker.attach.remote(main, fed) for worker in self.workers])
 
     def train_round(self, round: int) -> list[GroupRound]:
-        """Train a round in all workers at the same time."""
-        return self._joined([worker.train_round.remote(round) for worker in self.workers])
+        """Train a round in all workers at the same time, and note what each of them and each server took for it."""
+        before = self._ask_servers()
+        sent = [(perf_counter(), worker.train_round.remote(round)) for worker in self.workers]
+        answers = get_all_timed([call for _, call in sent], self.deadline)
+        after = self._ask_servers()
+        cpu_s = zip(self._servers, self._get(before), self._get(after), strict=True)
+        self.servers_cpu_s = {name: ended - began for name, began, ended in cpu_s}
+        seen = [arrived - began for (began, _), (_, arrived) in zip(sent, answers, strict=True)]
+        return [replace(group, seen_s=s) for s, (groups, _) in zip(seen, answers, strict=True) for group in groups]
+
+    def _ask_servers(self) -> list[Any]:
+        return [server.cpu_s.remote() for server in self._servers.values()]
 
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate these clients, each where it is."""

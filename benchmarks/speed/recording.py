@@ -18,7 +18,7 @@ def main() -> None:
     keep_freed_memory()
     start_tensorflow(1)
     from splitfed_core.cell import CellKey, DataShape
-    from splitfed_core.client import Client, mini_batches
+    from splitfed_core.client import Client, Worker, mini_batches
     from splitfed_core.config import CellConfig
     from splitfed_core.data import load_dataset, make_shards
     from splitfed_core.parts import Network, ledger_factory
@@ -35,7 +35,7 @@ def main() -> None:
     part: Any = Network(config, shape, key.seed).client_part()
     server: Any = build_main_server(key, config, shape, {0: len(shard.y)})
     transport = InProcessTransport(server)
-    client = Client(key, config, shard, part, ledger_factory(part, transport), transport, None, 0)
+    client = Client(key, config, shard, part, ledger_factory(part, transport), transport, None, Worker())
 
     def bare(x: Any, labels: Array, step: int) -> None:
         def exchange(smashed: Array) -> Array:

@@ -41,6 +41,9 @@ class Part:
     infer: Callable[[Array], Array]
     """The forward pass of the (first) model, without training."""
 
+    is_new = True
+    """Whether no step of it has run yet: the first one compiles."""
+
     def __init__(self, models: Sequence[keras.Model], optimizer: keras.optimizers.Optimizer) -> None:
         self.models = tuple(models)
         self._optimizer = optimizer

@@ -4,8 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from splitfed_core.client import Client
+from splitfed_core.client import Client, Worker
+from splitfed_core.kept import KeptParts
+from splitfed_core.local import LocalFederation
 from splitfed_core.models import build_model
+from splitfed_core.rows import StepRow
 from splitfed_core.seeding import derive, stream
 
 SIZES = (20, 13, 7)  # three mini-batches of eight, two, and one, the last of each smaller
@@ -23,10 +26,23 @@ def test_steps_are_numbered_over_the_whole_cell(federations: Any) -> None:
     assert [(row.round, row.local_epoch) for row in first] == [(r, e) for r in (0, 1) for e in (0, 1) for _ in (0, 1)]
 
 
-def test_the_first_steps_of_each_client_are_warm_up(federations: Any) -> None:
-    trained = federations.train(*SIZES, local_epochs=2, warmup_steps=3)
-    for client, steps in ((0, 12), (1, 8), (2, 4)):
-        assert [row.warmup for row in trained.of(client)] == [True] * 3 + [False] * (steps - 3)
+def warm_up(rows: list[StepRow]) -> list[tuple[int, int]]:
+    """Client and step of those rows that are warm-up, in the order of time."""
+    return [(row.client_id, row.step) for row in sorted(rows, key=lambda row: row.started_s) if row.warmup]
+
+
+def test_the_first_steps_of_a_process_are_warm_up_whichever_clients_they_are_of(federations: Any) -> None:
+    trained = federations.train(*SIZES, local_epochs=2, warmup_steps=5)
+    assert warm_up(trained.steps) == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)]
+
+
+def test_a_step_that_compiles_is_warm_up_and_a_kept_one_compiles_once(federations: Any) -> None:
+    config, shards, kept = federations.config(clients=1, warmup_steps=0), federations.shards(20), KeptParts()
+    test, flagged = federations.examples(8, 1), []
+    for _ in range(2):
+        with LocalFederation(federations.key, config, federations.shape, shards, test, kept) as federation:
+            flagged.append(warm_up(federation.train_round(0)[0].steps))
+    assert flagged == [[(0, 0)], []]
 
 
 def test_the_last_smaller_batch_is_trained_on_too(federations: Any) -> None:
@@ -101,7 +117,7 @@ def test_clients_that_share_a_compiled_step_train_as_each_would_alone(federation
 def test_a_clients_batches_are_its_own_data_in_a_new_seeded_order_every_pass(federations: Any) -> None:
     shard = federations.shards(20)[0]
     config = federations.config(clients=1, local_epochs=2)
-    client = Client(federations.key, config, shard, None, None, None, None, worker=0)  # type: ignore[arg-type]
+    client = Client(federations.key, config, shard, None, None, None, None, Worker())  # type: ignore[arg-type]
     passes = {
         (round, epoch): np.concatenate([b.x.numpy() for b in client.batches(round) if b.local_epoch == epoch])
         for round in (0, 1)

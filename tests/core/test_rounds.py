@@ -22,20 +22,25 @@ class TwoProcesses:
 
     def __init__(self) -> None:
         self.evaluated: list[tuple[int, list[int]]] = []
+        self.servers_cpu_s = {"main_server": 0.75}
         self._round = -1
 
     def train_round(self, round: int) -> list[GroupRound]:
         self._round = round
         began = 1000.0 + 10 * round
-        client = ClientRow("cell", 2, 0, 0, round, 2, 10, 1.5, None, 0.1, 1)
+        client = ClientRow("cell", 2, 0, 0, round, 2, 10, 1.5, 1.0, 0.1, 1, swap_s=0.25, end_round_s=0.125)
         return [
             GroupRound(
                 [step(i, round, 2 * round + t, loss, examples, began + i + t) for t in range(2)],
                 [replace(client, client_id=i)],
                 aggregation_uplink_bytes=7,
                 aggregation_downlink_bytes=5,
+                began=began - 0.5 + i,
+                training=[(began - 0.25 + i, began + 1.5 + i)],
                 ended=began + 4 + i,
+                cpu_s=2.0 + i,
                 rpcs=3 + i,
+                seen_s=4.0,
             )
             for i, loss, examples in ((1, 4.0, 1), (0, 1.0, 3))
         ]
@@ -60,11 +65,19 @@ def test_losses_are_weighted_by_examples_and_bytes_summed() -> None:
     assert row.rpcs == 7
 
 
-def test_a_round_lasts_from_its_first_step_to_its_last_process_without_evaluation() -> None:
+def test_a_round_lasts_from_its_first_command_to_its_last_process_without_evaluation() -> None:
     for result in run()[0]:
-        assert result.row.round_s == 5.0
-        assert result.row.aggregation_s == 2.5  # the last step ended 2.5 after the first began
-        assert result.row.started_s == 10.0 * result.row.round
+        assert result.row.round_s == 5.5
+        assert result.row.started_s == 10.0 * result.row.round - 0.5  # the cell's clock begins with its first step
+        assert result.row.training_s == 2.75  # -0.25 to 1.5, and 0.75 to 2.5
+        assert result.row.aggregation_s == 5.5 - 2.75
+
+
+def test_what_the_driver_saw_of_the_workers_and_no_client_accounts_for_is_unexplained() -> None:
+    row = run()[0][0].row
+    assert row.workers_s == 4.0 + 4.0
+    assert row.unexplained_s == 8.0 - 2 * (1.5 + 0.25 + 1.0 + 0.125)  # local, swap, model exchange, goodbye
+    assert (row.clients_cpu_s, row.main_server_cpu_s, row.fed_server_cpu_s) == (5.0, 0.75, None)
 
 
 def test_times_are_since_the_first_step_of_the_cell() -> None:

@@ -14,7 +14,7 @@ from benchmarks.baselines.notebook import lists
 from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
 from benchmarks.baselines.notebook.rpc import AGGREGATOR, OPTIONS, TRAINING
 from splitfed_core.cell import EVALUATION_BATCH, CellKey, DataShape, Evaluation, GroupRound, ModelFacts
-from splitfed_core.client import Batch, mini_batches
+from splitfed_core.client import Batch, mini_batches, span_s
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.errors import RemoteError, gist
@@ -132,9 +132,10 @@ class _Client:
             channel.close()
 
     def train_round(self, round: int) -> GroupRound:
-        cpu = process_time()
+        began, cpu = perf_counter(), process_time()
+        self._last_step_ended = began
         rows = [self._train_step(batch) for batch in mini_batches(self._key, self._config, self._shard, round)]
-        trained, cpu_s = perf_counter(), process_time() - cpu
+        trained = perf_counter()
         uplink = downlink = 0
         if self._config.aggregation:
             message = pb.AggregateMessage(model=lists.model_message(self._model.get_weights()), size=self.examples)
@@ -150,15 +151,17 @@ class _Client:
             round=round,
             steps=len(rows),
             examples=sum(row.examples for row in rows),
-            local_s=rows[-1].started_s + rows[-1].step_s - rows[0].started_s,
+            local_s=trained - began,
             aggregation_wait_s=ended - trained if self._config.aggregation else None,
-            cpu_s=cpu_s,
+            cpu_s=sum(row.cpu_s or 0.0 for row in rows),
             rss_bytes=psutil.Process().memory_info().rss,
+            span_s=span_s(rows),
         )
-        return GroupRound(rows, [client], uplink, downlink, ended)
+        cpu_s = process_time() - cpu
+        return GroupRound(rows, [client], uplink, downlink, began, [(began, trained)], ended, cpu_s)
 
     def _train_step(self, batch: Batch) -> StepRow:
-        started = perf_counter()
+        started, cpu = perf_counter(), process_time()
         with tf.GradientTape() as tape:
             activations = self._model(batch.x, training=True)
         request = lists.forward_message(activations, batch.labels, self.client_id, batch.round, batch.step)
@@ -166,7 +169,8 @@ class _Client:
         gradient = tf.convert_to_tensor(lists.read_gradient(reply.gradients), dtype=tf.float32)
         gradients = tape.gradient(activations, self._model.trainable_variables, output_gradients=gradient)
         self._optimizer.apply_gradients(zip(gradients, self._model.trainable_variables, strict=True))
-        ended = perf_counter()
+        ended, cpu_s = perf_counter(), process_time() - cpu
+        between_s, self._last_step_ended = started - self._last_step_ended, ended
         row = StepRow(
             cell_id=self._key.cell_id,
             repeat=self._key.repeat,
@@ -183,6 +187,8 @@ class _Client:
             step_s=ended - started,
             server_update_s=None,
             started_s=started,
+            between_s=between_s,
+            cpu_s=cpu_s,
             **_WALL_CLOCKS_TELL_NO_PHASES,
         )
         self._steps_done += 1

@@ -1,5 +1,6 @@
 """The baseline trains what ours trains: the same network on the same batches, so that only the way differs."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -52,6 +53,8 @@ class Notebook:
             client.connect(Endpoints(main.address, fed.address, token, config.timeout_s))
             self._stack.callback(client.close)
         self._pool = self._stack.enter_context(ThreadPoolExecutor(len(self.clients)))
+
+    servers_cpu_s: Mapping[str, float] = {}
 
     def train_round(self, round: int) -> list[Any]:
         return [group for groups in self._pool.map(lambda c: c.train_round(round), self.clients) for group in groups]
