@@ -51,7 +51,11 @@ Column = Callable[[str], Array]
 
 @dataclass(frozen=True)
 class Steps:
-    """What the steps of an attempt come to."""
+    """What the steps of an attempt come to.
+
+    Args:
+        phases: Of each phase the median, the mean, and `typical_s`: its mean over the steps `between_quartiles`.
+    """
 
     metrics: Numbers
     phases: pd.DataFrame
@@ -64,6 +68,18 @@ def quantile(values: Array, q: float) -> float:
     """Return a percentile, or NaN where fewer than five values lie beyond it (a median needs only one value)."""
     enough = len(values) * min(q, 1 - q) >= _BEYOND or (q == 0.5 and len(values) > 0)
     return float(np.quantile(values, q)) if enough else float("nan")
+
+
+def between_quartiles(times: Array) -> npt.NDArray[np.bool_]:
+    """Tell which times lie between the quartiles of all, both included.
+
+    Over what they are the times of, means of parts add up, as medians do not; and no outlier is among them.
+    """
+    if not len(times):
+        return np.zeros(0, dtype=bool)
+    low, high = np.quantile(times, [0.25, 0.75])
+    within: npt.NDArray[np.bool_] = (low <= times) & (times <= high)
+    return within
 
 
 def reduce_steps(steps: pd.DataFrame) -> Steps:
@@ -81,10 +97,11 @@ def reduce_steps(steps: pd.DataFrame) -> Steps:
     metrics |= {f"{way}_bytes_per_step": _mean(timed(f"{way}_bytes")) for way in ("uplink", "downlink")}
     network = _network_by_round(timed)
     metrics |= _rates(timed) | {"network_kbit_per_s": _ratio(network["kbit"].sum(), network["transfer_s"].sum())}
-    phases = [(phase, _median(timed(phase)), _mean(timed(phase))) for phase in PHASES]
+    typical = between_quartiles(step_s)
+    phases = [(phase, _median(timed(phase)), _mean(timed(phase)), _mean(timed(phase)[typical])) for phase in PHASES]
     return Steps(
         metrics | {"steps": len(steps), "timed_steps": len(step_s)},
-        pd.DataFrame(phases, columns=["phase", "median_s", "mean_s"]).dropna(),
+        pd.DataFrame(phases, columns=["phase", "median_s", "mean_s", "typical_s"]).dropna(),
         pd.DataFrame({"q": QUANTILES, "step_s": [quantile(step_s, q) for q in QUANTILES]}).dropna(),
         loss_curve(steps),
         network.assign(network_kbit_per_s=network["kbit"] / network["transfer_s"])[["round", "network_kbit_per_s"]],

@@ -27,7 +27,7 @@ class Results:
         axes: The parameters that vary, each with its values in order.
         palette: The same for all cells that were loaded: colours go by it, so that they stay when cells are left out.
         cells: One line per cell and repeat: parameters, status, reason and every metric.
-        phases: Median and mean of each phase of a step.
+        phases: Of each phase of a step median, mean, and mean over the steps between the quartiles of `step_s`.
         latency: Percentiles of the step time, where there are enough steps for them.
         curve: Training loss over steps, mean of the clients.
         rounds: `rounds.csv` with running totals of bytes and time, and network throughput.

@@ -34,7 +34,7 @@ class Measured:
         started_at: When it began, in ISO 8601.
         canary_s: Time of a fixed computation around the run.
         values: One number per metric.
-        phases: Median of each phase of a step, in seconds.
+        phases: Each phase of a typical step, in seconds: its mean over the steps between the quartiles of `step_s`.
     """
 
     problem: str | None = None
@@ -125,7 +125,7 @@ def _measured(attempt: Attempt, run: Run, line: "pd.Series[Any]", phases: pd.Dat
         started_at=attempt.manifest.get("started_at"),
         canary_s=float(line["canary_s"]),
         values={name: float(line[name]) for name in METRICS},
-        phases={} if phases is None else dict(zip(phases["phase"], phases["median_s"], strict=True)),
+        phases={} if phases is None else dict(zip(phases["phase"], phases["typical_s"], strict=True)),
     )
 
 

@@ -1,0 +1,24 @@
+"""From rows to numbers: what holds of the reductions themselves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.reduce import STEP_COLUMNS, between_quartiles, reduce_steps
+
+
+def test_the_phases_of_a_typical_step_add_up_and_hide_neither_of_two_modes() -> None:
+    queue = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.004, 0.004, 0.004, 90.0])  # the last one is an outlier
+    frame = pd.DataFrame(0.0, index=range(9), columns=list(STEP_COLUMNS))
+    frame = frame.assign(warmup=False, server_queue_s=queue, server_compute_s=0.01, step_s=queue + 0.01)
+    phases = reduce_steps(frame).phases.set_index("phase")
+    typical = frame["step_s"][:8]  # between the quartiles 0.010 and 0.014 lie all but the outlier
+    assert phases["typical_s"].sum() == pytest.approx(typical.mean(), rel=1e-12)
+    assert phases["typical_s"]["server_queue_s"] == pytest.approx(0.004 * 3 / 8)
+    assert phases["median_s"]["server_queue_s"] == 0.0
+
+
+def test_the_quartiles_themselves_belong_to_what_lies_between_them() -> None:
+    assert between_quartiles(np.array([5.0, 1.0, 2.0, 3.0, 4.0])).tolist() == [False, False, True, True, True]
+    assert between_quartiles(np.array([7.0])).tolist() == [True]
+    assert between_quartiles(np.zeros(0)).tolist() == []
