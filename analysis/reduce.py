@@ -77,7 +77,7 @@ def between_quartiles(times: Array) -> npt.NDArray[np.bool_]:
     """
     if not len(times):
         return np.zeros(0, dtype=bool)
-    low, high = np.quantile(times, [0.25, 0.75])
+    low, high = np.quantile(times, 0.25, method="lower"), np.quantile(times, 0.75, method="higher")  # of two: both
     within: npt.NDArray[np.bool_] = (low <= times) & (times <= high)
     return within
 

@@ -50,9 +50,9 @@ FIGURES: dict[str, Spec] = {
         Spec(
             "phases",
             "Where a step's time goes",
-            "One bar per cell, its phases in the order of time: median milliseconds on the left, the same as "
-            "shares on the right. Long waits for the main server mean that it is the bottleneck; long uplinks, "
-            "that the cut sends much.",
+            "One bar per cell, its phases in the order of time: means over the steps between the quartiles of the "
+            "step time, which add up to a step and withstand outliers; the same as shares on the right. Long waits "
+            "for the main server mean that it is the bottleneck; long uplinks, that the cut sends much.",
             phases,
         ),
         Spec(

@@ -38,7 +38,7 @@ def phases(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     results = results.having("uplink_mean_s")
     facet, inner, note = _parts(results, choice)
     scale = scale_for("s", results.ok["step_p50_s"])
-    columns = (f"median time ({scale.unit})", "share of the step (%)")
+    columns = (f"mean of the middle half of the steps ({scale.unit})", "share of the step (%)")
     height = 0.21 * len(facets.combinations(results, inner)) + 0.4
     with theme.themed():
         figure, panels = facets.facets(
@@ -73,8 +73,8 @@ def _bars(panel: facets.Panel, frame: pd.DataFrame, results: Results, inner: Seq
 
 def _stack(axes: Axes, bars: Bars, factor: float, *, share: bool) -> None:
     for place, (_, part) in enumerate(bars):
-        medians = part.groupby("phase")["median_s"].mean().reindex(list(PHASES)).fillna(0.0)
-        widths = medians / medians.sum() * 100 if share else medians * factor
+        means = part.groupby("phase")["typical_s"].mean().reindex(list(PHASES)).fillna(0.0)
+        widths = means / means.sum() * 100 if share else means * factor
         left = 0.0
         for phase, width in widths.items():
             axes.barh(place, width, left=left, height=0.78, color=theme.PHASE_COLOURS[str(phase)])

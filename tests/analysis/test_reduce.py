@@ -21,4 +21,5 @@ def test_the_phases_of_a_typical_step_add_up_and_hide_neither_of_two_modes() -> 
 def test_the_quartiles_themselves_belong_to_what_lies_between_them() -> None:
     assert between_quartiles(np.array([5.0, 1.0, 2.0, 3.0, 4.0])).tolist() == [False, False, True, True, True]
     assert between_quartiles(np.array([7.0])).tolist() == [True]
+    assert between_quartiles(np.array([7.0, 1.0])).tolist() == [True, True]
     assert between_quartiles(np.zeros(0)).tolist() == []
