@@ -62,7 +62,7 @@ class CellError(SfbenchError):
 
 
 class RemoteError(CellError):
-    """The other side of the wire refused a call or failed in it."""
+    """The other side of the wire refused a call or failed in it, or sent what cannot be taken."""
 
 
 class StragglerError(CellError):

@@ -9,7 +9,9 @@ from time import perf_counter
 from typing import Any
 
 from splitfed_core.aggregation import fedavg
+from splitfed_core.errors import CellError
 from splitfed_core.injection import Delay, delay_of
+from splitfed_core.specs import decode_labels
 from splitfed_core.steps.part import Part
 from splitfed_core.steps.split import ServerStep
 from splitfed_core.steps.ushape import BodyStep, Pullback
@@ -92,6 +94,7 @@ class _Server:
         self._desks = [_Desk(part, turns()) for part in parts]
         self._copies = copies
         self._participants = participants
+        self._takes, self._gives = parts[0].takes, parts[0].gives
         self._ended: dict[int, dict[int, int]] = defaultdict(dict)  # round: examples of each client that is done
         self._examples: defaultdict[tuple[int, int], int] = defaultdict(int)
         self._closing = threading.Lock()
@@ -151,10 +154,12 @@ class MainServer(_Server):
         self, steps: Sequence[ServerStep], turns: Callable[[], Turns], *, copies: bool = False, participants: int
     ) -> None:
         super().__init__(steps, turns, copies=copies, participants=participants)
+        self._classes = int(self._gives.example[-1] or 0)
 
     def step(self, request: StepRequest, received_s: float) -> StepReply:
         """Train on one mini-batch: forward, loss, backward, reply; then update."""
-        smashed, labels = RAW.decode(request.smashed), RAW.decode(request.labels)
+        smashed = self._takes.decode("smashed", request.smashed)
+        labels = decode_labels(request.labels, len(smashed), self._classes)
         decoded = perf_counter()
         desk = self._desk(request.client_id)
         desk.begin(request.round, request.client_id, request.step)
@@ -174,9 +179,10 @@ class MainServer(_Server):
 
     def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
         """Return the logits of smashed data from the model that this client trains with."""
+        batch = self._takes.decode("smashed", smashed)
         with self._desk(client_id).quiet() as part:
             part.residency.seat(self._owner(client_id))
-            return RAW.encode(part.infer(RAW.decode(smashed)))
+            return RAW.encode(part.infer(batch))
 
 
 class BodyServer(_Server):
@@ -186,17 +192,18 @@ class BodyServer(_Server):
         """Serve; with `hold` a step keeps its turn across both exchanges, else others may come between."""
         super().__init__([step], turns, copies=False, participants=participants)
         self._hold = hold
-        self._pullbacks: dict[int, Pullback] = {}
+        self._open: dict[int, tuple[int, Pullback]] = {}  # examples of each client's forward exchange, and its way back
 
     def forward(self, request: BodyRequest, received_s: float) -> BodyReply:
         """Return the body's output, and keep what its backward pass needs."""
-        smashed = RAW.decode(request.tensor)
+        smashed = self._takes.decode("smashed", request.tensor)
         decoded = perf_counter()
         desk = self._desks[0]
         desk.begin(request.round, request.client_id, request.step)
         try:
             started = perf_counter()
-            features, self._pullbacks[request.client_id] = desk.part.forward(smashed)
+            features, pullback = desk.part.forward(smashed)
+            self._open[request.client_id] = len(smashed), pullback
         except BaseException:
             desk.end()
             raise
@@ -208,14 +215,14 @@ class BodyServer(_Server):
 
     def backward(self, request: BodyRequest, received_s: float) -> BodyReply:
         """Return the gradient of the smashed data; then update the body."""
-        gradient = RAW.decode(request.tensor)
+        gradient, pullback = self._opened(request)
         decoded = perf_counter()
         desk = self._desks[0]
         if not self._hold:
             desk.begin(request.round, request.client_id, request.step)
         try:
             started = perf_counter()
-            of_smashed, gradients = self._pullbacks.pop(request.client_id)(gradient)
+            of_smashed, gradients = pullback(gradient)
             self._delay(request.client_id)
         except BaseException:
             desk.end()
@@ -227,5 +234,13 @@ class BodyServer(_Server):
 
     def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
         """Return the body's output for smashed data."""
+        batch = self._takes.decode("smashed", smashed)
         with self._desks[0].quiet() as part:
-            return RAW.encode(part.infer(RAW.decode(smashed)))
+            return RAW.encode(part.infer(batch))
+
+    def _opened(self, request: BodyRequest) -> tuple[Array, Pullback]:
+        """Close a forward exchange with the gradient that answers it; one that does not fit leaves it open."""
+        if request.client_id not in self._open:
+            raise CellError(f"client {request.client_id} has no forward exchange open; call ForwardBody first")
+        gradient = self._gives.decode("gradient", request.tensor, self._open[request.client_id][0])
+        return gradient, self._open.pop(request.client_id)[1]

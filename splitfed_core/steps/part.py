@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from splitfed_core.residency import Residency
+from splitfed_core.specs import BatchSpec
 from splitfed_core.wire.codecs import Array
 
 _OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
@@ -27,8 +28,17 @@ def batch_spec(model: keras.Model) -> tf.TensorSpec:
 
 def inference(model: keras.Model) -> Callable[[Array], Array]:
     """Return the compiled forward pass of a model, without training."""
-    graph = tf.function(lambda x: model(x, training=False), autograph=False, input_signature=[batch_spec(model)])
+    graph = compiled(lambda x: model(x, training=False), batch_spec(model))
     return lambda x: np.asarray(graph(x))
+
+
+def compiled(function: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
+    """Return the graph of a function, built now.
+
+    One concrete function: it has no lock of its own, which `tf.function` leaves locked when a call does not fit.
+    """
+    graph: Callable[..., Any] = tf.function(function, autograph=False).get_concrete_function(*signature)
+    return graph
 
 
 LABELS = tf.TensorSpec([None], tf.int32)
@@ -46,6 +56,7 @@ class Part:
 
     def __init__(self, models: Sequence[keras.Model], optimizer: keras.optimizers.Optimizer) -> None:
         self.models = tuple(models)
+        self.takes, self.gives = BatchSpec.of(models[0].inputs[0]), BatchSpec.of(models[-1].outputs[0])
         self._optimizer = optimizer
         self._trainable = [variable for model in models for variable in model.trainable_variables]
         self.weights = [weight for model in models for weight in model.weights]

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from splitfed_core.objective import Objective
-from splitfed_core.steps.part import LABELS, Part, batch_spec, inference
+from splitfed_core.steps.part import LABELS, Part, batch_spec, compiled, inference
 from splitfed_core.wire.codecs import Array
 
 Exchange = Callable[[Array], Array]
@@ -87,7 +87,7 @@ class ServerStep(Part):
         super().__init__([model], optimizer)
         self._model = model
         self._objective = objective
-        self._graph = tf.function(self._gradients, autograph=False, input_signature=[batch_spec(model), LABELS])
+        self._graph = compiled(self._gradients, batch_spec(model), LABELS)
         self.infer = inference(model)
         self.update = tf.function(self._apply, autograph=False)
 

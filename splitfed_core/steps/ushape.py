@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from splitfed_core.objective import Objective
-from splitfed_core.steps.part import LABELS, Part, batch_spec, inference
+from splitfed_core.steps.part import LABELS, Part, batch_spec, compiled, inference
 from splitfed_core.steps.split import Exchange, Exchanges
 from splitfed_core.wire.codecs import Array
 
@@ -76,9 +76,7 @@ class BodyStep(Part):
 
     def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         super().__init__([model], optimizer)
-        self._train = tf.function(
-            lambda x: model(x, training=True), autograph=False, input_signature=[batch_spec(model)]
-        )
+        self._train = compiled(lambda x: model(x, training=True), batch_spec(model))
         self.infer = inference(model)
         self.update = tf.function(self._apply, autograph=False)
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from splitfed_core.errors import SfbenchError
+from splitfed_core.errors import RemoteError, SfbenchError
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.clock import clock_id
@@ -152,5 +152,7 @@ def _guarded(method: Callable[[bytes], bytes], data: bytes, context: grpc.Servic
     """Tell an expected error to the caller in its own words; any other is logged by gRPC and told as UNKNOWN."""
     try:
         return method(data)
+    except RemoteError as error:  # the caller is the other side
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     except SfbenchError as error:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
