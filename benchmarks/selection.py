@@ -1,5 +1,6 @@
 """Which runs of a plan this command runs, and for how long: all, or those of its options."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ _TRIED_AGAIN = tuple(status for status in STATUSES if status != "ok")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A part of a plan. Cells keep all their repeats together in one shard."""
+    """A part of a plan; whose shard a run is in does not depend on the other options."""
 
     only: Expression | None = None
     shard: tuple[int, int] = (1, 1)
@@ -35,8 +36,7 @@ class Selection:
             UsageError: The condition holds for no cell.
         """
         cells = {run.cell_id: run.config for run in runs}
-        part, parts = self.shard
-        mine = set(list(cells)[part - 1 :: parts])
+        mine = set(cells)
         if self.only is not None:
             met = {cell_id for cell_id, config in cells.items() if self.only(config.__dict__)}
             if not met:
@@ -49,7 +49,8 @@ class Selection:
         chosen = [run for run in runs if run.cell_id in mine and self.repeat in (None, run.repeat)]
         if not chosen and self.repeat is not None:
             raise UsageError(f"--repeat {self.repeat}: repeats count from 0, and no chosen cell has this one")
-        return [run for run in chosen if self.retry in (None, status.get(run.key))]
+        here = shard_of(runs, *self.shard)
+        return [run for run in chosen if run.key in here and self.retry in (None, status.get(run.key))]
 
     def __str__(self) -> str:
         parts = [f"--only {self.only.text!r}"] if self.only else []
@@ -58,6 +59,22 @@ class Selection:
         parts += [f"--cell {cell_id}" for cell_id in self.cells]
         parts += [f"--repeat {self.repeat}"] if self.repeat is not None else []
         return " ".join(parts)
+
+
+def shard_of(runs: Sequence[CellRun], part: int, parts: int) -> set[tuple[str, int]]:
+    """Return the runs of one of so many shards of about equal size.
+
+    A machine has whole repeats as far as they go: then every value of every axis is measured on it, and a difference
+    between machines is none between cells. What is left of a repeat is dealt by a hash of its seed and cell, never by
+    the cell's place in the plan, where the last axis moves fastest.
+    """
+    order = sorted(runs, key=lambda run: (run.repeat, _drawn(run)))
+    begin, end = ((len(order) * number) // parts for number in (part - 1, part))
+    return {run.key for run in order[begin:end]}
+
+
+def _drawn(run: CellRun) -> bytes:
+    return hashlib.blake2b(f"{run.seed} {run.cell_id}".encode(), digest_size=8).digest()
 
 
 def parse_selection(

@@ -228,13 +228,13 @@ def test_what_fresh_threw_away_is_not_done_after_an_interrupt(sweep: Callable[..
     assert len(again.ran) == 3
 
 
-def test_shards_run_every_cell_once_with_all_its_repeats(
+def test_shards_run_every_cell_once_and_whole_repeats(
     sweep: Callable[..., int], run: Path, tiny_runner: Runner
 ) -> None:
     first, second = tiny_runner(), tiny_runner()
     assert sweep(first, selection=parse_selection(shard="1/2")) == 0
     assert sweep(second, selection=parse_selection(shard="2/2")) == 0
-    assert [repeat for _, repeat in first.ran + second.ran] == [0, 1, 0, 1]
+    assert [repeat for _, repeat in first.ran + second.ran] == [0, 0, 1, 1]
     assert len(manifests(run)) == 4
 
 
