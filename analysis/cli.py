@@ -18,7 +18,7 @@ from analysis.helptext import Group
 from analysis.trackapp import track
 from splitfed_core.errors import SfbenchError, UsageError
 
-_UNEXPECTED = 3
+_UNEXPECTED = 5
 
 app = typer.Typer(
     name="sfbench",
@@ -72,7 +72,7 @@ def sweep(
     ] = None,
     cell: Annotated[list[str] | None, typer.Option(metavar="CELL_ID", help="Only this cell; again for more.")] = None,
     repeat: Annotated[int | None, typer.Option(min=0, metavar="K", help="Only repeat K of every cell, from 0.")] = None,
-    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only part I of N of the cells.")] = None,
+    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only part I of N: whole repeats, then cells by lot.")] = None,
     retry: Annotated[
         str | None, typer.Option(metavar="STATUS", help="Only cells that ended as failed, timeout or interrupted.")
     ] = None,
@@ -326,7 +326,7 @@ def _read_shape(text: str) -> tuple[int, ...]:
 def main() -> None:
     """Run the app: an expected error is one message on stderr and its exit code, never a traceback.
 
-    An unexpected one has its traceback, and the exit code of a comparison that is an error: 1 would say regression.
+    An unexpected one has its traceback, and an exit code of its own: 1 would say regression, 3 that cells failed.
     """
     try:
         app()

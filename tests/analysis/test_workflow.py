@@ -33,7 +33,7 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize(("code", "ends"), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 0)])
+@pytest.mark.parametrize(("code", "ends"), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 0), (5, 5)])
 def test_only_inconclusive_is_neutral_and_the_verdict_is_always_shown(tmp_path: Path, code: int, ends: int) -> None:
     stub = tmp_path / "bin" / "sfbench"
     stub.parent.mkdir()

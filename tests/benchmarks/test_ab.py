@@ -123,7 +123,7 @@ def test_worktrees_are_gone_in_the_end_also_after_a_failure(git: Git, tmp_path: 
     assert not any(Path(call["cwd"]).exists() for call in calls(tmp_path))
 
 
-@pytest.mark.parametrize(("code", "error"), [("2", UsageError), ("130", KeyboardInterrupt)])
+@pytest.mark.parametrize(("code", "error"), [("2", UsageError), ("5", CellError), ("130", KeyboardInterrupt)])
 def test_what_ends_a_sweep_ends_the_comparison(git: Git, tmp_path: Path, code: str, error: type[BaseException]) -> None:
     (tmp_path / "repository/models/code.txt").write_text(code)
     with pytest.raises(error):
