@@ -11,6 +11,7 @@ from time import monotonic
 from rich.console import Console
 
 from benchmarks.attempt import Attempter, CellRunner
+from benchmarks.budget import Budget
 from benchmarks.capacity import overcommitted
 from benchmarks.dryrun import forecast, measured, show_cells, show_plan, show_total
 from benchmarks.environment import environment, load, usable_cores
@@ -36,7 +37,7 @@ class SweepOptions:
     Args:
         settings: `key=value` that replace what the grid says.
         selection: The part of the plan that this command runs.
-        budget_s: Begin no cell that would end later than this.
+        budget_s: Begin no cell that would end later than this, from the command on.
         fresh: Throw away what the directory holds.
         accept_plan_change: Go on although the plan is not the one that was begun.
         dry_run: Show the plan and what it would cost; write nothing.
@@ -92,7 +93,14 @@ def _command(grid: Path | None, out: Path | None, options: SweepOptions) -> str:
 class Sweep:
     """One sweep: a plan, the part of it to run, the directory that it fills, and how far it has come."""
 
-    def __init__(self, grid: Grid, out: Path | None, options: SweepOptions, command: str) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        out: Path | None,
+        options: SweepOptions,
+        command: str,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._grid = grid
         self._options = options
         self._plan = make_plan(grid)
@@ -101,6 +109,7 @@ class Sweep:
         self._command = command
         self._errors = Console(stderr=True)
         self._found = Survey()
+        self._budget = Budget(options.budget_s, clock)
         self._summary_due = 0.0
 
     def run(self, open_runner: OpenRunner) -> int:
@@ -160,6 +169,8 @@ class Sweep:
             )
         for run in self._plan.runs():
             self._found.read(self._directory, run)
+        for key in self._found.done:
+            self._budget.learn(key[0], float(self._found.manifests[key].get("wall_s", 0.0)))
 
     def _run_all(self, todo: Sequence[CellRun], stack: ExitStack, open_runner: OpenRunner) -> None:
         """Start the processes, then run one cell after the other."""
@@ -171,12 +182,14 @@ class Sweep:
         interrupt = stack.enter_context(Interrupt(progress.say))
         stack.callback(self._write_summary)
         attempter = Attempter(runner, self._directory, progress, interrupt, env, self._grid.on_failure.retries)
-        began = monotonic()
-        for run in todo:
-            if self._out_of_time(progress, monotonic() - began):
+        for number, run in enumerate(todo):
+            if not self._budget.fits(run.cell_id):
+                limit = duration(self._options.budget_s or 0.0)
+                progress.say(f"time budget ({limit}) used up: {len(todo) - number} {self._unit} not begun")
                 break
             try:
-                attempter.run(run)
+                with self._budget.timed(run.cell_id):
+                    attempter.run(run)
             finally:
                 self._note(run)
             if run.key not in self._found.done and self._grid.on_failure.then == "stop":
@@ -206,13 +219,6 @@ class Sweep:
         for told in environment_changes(self._directory, self._found, here, env):
             progress.say(told)
         return env
-
-    def _out_of_time(self, progress: SweepProgress, spent_s: float) -> bool:
-        budget_s = self._options.budget_s
-        if budget_s is None or spent_s + progress.clock.per_run_s <= budget_s:
-            return False
-        progress.say(f"the budget of {duration(budget_s)} allows no further cell")
-        return True
 
     def _note(self, run: CellRun) -> None:
         """Take the outcome of a run into the summary; a large one is not rewritten after every cell."""

@@ -18,6 +18,7 @@ import pytest
 
 from benchmarks.grid import Grid
 from benchmarks.plan import CellRun, make_plan
+from benchmarks.progress import duration
 from benchmarks.rundir import RunDirectory
 from benchmarks.selection import parse_selection
 from benchmarks.sweep import Sweep, SweepOptions
@@ -255,10 +256,35 @@ def test_retry_runs_only_what_ended_so(sweep: Callable[..., int], run: Path, tin
     assert statuses(run) == ["ok", "ok"]
 
 
-def test_a_budget_begins_no_cell_that_would_end_later(sweep: Callable[..., int], tiny_runner: Runner) -> None:
-    runner = tiny_runner(before=lambda _: time.sleep(0.3))
-    assert sweep(runner, budget_s=0.4) == 3
-    assert len(runner.ran) == 1
+@pytest.mark.parametrize(("budget_s", "begun"), [(4.9, 0), (5.0, 0), (5.1, 1), (14.9, 1), (15.0, 2), (45.0, 4)])
+def test_a_budget_begins_no_cell_that_would_end_later(
+    grid_of: GridOf, run: Path, tiny_runner: Runner, budget_s: float, begun: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 100.0
+
+    def pass_by(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    runner = tiny_runner(before=lambda _: pass_by(5.0))
+    runner.check = lambda _: pass_by(5.0)  # the processes start meanwhile
+    sweep = Sweep(grid_of(GRID), run, SweepOptions(budget_s=budget_s), "", clock=lambda: now)
+    assert sweep.run(lambda: runner) == (0 if begun == 4 else 3)
+    assert len(runner.ran) == begun
+    told = f"time budget ({duration(budget_s)}) used up: {4 - begun} cells × repeats not begun"
+    assert (told in capsys.readouterr().err) == (begun < 4)
+
+
+def test_a_budget_knows_what_an_earlier_command_took(grid_of: GridOf, run: Path, tiny_runner: Runner) -> None:
+    first, second = [cell.run(0) for cell in make_plan(grid_of(GRID)).cells]
+    Sweep(grid_of(GRID), run, SweepOptions(selection=parse_selection(shard="1/2")), "").run(tiny_runner)
+    for cell, wall_s in ((first, 30.0), (second, 10.0)):
+        path = run / "cells" / cell.cell_id / "r0" / "manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"wall_s": wall_s}))
+    runner = tiny_runner()
+    sweep = Sweep(grid_of(GRID + "schedule: grid\n"), run, SweepOptions(budget_s=20.0), "", clock=lambda: 0.0)
+    assert sweep.run(lambda: runner) == 3
+    assert runner.ran == []  # the first that is left takes 30 s
 
 
 def test_what_the_runner_refuses_leaves_nothing_behind(
