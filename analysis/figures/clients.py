@@ -1,12 +1,10 @@
 """Client by client and role by role: whose time, whose memory, whose data."""
 
-import os
-from typing import Any
+import itertools
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from analysis import layout
@@ -113,7 +111,7 @@ def resources(results: Results, choice: Choice = NO_CHOICE) -> Figure:
 
 
 def labels(results: Results, choice: Choice = NO_CHOICE) -> Figure:
-    """Draw how many examples of each label each client holds, by flwr-datasets' own plot."""
+    """Draw how many examples of each label each client holds."""
     if results.labels.empty:
         raise NotShownError("no cell has saved its label counts")
     roles = layout.assign(results, {"col": ("partitioner", "clients")}, Choice(facet=choice.facet))
@@ -137,50 +135,21 @@ def labels(results: Results, choice: Choice = NO_CHOICE) -> Figure:
 
 
 def _deal(axes: Axes, counts: pd.DataFrame, *, heat: bool) -> None:
-    plot = _flower_plot()
-    options: dict[str, Any] = {
-        "title": axes.get_title(),
-        "verbose_labels": False,
-        "max_num_partitions": _MOST_PARTITIONS,
-    }
-    if heat:
-        plot(_partitioner(counts), "label", axis=axes, plot_type="heatmap", cmap="cividis", **options)
-    else:
-        plot(_partitioner(counts), "label", axis=axes, cmap=ListedColormap(_LABEL_COLOURS), **options)
-
-
-def _flower_plot() -> Any:
-    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")  # before the import: it phones home by default
-    from flwr_datasets.visualization import plot_label_distributions
-
-    return plot_label_distributions
-
-
-def _partitioner(counts: pd.DataFrame) -> Any:
-    """Return saved label counts as a partitioner, the only thing that flwr-datasets plots."""
-    from datasets import ClassLabel, Dataset, Features
-    from flwr_datasets.partitioner import Partitioner
-
+    """Draw one deal: a bar per client, stacked by label; a map of them where labels are too many for colours."""
     names = sorted(
         counts["label"].unique(), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
     )
-    features = Features({"label": ClassLabel(names=names)})
-    held = [part for _, part in counts.groupby("client_id", sort=True)]
-
-    def rows(part: pd.DataFrame) -> Dataset:
-        ids = np.repeat([names.index(label) for label in part["label"]], part["examples"].astype(int))
-        return Dataset.from_dict({"label": ids}, features=features)
-
-    class Saved(Partitioner):  # type: ignore[misc]
-        """The partitions of a finished cell."""
-
-        def load_partition(self, partition_id: int) -> Dataset:
-            return rows(held[partition_id])
-
-        @property
-        def num_partitions(self) -> int:
-            return len(held)
-
-    partitioner = Saved()
-    partitioner.dataset = rows(counts)
-    return partitioner
+    held = counts.pivot_table(index="client_id", columns="label", values="examples", aggfunc="sum", fill_value=0)
+    held = held.reindex(columns=names).head(_MOST_PARTITIONS)
+    clients = [str(client) for client in held.index]
+    if heat:
+        shown = axes.imshow(held.T.to_numpy(), cmap="cividis", aspect="auto", interpolation="nearest")
+        axes.set_xticks(range(len(clients)), clients)
+        axes.set_yticks(range(len(names)), names)
+        axes.grid(visible=False)
+        axes.figure.colorbar(shown, ax=axes, label="training examples")
+        return
+    below = np.zeros(len(held))
+    for name, colour in zip(names, itertools.cycle(_LABEL_COLOURS), strict=False):
+        axes.bar(clients, held[name], 0.6, bottom=below, label=name, color=colour)
+        below = below + held[name].to_numpy()

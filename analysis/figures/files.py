@@ -31,8 +31,9 @@ def render(figure: Figure, kind: str, name: str, title: str, origin: Provenance)
     }
     buffer = io.BytesIO()
     with themed(), mpl.rc_context({"svg.hashsalt": name}):
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # it is laid out now: not again for every format
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine(None)  # it is laid out now: neither again for every format, nor before each save
         figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata[kind])
     return buffer.getvalue()
 

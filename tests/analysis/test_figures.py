@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,22 @@ def test_phases_sum_to_a_whole_step(results: Results) -> None:
     widths = pd.Series([patch.get_width() for patch in share.patches if isinstance(patch, Rectangle)])
     assert len(widths) % len(PHASES) == 0
     assert widths.sum() / (len(widths) / len(PHASES)) == pytest.approx(100)
+
+
+def test_bars_of_labels_hold_the_examples_of_each_client(results: Results) -> None:
+    figure = analysis.FIGURES["labels"].draw(results, CHOICE)
+    drawn = [patch.get_height() for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+    first = results.labels[(results.labels["clients"] == results.axes["clients"][0]) & (results.labels["repeat"] == 0)]
+    one = first[first["cell_id"] == first["cell_id"].iloc[0]].sort_values(["label", "client_id"])
+    assert drawn == one["examples"].tolist()
+
+
+def test_labels_that_are_too_many_for_colours_are_a_map(results: Results) -> None:
+    many = [results.labels.assign(label=str(label), examples=label) for label in range(13)]
+    figure = analysis.FIGURES["labels"].draw(replace(results, labels=pd.concat(many)), CHOICE)
+    shown = figure.axes[0].images[0].get_array()
+    assert shown is not None
+    assert (shown / shown[1]).T.tolist() == [list(range(13))] * shown.shape[1]  # a row per label, a column per client
 
 
 def test_links_are_predicted_from_compute_and_bytes(results: Results) -> None:
