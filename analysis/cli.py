@@ -16,9 +16,7 @@ import typer
 
 from analysis.helptext import Group
 from analysis.trackapp import track
-from splitfed_core.errors import SfbenchError, UsageError
-
-_UNEXPECTED = 5
+from splitfed_core.errors import ExitCode, SfbenchError, UsageError
 
 app = typer.Typer(
     name="sfbench",
@@ -226,7 +224,7 @@ def ab(
             compared = judge(*sides, confirm=work.confirm(_say, flagged))
     except KeyboardInterrupt:
         _say("interrupted; the same command goes on")
-        raise typer.Exit(130) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     print(compared.words)
     print(write(compared, work.out))
     raise typer.Exit(compared.exit_code)
@@ -251,7 +249,7 @@ def doctor(
         measured = compare_with_itself(grid or GRID, pairs, out, settings or (), _say, duet=duet)
     except KeyboardInterrupt:
         _say("interrupted; nothing is kept")
-        raise typer.Exit(130) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     show(examine(*measured.runs), measured.pair_s, describe(), advise(measured), out)
     one, other = measured.runs
     print(f"next: sfbench ab BASE_REF {grid or GRID} --noise {one} {other}")
@@ -335,4 +333,4 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Exception:
         traceback.print_exc()
-        sys.exit(_UNEXPECTED)
+        sys.exit(ExitCode.UNEXPECTED)

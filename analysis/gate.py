@@ -20,6 +20,7 @@ from analysis.verdicts import (
     grid_threshold,
     noise,
 )
+from splitfed_core.errors import ExitCode
 
 GATES = (
     "step_p50_s", "bytes_per_round", "rpcs_per_round", "client_parameters",
@@ -33,9 +34,13 @@ ALWAYS = ("step_p50_s", "final_train_loss", "median_s")
 GRAVITY: tuple[Outcome, ...] = ("regression", "error", "inconclusive", "improvement", "unchanged")
 """Worst first. A regression that was found is not undone by what could not be compared."""
 
-EXIT_CODES: Mapping[Outcome, int] = {
-    "regression": 1, "error": 3, "inconclusive": 4, "improvement": 0, "unchanged": 0,
-}  # fmt: skip
+EXIT_CODES: Mapping[Outcome, ExitCode] = {
+    "regression": ExitCode.FAILED,
+    "error": ExitCode.INCOMPLETE,
+    "inconclusive": ExitCode.INCONCLUSIVE,
+    "improvement": ExitCode.OK,
+    "unchanged": ExitCode.OK,
+}
 
 
 @dataclass(frozen=True)

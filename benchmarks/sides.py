@@ -16,10 +16,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
 
-from splitfed_core.errors import CellError, UsageError
+from splitfed_core.errors import CellError, ExitCode, UsageError
 
 _SWEEP = "from analysis.cli import main; main()"
-_OK, _USAGE, _CELLS_FAILED, _INTERRUPTED = 0, 2, 3, 130
 _LINES_OF_LOG = 12
 _PATIENCE_S = 60.0
 
@@ -59,11 +58,11 @@ class Side:
             yield wait
 
     def _check(self, code: int) -> None:
-        if code == _INTERRUPTED:
+        if code == ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
-        if code not in (_OK, _CELLS_FAILED):  # cells that failed are the comparison's to judge
+        if code not in (ExitCode.OK, ExitCode.INCOMPLETE):  # cells that failed are the comparison's to judge
             tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-_LINES_OF_LOG:])
-            kind = UsageError if code == _USAGE else CellError
+            kind = UsageError if code == ExitCode.USAGE else CellError
             raise kind(f"{self.name} ({self.label}) cannot be measured; {self._log} ends with:\n{tail}")
 
     @property

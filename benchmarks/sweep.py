@@ -22,10 +22,7 @@ from benchmarks.progress import SweepProgress, duration, make_progress
 from benchmarks.resume import Survey, environment_changes, plan_change
 from benchmarks.rundir import RunDirectory
 from benchmarks.selection import Selection
-from splitfed_core.errors import ConfigError, UsageError
-
-DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
-"""The exit codes of a sweep."""
+from splitfed_core.errors import ConfigError, ExitCode, UsageError
 
 OpenRunner = Callable[[], AbstractContextManager[CellRunner]]
 
@@ -151,10 +148,10 @@ class Sweep:
                     forecasts = forecast(configs, forecasts, runner, cores)
             except KeyboardInterrupt:
                 self._tell("interrupted; nothing was written")
-                return INTERRUPTED
+                return ExitCode.INTERRUPTED
         show_cells(self._plan, self._chosen, forecasts, console)
         show_total(todo, forecasts, start_s, console)
-        return DONE
+        return ExitCode.OK
 
     def _look(self) -> None:
         """See what an earlier sweep left, unless it is to be thrown away; refuse another plan."""
@@ -242,7 +239,7 @@ class Sweep:
         root, total = self._directory.root, len(self._chosen)
         if not total:
             print(f"nothing to run: {self._options.selection} leaves no cell of this plan")
-            return DONE
+            return ExitCode.OK
         missing = [run for run in self._chosen if run.key not in self._found.done]
         print(f"{total - len(missing)} of {total} {self._unit} are done in {root}")
         if missing:
@@ -251,13 +248,13 @@ class Sweep:
             self._tell(f"{len(missing)} are not ({told}): manifest.json and log.txt below {root}/cells say why")
             self._tell(f"to try them again: {self._command}")
         print(f"next: sfbench report {shlex.quote(str(root))}")
-        return INCOMPLETE if missing else DONE
+        return ExitCode.INCOMPLETE if missing else ExitCode.OK
 
     def _tell_interrupted(self) -> int:
         done = sum(run.key in self._found.done for run in self._chosen)
         self._tell(f"interrupted: {done} of {len(self._chosen)} {self._unit} are done")
         self._tell(f"to go on: {self._command}")
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
 
     @property
     def _unit(self) -> str:

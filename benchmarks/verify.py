@@ -12,12 +12,9 @@ from benchmarks.grid import QUICK, Grid, load_grid
 from benchmarks.plan import make_plan
 from splitfed_core.config import CellConfig
 from splitfed_core.data import load_dataset
-from splitfed_core.errors import ConfigError
+from splitfed_core.errors import ConfigError, ExitCode
 from splitfed_core.oracles import Verdict
 from splitfed_core.oracles import verify as verify_cell
-
-PASSED, FAILED = 0, 1
-"""The exit codes of a verification."""
 
 _WIDE = 160  # columns of a pipe or a file, which have no width of their own
 
@@ -49,7 +46,7 @@ def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
     console.print(_table(verdicts))
     failed = sum(not verdict.passed for verdict in verdicts)
     console.print(f"{len(verdicts) - failed} of {len(verdicts)} oracles passed on {len(cases)} networks and cuts")
-    return FAILED if failed else PASSED
+    return ExitCode.FAILED if failed else ExitCode.OK
 
 
 def distinct(configs: Iterator[CellConfig]) -> list[CellConfig]:

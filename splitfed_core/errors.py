@@ -12,20 +12,34 @@ SfbenchError
 └── CellTimeoutError    the cell ran over its `timeout_s`
 """
 
+from enum import IntEnum
+
 _STACK_LINES = ('File "', "Detected at node", "[[{{node")
 _GIST_LENGTH = 400
+
+
+class ExitCode(IntEnum):
+    """What a command returns; a contract with scripts and CI."""
+
+    OK = 0
+    FAILED = 1  # a regression was found, or an oracle failed
+    USAGE = 2
+    INCOMPLETE = 3  # cells failed or are missing, a run without usable rows, a comparison that is an error
+    INCONCLUSIVE = 4
+    UNEXPECTED = 5  # a bug, with its traceback
+    INTERRUPTED = 130  # as shells count SIGINT; the same command goes on
 
 
 class SfbenchError(Exception):
     """An expected failure; its text is one message for the user, `exit_code` what the command returns."""
 
-    exit_code = 3
+    exit_code = ExitCode.INCOMPLETE
 
 
 class UsageError(SfbenchError):
     """Wrong usage: a bad value, with the rule and the remedy."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class ConfigError(UsageError):
