@@ -70,7 +70,9 @@ def sweep(
     ] = None,
     cell: Annotated[list[str] | None, typer.Option(metavar="CELL_ID", help="Only this cell; again for more.")] = None,
     repeat: Annotated[int | None, typer.Option(min=0, metavar="K", help="Only repeat K of every cell, from 0.")] = None,
-    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only part I of N: whole repeats, then cells by lot.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only part I of N: whole repeats, then cells by lot.")
+    ] = None,
     retry: Annotated[
         str | None, typer.Option(metavar="STATUS", help="Only cells that ended as failed, timeout or interrupted.")
     ] = None,
