@@ -10,8 +10,7 @@ from itertools import pairwise
 import numpy as np
 from ruptures import KernelCPD
 
-from analysis.metrics import MIN_EFFECT, Metric
-from analysis.pairing import ADDITIVE
+from analysis.metrics import ADDITIVE, MIN_EFFECT, Metric
 from analysis.stats import Array
 
 _LEAST = 3
@@ -42,17 +41,17 @@ class Change:
     worse: bool
 
 
-def find_changes(metric: Metric, values: Sequence[float]) -> list[Change]:
+def find_changes(metric: Metric, values: Sequence[float], *, exact: bool = False) -> list[Change]:
     """Find the changes of level that are at least as large as a change of this kind has to be to matter.
 
-    Counted metrics have no noise: every difference is a change.
+    Where a metric is exact, it has no noise: every difference is a change.
     """
     series = np.asarray(values, dtype=float)
-    ends = _steps(series) if metric.exact else _levels(_comparable(metric, series), MIN_EFFECT[metric.kind])
+    ends = _steps(series) if exact else _levels(_comparable(metric, series), MIN_EFFECT[metric.kind])
     bounds = [0, *ends, len(series)]
     levels = [series[start:end] for start, end in pairwise(bounds)]
     changes = [_change(metric, at, before, after) for at, (before, after) in zip(ends, pairwise(levels), strict=True)]
-    return [change for change in changes if abs(change.size) >= MIN_EFFECT[metric.kind]]
+    return [change for change in changes if exact or abs(change.size) >= MIN_EFFECT[metric.kind]]
 
 
 def change_of(metric: Metric, before: float, after: float) -> float:

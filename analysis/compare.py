@@ -12,8 +12,8 @@ from analysis.figures.files import render
 from analysis.gate import EXIT_CODES, GATES, Judgement, Rules, aa_noise, judge
 from analysis.junit import to_junit
 from analysis.markdown import to_markdown
-from analysis.metrics import Metric
-from analysis.pairing import ADDITIVE, pair_cells
+from analysis.metrics import ADDITIVE, Metric
+from analysis.pairing import pair_cells
 from analysis.provenance import Provenance
 from analysis.pytestbench import read_benchmarks
 from analysis.runs import is_run

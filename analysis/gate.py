@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analysis.attribution import Moved, attribute
-from analysis.metrics import MIN_EFFECT, Metric
-from analysis.pairing import ADDITIVE, Pairs, differences, unusable
+from analysis.metrics import ADDITIVE, MIN_EFFECT, Metric
+from analysis.pairing import Pairs, differences, unusable
 from analysis.stats import Array, bootstrap
 from analysis.verdicts import (
     ALPHA,

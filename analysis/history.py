@@ -49,6 +49,7 @@ class Entry:
         versions: Version of each package.
         failed: Repeats without a usable result.
         metrics: What was measured; empty if every repeat failed.
+        noisy: Counted metrics that do not repeat exactly in this cell; a line says so only if there are any.
     """
 
     cell_id: str
@@ -61,6 +62,7 @@ class Entry:
     versions: Mapping[str, str]
     failed: int
     metrics: Mapping[str, Measure]
+    noisy: Sequence[str] = ()
 
     @property
     def identity(self) -> tuple[str, str, str | None, str, str]:
@@ -80,6 +82,8 @@ class Entry:
     def line(self) -> str:
         """Return it as a line of the file: keys sorted, so that equal entries are equal text."""
         content = {"sfbench_history": HISTORY_SCHEMA, **asdict(self)}
+        if not self.noisy:
+            del content["noisy"]
         return json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 

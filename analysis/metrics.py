@@ -13,13 +13,19 @@ Kind = Literal["time", "rate", "bytes", "count", "memory", "loss", "accuracy"]
 MIN_EFFECT: dict[Kind, float] = {
     "time": 0.03,
     "rate": 0.03,
-    "bytes": 0.0,
-    "count": 0.0,
+    "bytes": 0.01,
+    "count": 0.01,
     "memory": 0.03,
     "loss": 0.05,
     "accuracy": 0.02,
 }
-"""The smallest change worth a verdict: a share of the base, but for loss and accuracy a margin in their own unit."""
+"""The smallest change worth a verdict: a share of the base, but for loss and accuracy a margin in their own unit.
+
+What repeats exactly (`analysis.exactness`) has none: every difference counts.
+"""
+
+ADDITIVE: frozenset[Kind] = frozenset({"loss", "accuracy"})
+"""Kinds that are compared by difference; all others by ratio."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Metric:
         unit: Unit of the stored value (`s`, `B`, `kbit/s`, `share`, …); people see a scaled one.
         better: Which way is better.
         kind: What kind of quantity it is.
-        exact: Whether it repeats exactly when nothing changed (counted, not timed).
+        exact: Whether it is counted, not timed, so that it repeats exactly in most cells (`analysis.exactness`).
         newer: Whether runs of older versions lack it, so that a side without it says nothing.
     """
 

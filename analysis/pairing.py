@@ -8,12 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.metrics import Metric
+from analysis.exactness import repeats
+from analysis.metrics import ADDITIVE, Metric
 from analysis.sides import Measured, Side, SideCell
 from analysis.stats import Array
-
-ADDITIVE = frozenset({"loss", "accuracy"})
-"""Kinds that are compared by difference; all others by ratio."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,8 @@ class Pairs:
         )
 
     def exact(self, metric: Metric) -> bool:
-        """Tell whether a metric of this cell has no noise: counted, or the loss of a fixed order without faults."""
-        if self.parameters.get("faults"):
-            return False
-        return metric.exact or (metric.kind in ADDITIVE and self.parameters.get("order") == "fixed")
+        """Tell whether a metric of this cell has no noise."""
+        return repeats(metric, self.parameters)
 
 
 def differences(metric: Metric, base: Array, head: Array) -> Array:

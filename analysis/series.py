@@ -9,9 +9,6 @@ from analysis.changes import Change, find_changes
 from analysis.history import Entry, Machine
 from analysis.metrics import MIN_EFFECT, Metric
 
-_EXACT_EFFECT = 0.03
-"""Stands for the smallest change that matters where every change does, when changes of metrics are ranked."""
-
 
 @dataclass(frozen=True)
 class Point:
@@ -52,8 +49,8 @@ class Series:
         return median(point.value for point in self.points[:end])
 
     def weight(self, change: Change) -> float:
-        """Return how many times as large a change is as one that just matters of this metric."""
-        return abs(change.size) / (MIN_EFFECT[self.metric.kind] or _EXACT_EFFECT)
+        """Return how many times as large a change is as one that matters where there is noise."""
+        return abs(change.size) / MIN_EFFECT[self.metric.kind]
 
 
 @dataclass(frozen=True)
@@ -97,12 +94,13 @@ def _series(cell: Sequence[Entry], metric: Metric, commits: Sequence[str]) -> li
     """Make the series of one cell, whose entries are in order: one for each machine that measured it."""
     measured = [entry for entry in cell if metric.name in entry.metrics]
     machines = {entry.machine.id: entry.machine for entry in measured}
+    exact = metric.exact and not any(metric.name in entry.noisy for entry in measured)
     made = []
     for machine in machines.values():
         here = [entry for entry in measured if entry.machine.id == machine.id]
         elsewhere = {commits.index(entry.commit) for entry in measured if entry.machine.id != machine.id}
         points = [_point(commit, list(same), metric, commits) for commit, same in groupby(here, lambda e: e.commit)]
-        changes = find_changes(metric, [point.value for point in points])
+        changes = find_changes(metric, [point.value for point in points], exact=exact)
         pieces = _pieces(points, elsewhere)
         made.append(Series(metric, cell[-1].cell_id, cell[-1].label, machine, tuple(points), pieces, tuple(changes)))
     return made

@@ -12,7 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from analysis.exactness import repeats
 from analysis.history import Entry, Machine, Measure, append
+from analysis.metrics import METRICS
 from analysis.runs import Run, open_run
 from analysis.sides import MACHINE, Measured, SideCell, read_run
 from splitfed_core.errors import UsageError
@@ -81,6 +83,7 @@ def _entry(group: _Group, folder: Path, *, allow_dirty: bool) -> Entry:
         versions={name: str(version) for name, version in sorted(group.environment.get("versions", {}).items())},
         failed=len(group.runs) - len(usable),
         metrics=_metrics(usable),
+        noisy=[m.name for m in METRICS.values() if m.exact and not repeats(m, group.cell.parameters)],
     )
 
 

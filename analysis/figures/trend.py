@@ -64,7 +64,7 @@ def _panel(axes: Axes, metric: Metric, trend: Trend, named: tuple[str, ...]) -> 
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:+.{places}f}".rstrip("0").rstrip(".") if y else "0"))
     axes.set_ylabel({"loss": "difference", "accuracy": "points"}.get(metric.kind, "%"))
     low, high = axes.get_ylim()
-    least = 100 * MIN_EFFECT[metric.kind] / (100 if metric.kind == "loss" else 1) or 1.0
+    least = 100 * MIN_EFFECT[metric.kind] / (100 if metric.kind == "loss" else 1)
     axes.set_ylim(min(low, -1.5 * least), max(high, 1.5 * least))  # what does not matter looks flat
 
 

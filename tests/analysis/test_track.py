@@ -138,3 +138,10 @@ def test_the_commands_and_their_exit_codes(grid_run: Path, tmp_path: Path) -> No
     assert sfbench("report", "--metric", "speed")[0] == 2
     (tmp_path / "empty.jsonl").touch()
     assert sfbench("report", "--history", "empty.jsonl")[0] == 3
+
+
+def test_a_cell_whose_bytes_vary_says_so_and_others_write_the_lines_of_old(make_run: MakeRun) -> None:
+    plain, lossy = entries_of(make_run("codecs", {"codec": ["raw", {"name": "raw", "then": "zstd"}]}, repeats=1))
+    assert "noisy" not in json.loads(plain.line())
+    assert {"bytes_per_round", "rpcs_per_round"} <= set(json.loads(lossy.line())["noisy"])
+    assert "client_parameters" not in lossy.noisy

@@ -50,7 +50,10 @@ def test_what_is_a_change_of_level(values: list[float], found: list[int]) -> Non
 
 
 def test_counted_metrics_change_by_a_byte() -> None:
-    assert [(change.at, change.worse) for change in find_changes(BYTES, [100, 100, 101, 99])] == [(2, True), (3, False)]
+    assert [(change.at, change.worse) for change in find_changes(BYTES, [100, 100, 101, 99], exact=True)] == [
+        (2, True),
+        (3, False),
+    ]
 
 
 def test_noise_alone_is_rarely_called_a_change() -> None:
@@ -108,3 +111,14 @@ def test_the_figure_is_the_same_bytes_again_and_carries_its_commits(tmp_path: Pa
         assert (tmp_path / "one" / f"trend.{kind}").read_bytes() == (tmp_path / "two" / f"trend.{kind}").read_bytes()
     assert f"03{0:038d}" in (tmp_path / "one" / "trend.svg").read_text()
     assert metric("final_eval_loss") == LOSS
+
+
+def test_a_trend_marks_every_byte_only_where_bytes_repeat() -> None:
+    name = "bytes_per_round"
+    entries = [entry(day, 1e6 + day % 2, name=name) for day in range(1, 11)]
+    noisy = [replace(each, noisy=[name]) for each in entries]
+    assert len(trend(entries, [METRICS[name]]).series[0].changes) == 9
+    assert trend(noisy, [METRICS[name]]).series[0].changes == ()
+    grown = [replace(entry(day, 1e6 * (1 + 0.02 * (day > 5)), name=name), noisy=[name]) for day in range(1, 11)]
+    (change,) = trend(grown, [METRICS[name]]).series[0].changes
+    assert (change.at, round(change.size, 12)) == (5, 0.02)
