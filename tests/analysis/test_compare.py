@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from analysis.cli import app
+from analysis.cli.app import app
 from analysis.compare import Compared, compare, write
 from analysis.verdictfile import to_json
 from splitfed_core.errors import NotARunError, UsageError

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from analysis.cli import app
-from analysis.hush import hushed
+from analysis.cli.app import app
+from analysis.cli.quiet import hushed
 from splitfed_core.errors import ConfigError, UsageError
 
 OWN = """

@@ -10,7 +10,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 from typer.utils import get_params_from_function
 
-from analysis.cli import app
+from analysis.cli.app import app
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -46,7 +46,7 @@ def test_each_argument_and_option_says_what_it_is(path: tuple[str, ...], command
 
 def test_help_loads_nothing_heavy() -> None:
     script = (
-        "import sys\nfrom analysis.cli import app\n"
+        "import sys\nfrom analysis.cli.app import app\n"
         "try: app(['--help'])\nexcept SystemExit: pass\n"
         "heavy = {'tensorflow', 'ray', 'pandas', 'matplotlib', 'numpy', 'scipy', 'ruptures', 'rich'}\n"
         "assert heavy.isdisjoint(sys.modules), heavy & set(sys.modules)\n"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from analysis.helptext import Group
+from analysis.cli.typer_fixes import Group
 
 track = typer.Typer(
     help="Keep what runs measured in a history, and draw it over commits.",

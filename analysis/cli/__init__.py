@@ -1,0 +1,5 @@
+"""The command line `sfbench`."""
+
+from analysis.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,136 @@
+"""The commands that make runs, or look at what would be run; whatever is heavy is imported inside them."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.cli.options import Grid, Settings
+from splitfed_core.errors import UsageError
+
+
+def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("grid.yaml")) -> None:
+    """Write a grid to start from."""
+    from benchmarks.starter import write_starter
+
+    write_starter(path)
+    print(f"wrote {path}; next: sfbench sweep {path}")
+
+
+def sweep(
+    grid: Grid = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Run directory; runs/<name of the grid> by default.")
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(envvar="RAY_ADDRESS", help="Join this Ray cluster instead of starting a local one."),
+    ] = None,
+    settings: Settings = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="EXPR", help='Only cells for which this holds, as in "clients > 2".')
+    ] = None,
+    cell: Annotated[list[str] | None, typer.Option(metavar="CELL_ID", help="Only this cell; again for more.")] = None,
+    repeat: Annotated[int | None, typer.Option(min=0, metavar="K", help="Only repeat K of every cell, from 0.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only part I of N: whole repeats, then cells by lot.")
+    ] = None,
+    retry: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only cells that ended as failed, timeout or interrupted.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Begin no cell that would end later than this: 30m, 1h30m.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cells and what they would cost; write nothing.")
+    ] = False,
+    verified: Annotated[
+        bool, typer.Option("--verify", help="Run the correctness oracles first, the cells only if they pass.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw away the results that are there.")] = False,
+    accept_plan_change: Annotated[
+        bool, typer.Option("--accept-plan-change", help="Go on although the grid has changed since the run began.")
+    ] = False,
+) -> None:
+    """Run every cell of a grid into a run directory. The same command again resumes."""
+    from benchmarks.selection import parse_duration, parse_selection
+    from benchmarks.sweep import SweepOptions
+    from benchmarks.sweep import sweep as run_sweep
+
+    options = SweepOptions(
+        settings=tuple(settings or ()),
+        selection=parse_selection(only, shard, retry, cell or (), repeat),
+        budget_s=None if budget is None else parse_duration(budget),
+        fresh=fresh,
+        accept_plan_change=accept_plan_change,
+        dry_run=dry_run,
+    )
+    if verified and (failed := _run_oracles(grid, settings or ())):
+        raise typer.Exit(failed)
+    raise typer.Exit(run_sweep(grid, out=out, ray_address=ray_address, options=options))
+
+
+def verify(
+    grid: Grid = None,
+) -> None:
+    """Check that what a grid trains is right: run the correctness oracles on its networks and cuts."""
+    raise typer.Exit(_run_oracles(grid, ()))
+
+
+def cuts(
+    model: Annotated[
+        str, typer.Argument(help="notebook_cnn, mlp, lenet5, resnet20, keras:<Name> or package.module:function.")
+    ],
+    input_shape: Annotated[
+        str, typer.Option(metavar="H,W,C", help="Shape of one example: height, width, channels.")
+    ] = "32,32,3",
+    classes: Annotated[int, typer.Option(min=2, help="Number of labels.")] = 10,
+) -> None:
+    """Show where a network can be cut: weights and work of each side, bytes across."""
+    from analysis.cli.cuts import show_cuts
+    from analysis.cli.quiet import hushed
+
+    shape = _read_shape(input_shape)
+    _prepare_for_models()
+    with hushed():
+        from splitfed_core.models import build_model
+        from splitfed_core.models.cuts import cuts as find_cuts
+    show_cuts(model, shape, find_cuts(build_model(model, shape, classes, seed=0)))
+
+
+def schema() -> None:
+    """Print the JSON schema of a grid file, for editors that check and complete YAML."""
+    import json
+
+    from benchmarks.gridschema import grid_schema
+
+    print(json.dumps(grid_schema(), indent=2))
+
+
+def _run_oracles(grid: Path | None, settings: Sequence[str]) -> int:
+    _prepare_for_models()
+    from analysis.cli.quiet import hushed
+
+    with hushed():
+        import tensorflow as tf
+    tf.get_logger().setLevel("ERROR")  # it warns of building many small networks, which is what this is about
+
+    from benchmarks.verify import verify as run_verify
+
+    return run_verify(grid, settings)
+
+
+def _prepare_for_models() -> None:
+    """Keep TensorFlow quiet, and find the user's own model in this folder; before either is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.path.append(str(Path.cwd()))
+
+
+def _read_shape(text: str) -> tuple[int, ...]:
+    sizes = text.replace("×", ",").replace("x", ",").split(",")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        raise UsageError(f"--input-shape {text!r}: sizes are whole numbers above 0, separated by commas: 28,28,1")
+    return tuple(map(int, sizes))
