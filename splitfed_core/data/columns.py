@@ -1,41 +1,62 @@
-"""The columns of a table as arrays: which hold features and labels, and their values as numbers."""
+"""The columns of a table as arrays: which hold features and labels, and features as numbers."""
 
 from collections.abc import Collection
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splitfed_core.data.dataset import Features, Labels, Size
+from splitfed_core.data.dataset import Features, Size
 from splitfed_core.data.images import stack_images
+from splitfed_core.data.splits import Split
 from splitfed_core.errors import ConfigError
 
 
-def choose_columns(table: Any, features: str | list[str] | None, label: str | None) -> tuple[list[str], str]:
+def choose_columns(
+    train: Split, test: Split, features: str | list[str] | None, label: str | None
+) -> tuple[list[str], str]:
     """Return the feature columns and the label column; types tell where the settings do not.
 
     Raises:
-        ConfigError: A column that is not there, or several that could be meant.
+        ConfigError: A column that is not there, several that could be meant, or a label among the features.
     """
     import datasets
 
-    types = table.features
+    types = train.rows.features
     named = [features] if isinstance(features, str) else list(features or ())
-    for name in [*named, *([label] if label else [])]:
-        if name not in types:
-            raise ConfigError(f"dataset column {name!r} is not there; choose from {', '.join(types)}", "dataset")
+    _require(train, [*named, *([label] if label else [])])
     if label is None:
         classes = [name for name, kind in types.items() if isinstance(kind, datasets.ClassLabel)]
         label = classes[0] if len(classes) == 1 else "label" if "label" in types else None
     if label is None:
         raise ConfigError(f"dataset setting 'label' is needed; choose one of the columns {', '.join(types)}", "dataset")
+    if label in named:
+        raise ConfigError(
+            f"dataset column {label!r} is the label and among the features: the answer would be given with the "
+            "question; leave it out of 'features', or name another 'label'",
+            "dataset",
+        )
     if not named:
         images = [name for name, kind in types.items() if isinstance(kind, datasets.Image)]
         named = images if len(images) == 1 else [name for name in types if name != label]
+    if not named:
+        raise ConfigError(f"dataset: {train.source} has no column beside the label {label!r}; add features", "dataset")
+    _require(test, [*named, label])
     return named, label
 
 
-def read_features(train: Any, test: Any, names: list[str], size: Size | None) -> tuple[NDArray[Any], NDArray[Any]]:
+def _require(split: Split, names: list[str]) -> None:
+    types = split.rows.features
+    for name in names:
+        if name not in types:
+            raise ConfigError(
+                f"dataset column {name!r} is not in {split.source}; choose from {', '.join(types)}, or add it there",
+                "dataset",
+            )
+
+
+def read_features(train: Split, test: Split, names: list[str], size: Size | None) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the features of both splits: images with channels last, or numeric columns side by side.
 
     Raises:
@@ -43,69 +64,105 @@ def read_features(train: Any, test: Any, names: list[str], size: Size | None) ->
     """
     import datasets
 
-    if len(names) == 1 and isinstance(train.features[names[0]], datasets.Image):
-        x = stack_images([*train[names[0]], *test[names[0]]], size)
-    else:
-        parts = (_numbers(train, names), _numbers(test, names))
-        if parts[0].shape[1:] != parts[1].shape[1:]:
-            raise ConfigError(
-                f"dataset features {', '.join(names)}: shape {parts[0].shape[1:]} in training, "
-                f"{parts[1].shape[1:]} in test; name columns of one shape in 'features'",
-                "dataset",
-            )
-        x = np.concatenate(parts)
-    return x[: len(train)], x[len(train) :]
-
-
-def _numbers(table: Any, names: list[str]) -> NDArray[Any]:
-    """Return numeric columns side by side, or one of nested lists as it is; 2-D examples get a channel."""
-    columns = table.select_columns(names).with_format("numpy")[:]
-    try:
-        parts = [np.asarray(columns[name], dtype=np.float64) for name in names]
-        x = parts[0] if len(names) == 1 and parts[0].ndim > 1 else np.column_stack(parts)
-    except (TypeError, ValueError):
+    if len(names) == 1 and isinstance(train.rows.features[names[0]], datasets.Image):
+        x = stack_images([*_images(train, names[0]), *_images(test, names[0])], size)
+        return x[: len(train)], x[len(train) :]
+    parts = (_side_by_side(train, names), _side_by_side(test, names))
+    if parts[0].shape[1:] != parts[1].shape[1:]:
         raise ConfigError(
-            f"dataset features {', '.join(names)}: not all are numbers of one shape; choose with 'features'",
+            f"dataset features {', '.join(names)}: shape {parts[0].shape[1:]} in {train.source}, {parts[1].shape[1:]} "
+            f"in {test.source}; name columns of one shape in 'features'",
             "dataset",
-        ) from None
-    if not np.isfinite(x).all():
-        raise ConfigError(f"dataset features {', '.join(names)}: values are missing; fill them", "dataset")
-    return x[..., None] if x.ndim == 3 else x
+        )
+    return parts
 
 
-def read_labels(train: Any, test: Any, name: str) -> tuple[Labels, Labels, tuple[str, ...]]:
-    """Return label numbers of both splits and the names of the labels.
+def _images(split: Split, name: str) -> list[Any]:
+    """Decode the images of a column.
 
     Raises:
-        ConfigError: Values that are no classes, or rows without a label.
+        ConfigError: The first that is missing or is none.
     """
-    import datasets
-
-    kind = train.features[name]
-    y = np.concatenate([split.select_columns([name]).with_format("numpy")[:][name] for split in (train, test)])
-    if isinstance(kind, datasets.ClassLabel):
-        names = tuple(kind.names)
-        if y.min() < 0:
+    rows = split.rows.select_columns([name])
+    images = []
+    for row in range(len(rows)):
+        try:
+            image = rows[row][name]
+        except (OSError, ValueError, TypeError) as error:
             raise ConfigError(
-                f"dataset label {name!r} is missing (-1) in some rows; choose another test_split", "dataset"
-            )
-    else:
-        if y.ndim != 1 or y.dtype.kind not in "iubUOT":
+                f"dataset column {name!r} in {split.place(row)}: no image can be read ({error}); it takes the bytes of "
+                "a PNG, JPEG or the like; repair or drop such rows",
+                "dataset",
+            ) from None
+        if image is None or not hasattr(image, "mode"):
+            raise _wrong(split, name, row, "no image" if image is None else "no image, unlike in training")
+        images.append(image)
+    return images
+
+
+def _side_by_side(split: Split, names: list[str]) -> NDArray[Any]:
+    """Return numeric columns side by side, or one of nested lists as it is; 2-D examples get a channel."""
+    parts = [_numbers(split, name) for name in names]
+    if len(parts) == 1 and parts[0].ndim > 1:
+        return parts[0][..., None] if parts[0].ndim == 3 else parts[0]
+    for name, part in zip(names, parts, strict=True):
+        if part.ndim > 1:
             raise ConfigError(
-                f"dataset label {name!r} is {y.dtype}; labels must be classes: integers or texts", "dataset"
+                f"dataset column {name!r} in {split.source} holds lists of shape {part.shape[1:]}; name it alone in "
+                "'features', or name columns of single numbers",
+                "dataset",
             )
-        values, y = np.unique(y, return_inverse=True)
-        names = tuple(map(str, values))
-    y = y.astype(np.int64)
-    return y[: len(train)], y[len(train) :], names
+    return np.column_stack(parts)
 
 
-def read_others(table: Any, used: Collection[str]) -> dict[str, NDArray[Any]]:
+def _numbers(split: Split, name: str) -> NDArray[np.float64]:
+    """Return a column as finite numbers of one shape.
+
+    Raises:
+        ConfigError: The first value that is none.
+    """
+    values = split.values(name, "numpy")
+    try:
+        x = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise _no_numbers(split, name, values) from None
+    bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        found = x[row][~np.isfinite(x[row])].flat[0]
+        raise _wrong(split, name, row, "a missing value (nan)" if np.isnan(found) else f"{found}")
+    return x
+
+
+def _no_numbers(split: Split, name: str, values: Any) -> ConfigError:
+    """Return the error of the first value that is not a number, or not of the first one's shape."""
+    shape: tuple[int, ...] | None = None
+    for row, value in enumerate(values):
+        try:
+            found = np.asarray(value, dtype=np.float64).shape
+        except (TypeError, ValueError):
+            return _wrong(split, name, row, repr(shorten(str(value), 40, placeholder=" …")))
+        shape = found if shape is None else shape
+        if found != shape:
+            return _wrong(split, name, row, f"shape {found}, after {shape} in the rows before it")
+    return _wrong(split, name, 0, "values of one shape in no row")  # pragma: no cover - one of them was at fault
+
+
+def _wrong(split: Split, name: str, row: int, found: str) -> ConfigError:
+    return ConfigError(
+        f"dataset column {name!r} in {split.place(row)}: {found}; features must be finite numbers of one shape, or "
+        "images: fill or drop such rows, or name other columns in 'features'",
+        "dataset",
+    )
+
+
+def read_others(split: Split, used: Collection[str]) -> dict[str, NDArray[Any]]:
     """Return what partitioners may go by: every column of single values that is neither feature nor label."""
     import datasets
 
-    names = [name for name, kind in table.features.items() if name not in used and isinstance(kind, datasets.Value)]
-    return dict(table.select_columns(names).with_format("numpy")[:]) if names else {}
+    types = split.rows.features
+    names = [name for name, kind in types.items() if name not in used and isinstance(kind, datasets.Value)]
+    return dict(split.rows.select_columns(names).with_format("numpy")[:]) if names else {}
 
 
 def to_unit_interval(x: NDArray[Any], x_test: NDArray[Any]) -> tuple[Features, Features]:

@@ -24,7 +24,8 @@ class Dataset:
     """A classification data set in memory.
 
     `x_*` are float32 in [0, 1], examples first; `y_*` are label numbers, `label_names[y]` their names.
-    `columns` holds what else is known of the training examples (a writer, a region), for partitioners.
+    `columns` holds what else is known of the training examples (a writer, a region), for partitioners; `warnings` say
+    what may make its results mean less than they seem to.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Dataset:
     y_test: Labels
     label_names: tuple[str, ...]
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:

@@ -1,23 +1,19 @@
-"""Tables read by flwr-datasets: data sets of the Hugging Face hub, local parquet, CSV and image folders."""
+"""Tables: data sets of the Hugging Face hub, local parquet, CSV and image folders."""
 
 import urllib.error
 import urllib.request
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from splitfed_core.config import Named
-from splitfed_core.data.columns import (
-    choose_columns,
-    read_features,
-    read_labels,
-    read_others,
-    to_unit_interval,
-)
-from splitfed_core.data.dataset import Dataset, Size, held_out
+from splitfed_core.data.columns import choose_columns, read_features, read_others, to_unit_interval
+from splitfed_core.data.dataset import Dataset, Size
 from splitfed_core.data.images import resized
+from splitfed_core.data.labels import read_labels
+from splitfed_core.data.quality import look_over
+from splitfed_core.data.splits import Files, read_splits
 from splitfed_core.errors import ConfigError
 from splitfed_core.settings import read_settings
 
@@ -32,7 +28,7 @@ class TableSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     subset: str | None = None
-    data_files: str | list[str] | dict[str, str | list[str]] | None = None
+    data_files: Files | None = None
     data_dir: str | None = None
     train_split: str = "train"
     test_split: str | None = None
@@ -54,37 +50,18 @@ def load_table(choice: Named) -> Dataset:
     elif not (settings.data_files or settings.data_dir):
         example = f"{{name: {choice.name}, data_files: {{train: …, test: …}}}}"
         raise ConfigError(f"dataset {choice.name!r} needs 'data_files' or 'data_dir': {example}", "dataset")
-    train, test = _splits(choice, settings)
-    features, label = choose_columns(train, settings.features, settings.label)
-    x, x_test = to_unit_interval(*read_features(train, test, features, settings.resize))
+    train, test = read_splits(
+        choice, settings.data_files, settings.data_dir, settings.subset, settings.train_split, settings.test_split
+    )
+    features, label = choose_columns(train, test, settings.features, settings.label)
+    numbers, numbers_test = read_features(train, test, features, settings.resize)
     y, y_test, names = read_labels(train, test, label)
-    others = read_others(train, {*features, label})
-    x, x_test = _shaped(x, settings.shape), _shaped(x_test, settings.shape)
-    dataset = Dataset(choice.name, x, y, x_test, y_test, names, others)
+    warnings = look_over(numbers, y, y_test, names, features, label)
+    x, x_test = (_shaped(part, settings.shape) for part in to_unit_interval(numbers, numbers_test))
+    dataset = Dataset(choice.name, x, y, x_test, y_test, names, read_others(train, {*features, label}), warnings)
     if settings.resize and dataset.input_shape[:2] != settings.resize:
         return resized(dataset, settings.resize)  # arrays; images were scaled one by one when they were read
     return dataset
-
-
-def _splits(choice: Named, settings: TableSettings) -> tuple[Any, Any]:
-    """Read the training and the test rows as `datasets.Dataset`."""
-    import datasets
-    from flwr_datasets import FederatedDataset
-
-    datasets.disable_progress_bars()
-    files = {k: v for k, v in (("data_files", settings.data_files), ("data_dir", settings.data_dir)) if v}
-    source = FederatedDataset(dataset=choice.name, subset=settings.subset, partitioners={}, shuffle=False, **files)
-    try:
-        train = source.load_split(settings.train_split)
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise ConfigError(f"dataset {choice.plain()!r} cannot be read: {error}", "dataset") from None
-    try:
-        return train, source.load_split(settings.test_split or "test")
-    except ValueError as error:  # the only one left: there is no such split
-        if settings.test_split:
-            raise ConfigError(f"dataset {choice.name!r}, setting test_split: {error}", "dataset") from None
-    rows, test_rows = held_out(len(train))
-    return train.select(rows), train.select(test_rows)
 
 
 def _require_hub(name: str) -> None:

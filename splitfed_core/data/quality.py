@@ -1,0 +1,64 @@
+"""What of the data may make results mean less than they seem to: no error, but said where they are read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitfed_core.data.dataset import Dataset, IndexArray, Labels
+
+_FEW_TESTS = 100
+"""With fewer, one test example is more than a point of accuracy."""
+
+_GLANCE = 1000
+"""Rows that show of most columns that they cannot stand for the label."""
+
+
+def look_over(
+    x: NDArray[Any], y: Labels, y_test: Labels, names: Sequence[str], features: Sequence[str], label: str
+) -> tuple[str, ...]:
+    """Return what a reader must know of a table: few tests, classes never seen in training, a label in disguise."""
+    found = []
+    if len(y_test) < _FEW_TESTS:
+        share = f"one of them is {100 / len(y_test):.3g} points of it"
+        found.append(f"accuracy is measured on {len(y_test)} test examples: {share}")
+    unseen = sorted(set(np.unique(y_test)) - set(np.unique(y)))
+    if unseen:
+        shown = ", ".join(names[number] for number in unseen[:5])
+        found.append(f"classes of test examples that are never trained on: {shown}{', …' if len(unseen) > 5 else ''}")
+    flat = x.T if x.ndim == 2 and x.shape[1] == len(features) else ()
+    for name, column in zip(features, flat, strict=False):
+        if _stands_for(column, y):
+            found.append(f"feature {name!r} alone decides the label {label!r}: is it the label under another name?")
+    return tuple(found)
+
+
+def _stands_for(column: NDArray[Any], y: Labels) -> bool:
+    """Whether each value goes with one label, and each label with one value."""
+    classes = len(np.unique(y))
+    if len(np.unique(column[:_GLANCE])) > classes:
+        return False
+    values, codes = np.unique(column, return_inverse=True)
+    return len(values) == classes == len(np.unique(codes * (y.max() + 1) + y))
+
+
+def warnings_of(dataset: Dataset, batch_size: int, indices: Mapping[int, IndexArray]) -> list[str]:
+    """Return the warnings of a data set, and those of how a cell uses it.
+
+    Args:
+        dataset: The whole data set.
+        batch_size: Examples in a mini-batch.
+        indices: The training examples of each client.
+    """
+    found = [f"dataset {dataset.name!r}: {text}" for text in dataset.warnings]
+    if len(dataset.y_train) < batch_size:
+        found.append(
+            f"dataset {dataset.name!r} has {len(dataset.y_train)} training examples, fewer than a mini-batch of "
+            f"{batch_size}: no step is a full one, and times are those of smaller ones"
+        )
+    empty = [client for client, rows in indices.items() if not len(rows)]
+    if empty:
+        shown = ", ".join(map(str, empty[:10])) + (", …" if len(empty) > 10 else "")
+        found.append(f"{len(empty)} of {len(indices)} clients got no examples and never take part: {shown}")
+    return found
