@@ -24,6 +24,7 @@ def cautions(results: Results) -> list[Caution]:
     made = [
         _failed(results),
         _notes(results),
+        _data(results),
         _environments(results),
         _dirty(results),
         _drift(results),
@@ -49,6 +50,18 @@ def _names(results: Results) -> set[str]:
 def _notes(results: Results) -> Caution | None:
     others = tuple(problem for problem in results.problems if problem.where not in _names(results))
     return Caution("Some data are missing or odd.", "What could be used is shown.", others) if others else None
+
+
+def _data(results: Results) -> Caution | None:
+    """Repeat what the sweep said of the data, once, with the attempts that it is about."""
+    told: dict[str, list[str]] = {}
+    for attempt in (attempt for run in results.runs for attempt in run.attempts):
+        for text in attempt.manifest.get("data_warnings", []):
+            told.setdefault(str(text), []).append(attempt.where)
+    if not told:
+        return None
+    details = (Problem(where[0] if len(where) == 1 else f"{len(where)} attempts", text) for text, where in told.items())
+    return Caution("The data may make results mean less than they seem to.", "The sweep warned of it.", tuple(details))
 
 
 def _environments(results: Results) -> Caution | None:

@@ -1,7 +1,7 @@
 """One attempt at a cell: run it, keep its rows, write down how it ended."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from benchmarks.environment import canary_s, load
@@ -49,6 +49,7 @@ class Attempter:
     interrupt: Interrupt
     env: str
     retries: int = 0
+    warned: set[str] = field(default_factory=set)
 
     def run(self, run: CellRun) -> Attempt:
         """Run a cell, again if it fails and the grid says so.
@@ -88,7 +89,7 @@ class Attempter:
         facts: Mapping[str, Any] = {}
         status, reason, stopped = "ok", None, None
         try:
-            facts = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt))
+            facts = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt, self.warned))
         except KeyboardInterrupt as error:
             status, reason, stopped = "interrupted", "stopped by the user", error
         except CellTimeoutError as error:
@@ -119,10 +120,18 @@ class _Rows:
     sink: CellSink
     progress: SweepProgress
     interrupt: Interrupt
+    warned: set[str]
 
     def labels(self, rows: Sequence[LabelRow]) -> None:
         """Take the label counts."""
         self.sink.labels(rows)
+
+    def warn(self, text: str) -> None:
+        """Take a warning: into the manifest of each cell, to the eye once a sweep."""
+        self.sink.warn(text)
+        if text not in self.warned:
+            self.warned.add(text)
+            self.progress.say(f"warning: {text}")
 
     def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         """Take the rows of a round."""

@@ -1,11 +1,15 @@
 """Who holds what: the data of each client, and the processes that a cell needs."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from benchmarks.environment import usable_cores
+from splitfed_core.aggregation import check_strategy
 from splitfed_core.cell import DataShape
 from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, partition
+from splitfed_core.errors import ConfigError
 from splitfed_core.seeding import derive
 
 _TOLERABLY_IDLE = 0.15  # places in the last turn, as a share of the clients
@@ -24,6 +28,24 @@ def deal(dataset: Dataset, config: CellConfig, seed: int) -> dict[int, IndexArra
         dataset, config.partitioner, config.num_clients, derive(seed, "shards"), config.examples_per_client
     )
     return dict(enumerate(shards))
+
+
+def without_examples(config: CellConfig, indices: Mapping[int, IndexArray]) -> frozenset[int]:
+    """Return the clients whom the partitioner gave nothing: they never take part.
+
+    Raises:
+        ConfigError: What is trained cannot do without them.
+    """
+    empty = frozenset(client for client, rows in indices.items() if not len(rows))
+    if empty and config.algorithm == "notebook":
+        raise ConfigError(
+            f"algorithm 'notebook' waits for every client, but {len(empty)} of {len(indices)} got no examples; use "
+            "fewer clients, or a partitioner that skews less",
+            "algorithm",
+        )
+    if empty and config.strategy is not None:
+        check_strategy(config.strategy, min(config.participants, len(indices) - len(empty)))
+    return empty
 
 
 def servers_of(config: CellConfig) -> tuple[str, ...]:

@@ -47,6 +47,9 @@ class _Probe:
     def labels(self, rows: Sequence[LabelRow]) -> None:
         """Take the label counts: of no interest here."""
 
+    def warn(self, text: str) -> None:
+        """Take a warning about the data: the cell itself gives it."""
+
     def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         """Keep the rows of a round."""
         self.steps += steps

@@ -54,6 +54,9 @@ class CellObserver(Protocol):
     def labels(self, rows: Sequence[LabelRow]) -> None:
         """Take the label counts of all clients, once."""
 
+    def warn(self, text: str) -> None:
+        """Take what may make the cell's results mean less than they seem to."""
+
     def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         """Take the rows of a round that has ended."""
 

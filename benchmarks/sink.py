@@ -35,6 +35,7 @@ class CellSink:
         self._started = datetime.now(UTC)
         self._began = perf_counter()
         self._files: dict[str, RowFile] = {}
+        self._warnings: list[str] = []
         try:
             with _told(directory):
                 if directory.exists():
@@ -59,6 +60,10 @@ class CellSink:
         """Write the label counts of the clients."""
         with _told(self.directory):
             self._files["labels.csv"].append(rows)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning about the data for the manifest."""
+        self._warnings.append(text)
 
     def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         """Write the rows of a round."""
@@ -106,6 +111,7 @@ class CellSink:
                 "wall_s": wall_s,
                 **record,
                 "files": {name: file.sha256 for name, file in self._files.items()},
+                "data_warnings": self._warnings,
                 "facts": dict(facts),
                 "summary": asdict(summary),
             }

@@ -9,11 +9,15 @@ from splitfed_core.stopwatch import Span
 
 @dataclass(frozen=True, slots=True)
 class CellKey:
-    """Which cell and repeat a row belongs to, and the seed from which all of its random streams come."""
+    """Which cell and repeat a row belongs to, the seed from which all of its random streams come, and who sits out.
+
+    `empty` are the clients whom the partitioner gave no examples: every process leaves them out of every round.
+    """
 
     cell_id: str
     repeat: int
     seed: int
+    empty: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

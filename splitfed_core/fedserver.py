@@ -8,7 +8,7 @@ from splitfed_core.aggregation import Strategy, make_strategy
 from splitfed_core.cell import CellKey
 from splitfed_core.config import CellConfig, Named
 from splitfed_core.errors import StragglerError
-from splitfed_core.schedule import in_order, participants
+from splitfed_core.schedule import in_order, participants, round_size
 from splitfed_core.wire.codecs import RAW, Array, EncodedTensor
 from splitfed_core.wire.messages import ClientModel
 
@@ -111,7 +111,7 @@ def build_fed_server(
     if config.algorithm == "sl":
         return Relay(partial(_predecessor, key, config), config.timeout_s)
     strategy = make_strategy(config.strategy or Named(name="fedavg"), trainable)
-    return FedServer(config.participants, strategy, start, config.timeout_s)
+    return FedServer(round_size(key, config), strategy, start, config.timeout_s)
 
 
 def _predecessor(key: CellKey, config: CellConfig, client_id: int, round: int) -> tuple[int, int] | None:

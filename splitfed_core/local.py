@@ -42,6 +42,7 @@ class LocalFederation:
             test: Inputs and labels of the test set.
             kept: Compiled steps of earlier cells in this process.
         """
+        self.key = key
         self._stack = ExitStack()
         self._group = ClientGroup(key, config, shape, shards, test, kept=kept)
         self.facts: ModelFacts = self._group.facts

@@ -9,8 +9,7 @@ import numpy as np
 from splitfed_core.cell import CellKey, Evaluation, GroupRound
 from splitfed_core.config import CellConfig
 from splitfed_core.rows import ClientRow, RoundRow, StepRow
-from splitfed_core.schedule import in_order, participants
-from splitfed_core.seeding import stream
+from splitfed_core.schedule import evaluated, in_order, participants, round_size
 from splitfed_core.stopwatch import union_s
 
 T = TypeVar("T", int, float)
@@ -61,8 +60,7 @@ def evaluated_clients(key: CellKey, config: CellConfig, round: int) -> list[int]
     """Return who has the round's model: after aggregation any client of it; without, a seeded sample stands for all."""
     if config.aggregation is not False:
         return [in_order(key, participants(key, config, round), round)[-1]]  # of `sl`, the last one in line
-    clients = stream(key.seed, "evaluation", round).permutation(config.num_clients)[: config.eval_clients]
-    return sorted(int(client) for client in clients)
+    return evaluated(key, config, round)
 
 
 def _result(
@@ -94,7 +92,7 @@ def _result(
         aggregation_uplink_bytes=sum(group.aggregation_uplink_bytes for group in groups),
         aggregation_downlink_bytes=sum(group.aggregation_downlink_bytes for group in groups),
         clients_ok=len(clients),
-        clients_lost=config.participants - len(clients),
+        clients_lost=round_size(key, config) - len(clients),
         started_s=began - epoch,
         rpcs=_sum([group.rpcs for group in groups]),
         training_s=training_s,

@@ -8,9 +8,24 @@ from splitfed_core.seeding import stream
 
 
 def participants(key: CellKey, config: CellConfig, round: int) -> list[int]:
-    """Return the clients of a round, a seeded sample of `config.participants`, by id."""
-    chosen = stream(key.seed, "participation", round).permutation(config.num_clients)[: config.participants]
-    return sorted(int(client) for client in chosen)
+    """Return the clients of a round, a seeded sample of `config.participants` of those who have examples, by id."""
+    return sorted(_with_examples(key, config, "participation", round)[: config.participants])
+
+
+def round_size(key: CellKey, config: CellConfig) -> int:
+    """Return how many clients a round has: fewer than `config.participants` where too few have examples."""
+    return min(config.participants, config.num_clients - len(key.empty))
+
+
+def evaluated(key: CellKey, config: CellConfig, round: int) -> list[int]:
+    """Return a seeded sample of the clients who have examples, at most `eval_clients`, by id."""
+    return sorted(_with_examples(key, config, "evaluation", round)[: config.eval_clients])
+
+
+def _with_examples(key: CellKey, config: CellConfig, purpose: str, round: int) -> list[int]:
+    """Return everyone who has examples in a seeded order; the others leave no gap, and move no one."""
+    order = stream(key.seed, purpose, round).permutation(config.num_clients)
+    return [client for client in map(int, order) if client not in key.empty]
 
 
 def in_order(key: CellKey, clients: Sequence[int], round: int) -> list[int]:

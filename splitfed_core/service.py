@@ -6,7 +6,7 @@ from splitfed_core.cell import CellKey, DataShape
 from splitfed_core.config import CellConfig
 from splitfed_core.kept import KeptParts
 from splitfed_core.parts import Network
-from splitfed_core.schedule import in_order, participants, steps_of_round, turns
+from splitfed_core.schedule import in_order, participants, round_size, steps_of_round, turns
 from splitfed_core.server import BodyServer, MainServer
 from splitfed_core.turns import ArrivalTurns, FixedTurns, Turns
 
@@ -42,8 +42,8 @@ def build_main_server(
     network = Network(config, shape, key.seed)
     if config.algorithm == "ushape":
         return BodyServer(
-            kept.body(network), make_turns, hold=config.order == "fixed", participants=config.participants
+            kept.body(network), make_turns, hold=config.order == "fixed", participants=round_size(key, config)
         )
     parts = [kept.server(network)]  # every further one of a network of its own: a step is bound to its variables
     parts += [kept.server(Network(config, shape, key.seed), copy) for copy in range(1, desks if copies else 1)]
-    return MainServer(parts, make_turns, copies=copies, participants=config.participants)
+    return MainServer(parts, make_turns, copies=copies, participants=round_size(key, config))

@@ -18,12 +18,12 @@ from benchmarks.cluster.cell import Cell, Processes
 from benchmarks.cluster.logs import Logs
 from benchmarks.cluster.nodes import check_versions, describe_nodes, explain_loss
 from benchmarks.cluster.placement import Node, find_nodes, on
-from benchmarks.dealing import deal, servers_of, shape_of, worker_count
+from benchmarks.dealing import deal, servers_of, shape_of, without_examples, worker_count
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
 from splitfed_core.cell import CellKey, ModelFacts
 from splitfed_core.config import CellConfig, Named
-from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards
+from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards, warnings_of
 from splitfed_core.errors import CellError, SfbenchError
 from splitfed_core.rounds import train
 from splitfed_core.wire.certificates import Authority
@@ -127,8 +127,12 @@ class Cluster:
         dataset, shared = self._dataset(config.dataset)
         indices = deal(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
+        for warning in warnings_of(dataset, config.batch_size, indices):
+            observer.warn(warning)
+        empty = without_examples(config, indices)
+        indices = {client: rows for client, rows in indices.items() if client not in empty}
         cell = Cell(
-            key=CellKey(run.cell_id, run.repeat, run.seed),
+            key=CellKey(run.cell_id, run.repeat, run.seed, empty),
             config=config,
             shape=shape_of(dataset),
             processes=self._warm(config.threads, self._workers(config), servers_of(config)),

@@ -43,6 +43,9 @@ class Seen:
     def labels(self, rows: Sequence[LabelRow]) -> None:
         """Not needed."""
 
+    def warn(self, text: str) -> None:
+        """Not needed."""
+
     def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         """Keep the rows."""
         self.tally.add(steps, clients, row)

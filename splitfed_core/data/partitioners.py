@@ -19,6 +19,7 @@ from splitfed_core.seeding import stream
 
 _LABEL = "label"
 _ROW = "__row__"
+_LEAST = "min_partition_size"
 
 
 def partition(
@@ -30,10 +31,11 @@ def partition(
     clients is used; fewer clients get a subset of the shards of more.
 
     Returns:
-        Row numbers into `x_train`, one array per client, at most `examples_per_client` in each.
+        Row numbers into `x_train`, one array per client, at most `examples_per_client` in each; skew can leave some
+        with none.
 
     Raises:
-        ConfigError: Unknown partitioner, wrong setting, more clients than examples, a client with none.
+        ConfigError: Unknown partitioner, wrong setting, more clients than examples.
     """
     examples = len(dataset.y_train)
     if clients > examples:
@@ -44,17 +46,21 @@ def partition(
     kind = _find(choice)
     table = _table(dataset, stream(seed, "deal").permutation(examples))
     with _explained(choice, clients):
-        partitioner = kind(**_arguments(choice, kind, table, clients, seed))
-        partitioner.dataset = table
-        chosen = _choose(choice, partitioner.num_partitions, clients, seed)
-        shards = [np.asarray(partitioner.load_partition(int(i))[_ROW], dtype=np.int64) for i in chosen]
-    for client, rows in enumerate(shards):
-        if not len(rows):
-            raise ConfigError(
-                f"partitioner {_short(choice)} leaves client {client} without examples; use fewer clients",
-                "partitioner",
-            )
+        arguments = _arguments(choice, kind, table, clients, seed)
+        try:
+            shards = _shards(choice, kind(**arguments), table, clients, seed)
+        except ValueError:
+            if choice.name != "dirichlet" or _LEAST in choice.settings:
+                raise
+            # The default asks for 10 examples each, which a small alpha never reaches: take what the first draw gives.
+            shards = _shards(choice, kind(**arguments, **{_LEAST: 0}), table, clients, seed)
     return [rows[:examples_per_client] for rows in shards]
+
+
+def _shards(choice: Named, partitioner: Any, table: Any, clients: int, seed: int) -> list[IndexArray]:
+    partitioner.dataset = table
+    chosen = _choose(choice, partitioner.num_partitions, clients, seed)
+    return [np.asarray(partitioner.load_partition(int(i))[_ROW], dtype=np.int64) for i in chosen]
 
 
 def _find(choice: Named) -> type:
@@ -130,10 +136,10 @@ def _explained(choice: Named, clients: int) -> Iterator[None]:
         with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
             yield
     except (ValueError, TypeError, LookupError, ArithmeticError, AssertionError, ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"partitioner {_short(choice)} with {clients} clients: {error or 'its settings do not fit the data'}",
-            "partitioner",
-        ) from None
+        why = str(error) or "its settings do not fit the data"
+        if _LEAST in choice.settings and "max number of attempts" in why:
+            why = f"no draw of 11 gave every client that many examples; raise alpha, lower {_LEAST} or leave it out"
+        raise ConfigError(f"partitioner {_short(choice)} with {clients} clients: {why}", "partitioner") from None
 
 
 def _short(choice: Named) -> str:

@@ -1,5 +1,6 @@
 """Intervals and paired ratios against numbers computed by hand."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -106,3 +107,17 @@ def test_cautions_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None
     assert list(told) == ["1 of 4 attempts have no results.", "The machine was not steady.", "Few repeats."]
     assert told["1 of 4 attempts have no results."].details[0].what == "failed: no memory"
     assert "up to 20 % longer" in told["The machine was not steady."].text
+
+
+def test_what_the_sweep_warned_of_in_the_data_is_told_once_with_its_attempts(make_run: MakeRun) -> None:
+    run = make_run("run", {"clients": [2]}, repeats=2)
+    for path in run.glob("cells/*/*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        empty = ["2 of 20 clients got no examples"] if path.parent.name == "r1" else []
+        path.write_text(json.dumps(manifest | {"data_warnings": ["accuracy is measured on 4 test examples", *empty]}))
+    told = {caution.title: caution for caution in cautions(load(run))}
+    details = told["The data may make results mean less than they seem to."].details
+    assert [(d.where.rpartition(" ")[2], d.what) for d in details] == [
+        ("attempts", "accuracy is measured on 4 test examples"),
+        ("r1", "2 of 20 clients got no examples"),
+    ]

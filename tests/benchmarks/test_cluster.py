@@ -1,6 +1,7 @@
 """Real Ray, real processes. The tests build on each other's warm processes; those that end them come last."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,10 +28,14 @@ class Notes:
     clients: list[ClientRow] = field(default_factory=list)
     rounds: list[RoundRow] = field(default_factory=list)
     models: list[bytes] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     text: str = ""
 
     def labels(self, rows: Sequence[LabelRow]) -> None:
         self.label_rows += rows
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
     def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         self.steps += steps
@@ -142,6 +147,21 @@ def test_clients_that_memory_cannot_hold_are_refused_before_anything_starts(clus
         cluster.run_cell(make_run(clients=1_000_000), notes)
     assert notes.label_rows == []
     assert warm
+
+
+def test_clients_without_examples_sit_out_and_are_told(cluster: Cluster) -> None:
+    skewed = {"partitioner": {"name": "dirichlet", "alpha": 0.01}, "clients": 20, "examples_per_client": None}
+    run, notes = make_run(**skewed, order="fixed", batch_size=128), Notes()
+    cluster.check([run.config])
+    facts = cluster.run_cell(run, notes)
+    counts = Counter[int]()
+    for row in notes.label_rows:
+        counts[row.client_id] += row.examples
+    holders = {client for client, examples in counts.items() if examples}
+    assert (len(counts), facts["examples"]) == (20, 1438)
+    assert {row.client_id for row in notes.steps} == {row.client_id for row in notes.clients} == holders
+    assert [(row.clients_ok, row.clients_lost) for row in notes.rounds] == [(len(holders), 0)] * 2
+    assert any(f"{20 - len(holders)} of 20 clients got no examples" in text for text in notes.warnings)
 
 
 def test_a_cut_that_is_not_there_is_refused_before_anything_runs(cluster: Cluster) -> None:

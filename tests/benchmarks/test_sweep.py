@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from benchmarks.grid import Grid
-from benchmarks.plan import CellRun, make_plan
+from benchmarks.plan import CellObserver, CellRun, make_plan
 from benchmarks.progress import duration
 from benchmarks.rundir import RunDirectory
 from benchmarks.selection import parse_selection
@@ -285,6 +285,20 @@ def test_a_budget_knows_what_an_earlier_command_took(grid_of: GridOf, run: Path,
     sweep = Sweep(grid_of(GRID + "schedule: grid\n"), run, SweepOptions(budget_s=20.0), "", clock=lambda: 0.0)
     assert sweep.run(lambda: runner) == 3
     assert runner.ran == []  # the first that is left takes 30 s
+
+
+def test_a_warning_about_the_data_is_told_once_and_kept_in_each_manifest(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Doubtful(tiny_runner):  # type: ignore[misc]
+        def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
+            observer.warn("3 of 5 clients got no examples")
+            return super().run_cell(run, observer)  # type: ignore[no-any-return]
+
+    sweep(Doubtful())
+    assert capsys.readouterr().err.count("warning: 3 of 5 clients got no examples\n") == 1
+    manifests = [json.loads(path.read_text()) for path in run.glob("cells/*/*/manifest.json")]
+    assert [m["data_warnings"] for m in manifests] == [["3 of 5 clients got no examples"]] * 4
 
 
 def test_what_the_runner_refuses_leaves_nothing_behind(

@@ -1,6 +1,6 @@
 """Small federations: real roles, real gRPC where a cell asks for it, a few 8×8 images of noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,22 +56,24 @@ class Federations:
         return CellConfig.parse(small | parameters)
 
     def shards(self, *sizes: int) -> list[ClientShard]:
-        """Return shards of these sizes, each with data of its own."""
-        return [ClientShard(client, *self.examples(size, seed=client)) for client, size in enumerate(sizes)]
+        """Return shards of these sizes, each with data of its own; a client without examples has none."""
+        return [ClientShard(client, *self.examples(size, seed=client)) for client, size in enumerate(sizes) if size]
 
     def build(self, config: CellConfig, shards: list[ClientShard]) -> "LocalFederation":
         """Build a federation of the holders of these shards."""
         from splitfed_core.local import LocalFederation
 
-        return LocalFederation(self.key, config, self.shape, shards, self.examples(30, seed=99))
+        holders = {shard.client_id for shard in shards}
+        key = replace(self.key, empty=frozenset(range(config.num_clients)) - holders)
+        return LocalFederation(key, config, self.shape, shards, self.examples(30, seed=99))
 
     def train(self, *sizes: int, **parameters: Any) -> Trained:
         """Train a cell, whose clients hold so many examples each, to its end."""
         config = self.config(clients=len(sizes), **parameters)
         if (config, sizes) not in self._trained:
             with self.build(config, self.shards(*sizes)) as federation:
-                rounds = list(train(self.key, config, federation))
-                clients = {client: federation.get_weights(client) for client in range(len(sizes))}
+                rounds = list(train(federation.key, config, federation))
+                clients = {client: federation.get_weights(client) for client, size in enumerate(sizes) if size}
                 server = federation.get_server_weights()
                 self._trained[config, sizes] = Trained(rounds, clients, server, federation.facts)
         return self._trained[config, sizes]

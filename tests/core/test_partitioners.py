@@ -106,6 +106,22 @@ def test_a_small_alpha_skews_labels_more(digits: Dataset) -> None:
     assert largest_share(0.1) > 2 * largest_share(100.0)
 
 
+@pytest.mark.parametrize(("alpha", "clients"), [(0.01, 20), (0.001, 50)])
+def test_skew_may_leave_clients_without_examples(digits: Dataset, alpha: float, clients: int) -> None:
+    dealt = partition(digits, Named(name="dirichlet", alpha=alpha), clients, seed=0)
+    assert min(map(len, dealt)) == 0
+    assert sorted(np.concatenate(dealt)) == list(range(1438))
+    asked = partition(digits, Named(name="dirichlet", alpha=alpha, min_partition_size=0), clients, seed=0)
+    assert all(np.array_equal(a, b) for a, b in zip(dealt, asked, strict=True))
+
+
+def test_where_everyone_gets_ten_the_draw_is_that_of_flwr_datasets(digits: Dataset) -> None:
+    dealt = partition(digits, Named(name="dirichlet", alpha=0.3), 5, seed=0)
+    asked = partition(digits, Named(name="dirichlet", alpha=0.3, min_partition_size=10), 5, seed=0)
+    assert min(map(len, dealt)) >= 10
+    assert all(np.array_equal(a, b) for a, b in zip(dealt, asked, strict=True))
+
+
 def test_natural_clients_are_chosen_and_fewer_are_some_of_more(digits: Dataset) -> None:
     def writers(clients: int) -> list[list[int]]:
         shards = partition(digits, Named(name="natural_id", partition_by="writer"), clients, seed=0)
@@ -133,7 +149,12 @@ def test_progress_bars_and_warnings_stay_inside(digits: Dataset, capfd: pytest.C
         (Named(name="dirichlet"), 2, "partitioner", "needs the setting 'alpha'"),
         (Named(name="dirichlet", alpha=-1.0), 2, "partitioner", "greater than zero"),
         (Named(name="dirichlet", beta=1), 2, "partitioner", "no setting 'beta'; it has partition_by, alpha"),
-        (Named(name="dirichlet", alpha=0.001), 50, "partitioner", "with 50 clients: The max number of attempts"),
+        (
+            Named(name="dirichlet", alpha=0.01, min_partition_size=9),
+            20,
+            "partitioner",
+            "with 20 clients: no draw of 11",
+        ),
         (Named(name="natural_id"), 2, "partitioner", "needs the setting 'partition_by'"),
         (Named(name="natural_id", partition_by="writer"), 31, "partitioner", "makes 30 shards; set clients to 30"),
         (Named(name="natural_id", partition_by="pen"), 2, "partitioner", "no column 'pen' .* one of writer, tenth"),
