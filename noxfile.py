@@ -12,8 +12,8 @@ nox.options.sessions = ["lint", "types", "imports", "protos", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 GENERATED = {
-    "splitfed.proto": Path("splitfed_core/wire/_pb"),
-    "notebook.proto": Path("benchmarks/baselines/notebook/_pb"),
+    "splitfed/v1/splitfed.proto": Path("splitfed_core/wire/_pb"),
+    "notebook/v1/notebook.proto": Path("benchmarks/baselines/notebook/_pb"),
 }
 
 
@@ -65,8 +65,9 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def protos(session: nox.Session) -> None:
-    """Generate the protobuf code anew and fail if the committed one differs."""
+    """Check the contract's style, generate its code anew and fail if the committed one differs."""
     install(session, "protos", project=False)
+    session.run("buf", "lint", "protos")
     before = {path: path.read_bytes() for path in generated()}
     for proto, folder in GENERATED.items():
         paths = (f"-I{folder}=protos", "--python_out=.", "--pyi_out=.", f"{folder}/{proto}")
@@ -77,7 +78,7 @@ def protos(session: nox.Session) -> None:
 
 def generated() -> list[Path]:
     """Return the files that protoc has written."""
-    return [path for folder in GENERATED.values() for path in folder.glob("*_pb2*")]
+    return [path for folder in GENERATED.values() for path in folder.rglob("*_pb2.py*")]
 
 
 @nox.session

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.baselines.notebook import lists
-from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
+from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.speed.goals import Result, goal, ratios
 from benchmarks.startup import keep_freed_memory
 from splitfed_core.wire import messages
@@ -52,7 +52,7 @@ def _encode_and_decode() -> None:
 
 def _lists() -> None:
     data = lists.forward_message(SMASHED, _LABELS, 0, 0, 0).SerializeToString()
-    lists.read_activations(pb.ForwardMessage.FromString(data).activations)
+    lists.read_activations(pb.ForwardRequest.FromString(data).activations)
 
 
 def _rpc() -> Result:

@@ -10,7 +10,6 @@ import grpc
 
 from splitfed_core.errors import RemoteError, gist
 from splitfed_core.wire import messages
-from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.certificates import Certificate
 from splitfed_core.wire.clock import SAME, Ahead, compare
 from splitfed_core.wire.codecs import EncodedTensor
@@ -120,8 +119,7 @@ class GrpcTransport:
 
     def end_round(self, client_id: int, round: int) -> Sequence[float]:
         """Return the server's optimizer times of the client's steps in this round."""
-        request = pb.EndRoundRequest(client_id=client_id, round=round)
-        return tuple(pb.EndRoundReply.FromString(self._end_round(request.SerializeToString())).server_update_s)
+        return messages.read_end_round_reply(self._end_round(messages.end_round_request(client_id, round)))
 
     def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
         """Return the logits of smashed data."""
@@ -201,8 +199,7 @@ class GrpcFedTransport:
 
     def get_aggregate(self, client_id: int, round: int) -> tuple[Sequence[EncodedTensor], int]:
         """Wait for the average of the round; returns it and the bytes of the message."""
-        request = pb.AggregateRequest(client_id=client_id, round=round)
-        data = self._get(request.SerializeToString())
+        data = self._get(messages.aggregate_request(client_id, round))
         return messages.read_aggregate(data), len(data)
 
     def close(self) -> None:
@@ -243,8 +240,7 @@ def read_clock(ends: Endpoints) -> Ahead:
     call = connection.unary(f"/{CLOCK}/Now")
 
     def ask() -> tuple[float, str]:
-        time = pb.Time.FromString(call(pb.TimeRequest().SerializeToString()))
-        return time.now, time.clock_id
+        return messages.read_now_reply(call(b""))
 
     try:
         return compare(ask)

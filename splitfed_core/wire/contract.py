@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from splitfed_core.wire._pb import splitfed_pb2 as pb
+from splitfed_core.wire._pb.splitfed.v1 import splitfed_pb2 as pb
 
-MAIN: str = pb.DESCRIPTOR.services_by_name["MainServer"].full_name
-FED: str = pb.DESCRIPTOR.services_by_name["FedServer"].full_name
-CLOCK: str = pb.DESCRIPTOR.services_by_name["Clock"].full_name
+MAIN: str = pb.DESCRIPTOR.services_by_name["MainService"].full_name
+FED: str = pb.DESCRIPTOR.services_by_name["FedService"].full_name
+CLOCK: str = pb.DESCRIPTOR.services_by_name["ClockService"].full_name
 
 UNLIMITED = -1
 

@@ -16,7 +16,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from splitfed_core.errors import RemoteError, SfbenchError
 from splitfed_core.wire import messages
-from splitfed_core.wire._pb import splitfed_pb2 as pb
 from splitfed_core.wire.clock import clock_id
 from splitfed_core.wire.contract import CLOCK, FED, MAIN, UNLIMITED, options
 from splitfed_core.wire.listening import Exposed, listening_at
@@ -87,9 +86,7 @@ class RpcServer:
 
 def _main_handlers(service: MainService) -> dict[str, Handler]:
     def end_round(data: bytes) -> bytes:
-        request = pb.EndRoundRequest.FromString(data)
-        times = service.end_round(request.client_id, request.round)
-        return pb.EndRoundReply(server_update_s=times).SerializeToString()
+        return messages.end_round_reply(service.end_round(*messages.read_end_round_request(data)))
 
     def predict(data: bytes) -> bytes:
         return b"".join(messages.predict_reply_parts(service.predict(*messages.read_predict_request(data))))
@@ -130,18 +127,17 @@ def _body_handler(method: Callable[[BodyRequest, float], BodyReply]) -> Handler:
 def _fed_handlers(service: FedService) -> dict[str, Handler]:
     def push(data: bytes) -> bytes:
         service.push(messages.read_client_model(data))
-        return pb.PushReply().SerializeToString()
+        return b""
 
     def get_aggregate(data: bytes) -> bytes:
-        request = pb.AggregateRequest.FromString(data)
-        return b"".join(messages.aggregate_parts(service.get_aggregate(request.client_id, request.round)))
+        return b"".join(messages.aggregate_parts(service.get_aggregate(*messages.read_aggregate_request(data))))
 
     return {"Push": _unary(push), "GetAggregate": _unary(get_aggregate)}
 
 
 def _clock_handlers() -> dict[str, Handler]:
     name = clock_id()
-    return {"Now": _unary(lambda _data: pb.Time(now=perf_counter(), clock_id=name).SerializeToString())}
+    return {"Now": _unary(lambda _data: messages.now_reply(perf_counter(), name))}
 
 
 def _unary(method: Callable[[bytes], bytes]) -> Handler:

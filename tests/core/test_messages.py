@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from splitfed_core.errors import RemoteError
 from splitfed_core.wire import messages
-from splitfed_core.wire._pb import splitfed_pb2 as pb
+from splitfed_core.wire._pb.splitfed.v1 import splitfed_pb2 as pb
 from splitfed_core.wire.codecs import RAW, EncodedTensor
 from splitfed_core.wire.messages import (
     BodyReply,
@@ -20,7 +20,8 @@ from splitfed_core.wire.messages import (
     Transit,
 )
 
-IDS = st.integers(0, 2**32 - 1)
+IDS = st.sampled_from([0, 1, 127, 128, 200, 70_000, 2**32 - 1]) | st.integers(0, 2**32 - 1)
+NUMBERS = st.sampled_from([0.0, -0.0, 1.0, float("nan"), float("-inf"), 5e-324]) | st.floats()
 TIMES = st.floats(0, 1e9)
 STAMPS = st.builds(ServerStamps, TIMES, TIMES, TIMES, TIMES, TIMES)
 
@@ -38,7 +39,7 @@ def to_pb(tensor: EncodedTensor) -> pb.Tensor:
 
 
 def stamps_to_pb(stamps: ServerStamps) -> pb.ServerStamps:
-    return pb.ServerStamps(**{name: getattr(stamps, name) for name in ServerStamps.__slots__})
+    return pb.ServerStamps(**{f"{name}_s": getattr(stamps, name) for name in ServerStamps.__slots__})
 
 
 def same(parts: Sequence[messages.Part], expected: Any) -> bytes:
@@ -62,7 +63,9 @@ def alike(ours: EncodedTensor, theirs: EncodedTensor) -> bool:
 def test_step_requests_are_what_protobuf_writes(
     client: int, round: int, step: int, smashed: EncodedTensor, labels: EncodedTensor
 ) -> None:
-    expected = pb.StepRequest(client_id=client, round=round, step=step, labels=to_pb(labels), smashed=to_pb(smashed))
+    expected = pb.TrainStepRequest(
+        client_id=client, round=round, step=step, labels=to_pb(labels), smashed=[to_pb(smashed)]
+    )
     back = messages.read_step_request(
         same(messages.step_request_parts(StepRequest(client, round, step, smashed, labels)), expected)
     )
@@ -75,7 +78,7 @@ def test_step_requests_are_what_protobuf_writes(
 def test_step_replies_are_what_protobuf_writes(
     gradient: EncodedTensor, loss: float, correct: int, stamps: ServerStamps
 ) -> None:
-    expected = pb.StepReply(loss=loss, correct=correct, stamps=stamps_to_pb(stamps), gradient=to_pb(gradient))
+    expected = pb.TrainStepResponse(loss=loss, correct=correct, stamps=stamps_to_pb(stamps), gradient=[to_pb(gradient)])
     transit = Transit(1.0, 2.0, 3, 4)
     data = same(messages.step_reply_parts(StepReply(gradient, loss, correct, stamps)), expected)
     back = messages.read_step_reply(data, transit)
@@ -87,8 +90,8 @@ def test_step_replies_are_what_protobuf_writes(
 def test_u_shaped_exchanges_are_what_protobuf_writes(
     client: int, round: int, step: int, tensor: EncodedTensor, stamps: ServerStamps
 ) -> None:
-    request = pb.BodyRequest(client_id=client, round=round, step=step, tensor=to_pb(tensor))
-    reply = pb.BodyReply(stamps=stamps_to_pb(stamps), tensor=to_pb(tensor))
+    request = pb.ForwardBodyRequest(client_id=client, round=round, step=step, smashed=[to_pb(tensor)])
+    reply = pb.ForwardBodyResponse(stamps=stamps_to_pb(stamps), output=[to_pb(tensor)])
     asked = messages.read_body_request(
         same(messages.body_request_parts(BodyRequest(client, round, step, tensor)), request)
     )
@@ -103,19 +106,21 @@ def test_u_shaped_exchanges_are_what_protobuf_writes(
 @given(IDS, IDS, st.integers(0, 2**64 - 1), st.lists(tensors(), max_size=4))
 def test_models_are_what_protobuf_writes(client: int, round: int, examples: int, weights: list[EncodedTensor]) -> None:
     model = ClientModel(client, round, examples, tuple(weights))
-    pushed = pb.ClientModel(client_id=client, round=round, examples=examples, weights=map(to_pb, weights))
+    pushed = pb.PushRequest(client_id=client, round=round, examples=examples, weights=map(to_pb, weights))
     back = messages.read_client_model(same(messages.client_model_parts(model), pushed))
     assert (back.client_id, back.round, back.examples) == (client, round, examples)
-    got = messages.read_aggregate(same(messages.aggregate_parts(weights), pb.Aggregate(weights=map(to_pb, weights))))
+    got = messages.read_aggregate(
+        same(messages.aggregate_parts(weights), pb.GetAggregateResponse(weights=map(to_pb, weights)))
+    )
     assert all(alike(*pair) for read in (back.weights, got) for pair in zip(read, weights, strict=True))
 
 
 @given(IDS, tensors())
 def test_predictions_are_what_protobuf_writes(client: int, tensor: EncodedTensor) -> None:
-    request = pb.PredictRequest(client_id=client, smashed=to_pb(tensor))
+    request = pb.PredictRequest(client_id=client, smashed=[to_pb(tensor)])
     who, smashed = messages.read_predict_request(same(messages.predict_request_parts(client, tensor), request))
     logits = messages.read_predict_reply(
-        same(messages.predict_reply_parts(tensor), pb.PredictReply(logits=to_pb(tensor)))
+        same(messages.predict_reply_parts(tensor), pb.PredictResponse(output=[to_pb(tensor)]))
     )
     assert who == client
     assert alike(smashed, tensor)
@@ -125,7 +130,7 @@ def test_predictions_are_what_protobuf_writes(client: int, tensor: EncodedTensor
 @pytest.mark.parametrize("size", [127, 128, 16_383, 16_384, 2_097_151, 2_097_152])
 def test_lengths_grow_by_a_byte_where_protobuf_says(size: int) -> None:
     tensor = RAW.encode(np.ones(size, np.uint8))
-    same(messages.predict_reply_parts(tensor), pb.PredictReply(logits=to_pb(tensor)))
+    same(messages.predict_reply_parts(tensor), pb.PredictResponse(output=[to_pb(tensor)]))
 
 
 def test_payloads_are_not_copied_before_the_join() -> None:
@@ -146,10 +151,10 @@ def test_fields_are_found_in_whatever_order_a_writer_puts_them(
     client: int, round: int, step: int, smashed: EncodedTensor, labels: EncodedTensor
 ) -> None:
     parts = [
-        pb.StepRequest(smashed=to_pb(smashed)),
-        pb.StepRequest(step=step, labels=to_pb(labels)),
-        pb.StepRequest(round=round),
-        pb.StepRequest(client_id=client),
+        pb.TrainStepRequest(smashed=[to_pb(smashed)]),
+        pb.TrainStepRequest(step=step, labels=to_pb(labels)),
+        pb.TrainStepRequest(round=round),
+        pb.TrainStepRequest(client_id=client),
     ]
     back = messages.read_step_request(b"".join(part.SerializeToString() for part in parts))
     assert (back.client_id, back.round, back.step) == (client, round, step)
@@ -171,3 +176,55 @@ def test_a_message_that_is_cut_off_is_refused(
 def test_what_is_no_message_is_refused(data: bytes) -> None:
     with pytest.raises(RemoteError, match="cut off or none"):
         messages.read_aggregate(data)
+
+
+@given(st.data(), tensors(), tensors(), st.integers(0, 9))
+def test_the_size_of_a_message_depends_on_shapes_alone(
+    data: st.DataObject, one: EncodedTensor, other: EncodedTensor, count: int
+) -> None:
+    def sizes(ids: st.SearchStrategy[int], numbers: st.SearchStrategy[float]) -> list[int]:
+        client, round, step = (data.draw(ids) for _ in range(3))
+        stamps = ServerStamps(*(data.draw(numbers) for _ in range(5)))
+        messages_ = (
+            messages.step_request_parts(StepRequest(client, round, step, one, other)),
+            messages.step_reply_parts(StepReply(one, data.draw(numbers), data.draw(ids), stamps)),
+            messages.body_request_parts(BodyRequest(client, round, step, one)),
+            messages.body_reply_parts(BodyReply(one, stamps)),
+            messages.client_model_parts(ClientModel(client, round, data.draw(ids), (one, other))),
+            messages.predict_request_parts(client, one),
+            [messages.end_round_request(client, round)],
+            [messages.end_round_reply([data.draw(numbers) for _ in range(count)])],
+            [messages.aggregate_request(client, round)],
+            [messages.now_reply(data.draw(numbers), "clock")],
+        )
+        return [messages.size(parts) for parts in messages_]
+
+    assert sizes(IDS, NUMBERS) == sizes(st.just(0), st.just(0.0))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pb.TrainStepRequest, pb.TrainStepsRequest),
+        (pb.TrainStepResponse, pb.TrainStepsResponse),
+        (pb.ForwardBodyRequest, pb.BackwardBodyRequest),
+        (pb.ForwardBodyResponse, pb.BackwardBodyResponse),
+    ],
+)
+def test_messages_that_are_read_by_one_function_have_the_same_fields(one: Any, other: Any) -> None:
+    layouts = [[(f.number, f.type, f.message_type) for f in kind.DESCRIPTOR.fields] for kind in (one, other)]
+    assert layouts[0] == layouts[1]
+
+
+def test_a_number_that_is_missing_is_no_zero() -> None:
+    tensor = to_pb(RAW.encode(np.ones(3)))
+    data = pb.TrainStepRequest(client_id=0, step=0, labels=tensor, smashed=[tensor]).SerializeToString()
+    with pytest.raises(RemoteError, match="TrainStepRequest came without round"):
+        messages.read_step_request(data)
+
+
+def test_a_cut_through_two_tensors_is_not_read_as_one() -> None:
+    tensor = to_pb(RAW.encode(np.ones(3)))
+    data = pb.TrainStepRequest(client_id=0, round=0, step=0, labels=tensor, smashed=[tensor, tensor])
+    with pytest.raises(RemoteError, match=r"\(1 in field 14, 2 in field 15\)"):
+        messages.read_step_request(data.SerializeToString())

@@ -213,7 +213,7 @@ def test_a_stream_with_a_wrong_token_is_refused(server: RpcServer) -> None:
 def test_the_health_service_wants_the_token_too(server: RpcServer) -> None:
     with grpc.insecure_channel(server.address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        for service in ("", "splitfed.v1.MainServer", "splitfed.v1.FedServer"):
+        for service in ("", "splitfed.v1.MainService", "splitfed.v1.FedService"):
             request = health_pb2.HealthCheckRequest(service=service)
             reply = stub.Check(request, metadata=credentials(TOKEN), timeout=5)
             assert reply.status == health_pb2.HealthCheckResponse.SERVING

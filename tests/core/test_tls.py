@@ -73,7 +73,7 @@ def test_a_caller_without_tls_is_refused(server: RpcServer) -> None:
 def test_a_caller_without_a_certificate_is_refused(server: RpcServer, authority: Authority) -> None:
     trusting = grpc.ssl_channel_credentials(authority.caller().root)
     with grpc.secure_channel(server.address, trusting) as channel:
-        call: Any = channel.unary_unary("/splitfed.v1.MainServer/Predict")
+        call: Any = channel.unary_unary("/splitfed.v1.MainService/Predict")
         with pytest.raises(grpc.RpcError) as caught:
             call(b"", timeout=5)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

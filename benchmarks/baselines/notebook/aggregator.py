@@ -5,7 +5,7 @@ import threading
 import grpc
 
 from benchmarks.baselines.notebook import lists
-from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
+from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.baselines.notebook.rpc import AGGREGATOR, Server
 from splitfed_core.aggregation import fedavg
 from splitfed_core.errors import StragglerError
@@ -28,7 +28,7 @@ class AggregatorServer(Server):
         self._models: list[tuple[list[Array], int]] = []
         self._averages: list[list[Array]] = []
         self._changed = threading.Condition()
-        super().__init__(AGGREGATOR, {"Aggregate": (self._aggregate, pb.AggregateMessage)}, clients, token)
+        super().__init__(AGGREGATOR, {"Aggregate": (self._aggregate, pb.AggregateRequest)}, clients, token)
 
     def average(self, model: pb.Model, size: int) -> list[Array]:
         """Wait for the models of all clients; return their average, weighted by `size`.
@@ -48,8 +48,8 @@ class AggregatorServer(Server):
                 raise StragglerError(f"round {round}: not all {self._clients} models came in {self._deadline_s:g} s")
             return self._averages[round]
 
-    def _aggregate(self, request: pb.AggregateMessage, context: grpc.ServicerContext) -> pb.Model:
+    def _aggregate(self, request: pb.AggregateRequest, context: grpc.ServicerContext) -> pb.AggregateResponse:
         try:
-            return lists.model_message(self.average(request.model, request.size))
+            return pb.AggregateResponse(model=lists.model_message(self.average(request.model, request.size)))
         except StragglerError as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))

@@ -11,7 +11,7 @@ import psutil
 import tensorflow as tf
 
 from benchmarks.baselines.notebook import lists
-from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
+from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.baselines.notebook.rpc import AGGREGATOR, OPTIONS, TRAINING
 from splitfed_core.cell import EVALUATION_BATCH, CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.client import Batch, mini_batches, span_s
@@ -122,10 +122,10 @@ class _Client:
 
             return checked
 
-        self._forward = stub(str(ends.main), f"/{TRAINING}/Forward", pb.BackwardMessage)
-        self._predict = stub(str(ends.main), f"/{TRAINING}/Predict", pb.Activations)
+        self._forward = stub(str(ends.main), f"/{TRAINING}/Forward", pb.ForwardResponse)
+        self._predict = stub(str(ends.main), f"/{TRAINING}/Predict", pb.PredictResponse)
         if ends.fed:
-            self._aggregate = stub(ends.fed, f"/{AGGREGATOR}/Aggregate", pb.Model)
+            self._aggregate = stub(ends.fed, f"/{AGGREGATOR}/Aggregate", pb.AggregateResponse)
 
     def close(self) -> None:
         for channel in self._channels:
@@ -138,9 +138,9 @@ class _Client:
         trained = perf_counter()
         uplink = downlink = 0
         if self._config.aggregation:
-            message = pb.AggregateMessage(model=lists.model_message(self._model.get_weights()), size=self.examples)
+            message = pb.AggregateRequest(model=lists.model_message(self._model.get_weights()), size=self.examples)
             average = self._aggregate(message)
-            self._model.set_weights(lists.read_model(average))
+            self._model.set_weights(lists.read_model(average.model))
             uplink, downlink = message.ByteSize(), average.ByteSize()
         ended = perf_counter()
         client = ClientRow(
@@ -195,7 +195,8 @@ class _Client:
         return row
 
     def predict(self, x: Array) -> Array:
-        return lists.read_activations(self._predict(lists.activations_message(self._model(x, training=False))))
+        request = pb.PredictRequest(activations=lists.activations_message(self._model(x, training=False)))
+        return lists.read_activations(self._predict(request).logits)
 
     def get_weights(self) -> list[Array]:
         return [np.asarray(weight) for weight in self._model.weights]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
+from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from splitfed_core.wire.codecs import Array
 
 
@@ -29,9 +29,9 @@ def read_activations(message: pb.Activations) -> Array:
     return np.array(message.activations).reshape(*message.s[0].shape)
 
 
-def forward_message(activations: Any, labels: Array, cid: int, rnd: int, batch: int) -> pb.ForwardMessage:
+def forward_message(activations: Any, labels: Array, cid: int, rnd: int, batch: int) -> pb.ForwardRequest:
     """Return the request of a step."""
-    message = pb.ForwardMessage()
+    message = pb.ForwardRequest()
     message.activations.CopyFrom(activations_message(activations))
     message.labels.extend([int(label) for label in labels])
     message.cid, message.rnd, message.batch = cid, rnd, batch
@@ -39,13 +39,13 @@ def forward_message(activations: Any, labels: Array, cid: int, rnd: int, batch: 
     return message
 
 
-def backward_message(gradients: Any, loss: float, correct: int) -> pb.BackwardMessage:
+def backward_message(gradients: Any, loss: float, correct: int) -> pb.ForwardResponse:
     """Return the reply of a step."""
     array = np.array(gradients)
     gradient = pb.Gradient()
     gradient.gradients.extend(array.flatten().tolist())
     gradient.s.append(shape_message(array))
-    message = pb.BackwardMessage()
+    message = pb.ForwardResponse()
     message.gradients.CopyFrom(gradient)
     message.loss, message.correct = loss, correct
     message.time = time.time()

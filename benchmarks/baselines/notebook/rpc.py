@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import grpc
 
-from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
+from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from splitfed_core.wire.security import TokenGuard
 
 MAX_MESSAGE_LENGTH = 20 * 1024 * 1024 * 20
@@ -17,8 +17,8 @@ OPTIONS = [
     ("grpc.so_reuseport", 0),
 ]
 
-TRAINING: str = pb.DESCRIPTOR.services_by_name["Training"].full_name
-AGGREGATOR: str = pb.DESCRIPTOR.services_by_name["Aggregator"].full_name
+TRAINING: str = pb.DESCRIPTOR.services_by_name["TrainingService"].full_name
+AGGREGATOR: str = pb.DESCRIPTOR.services_by_name["AggregatorService"].full_name
 
 
 class Server:

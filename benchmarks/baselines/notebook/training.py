@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.baselines.notebook import lists
-from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
+from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.baselines.notebook.rpc import TRAINING, Server
 from splitfed_core.cell import CellKey, DataShape
 from splitfed_core.config import CellConfig
@@ -29,8 +29,8 @@ class TrainingServer(Server):
         self._optimizer = make_optimizer(config.optimizer, config.learning_rate, [self._model])
         self._data: list[list[Any]] = []
         methods: dict[str, tuple[Any, Any]] = {
-            "Forward": (self._forward, pb.ForwardMessage),
-            "Predict": (self._predict, pb.Activations),
+            "Forward": (self._forward, pb.ForwardRequest),
+            "Predict": (self._predict, pb.PredictRequest),
         }
         super().__init__(TRAINING, methods, config.num_clients, token)
 
@@ -38,7 +38,7 @@ class TrainingServer(Server):
         """Return the weights of the server-side model."""
         return [np.asarray(weight) for weight in self._model.weights]
 
-    def _forward(self, request: pb.ForwardMessage, _: grpc.ServicerContext) -> pb.BackwardMessage:
+    def _forward(self, request: pb.ForwardRequest, _: grpc.ServicerContext) -> pb.ForwardResponse:
         ff_package_size = len(request.SerializeToString())
         activations = tf.convert_to_tensor(lists.read_activations(request.activations), dtype=tf.float32)
         labels = np.array(list(request.labels), np.int32)
@@ -57,6 +57,6 @@ class TrainingServer(Server):
         )
         return reply
 
-    def _predict(self, request: pb.Activations, _: grpc.ServicerContext) -> pb.Activations:
-        smashed = tf.convert_to_tensor(lists.read_activations(request), dtype=tf.float32)
-        return lists.activations_message(self._model(smashed, training=False))
+    def _predict(self, request: pb.PredictRequest, _: grpc.ServicerContext) -> pb.PredictResponse:
+        smashed = tf.convert_to_tensor(lists.read_activations(request.activations), dtype=tf.float32)
+        return pb.PredictResponse(logits=lists.activations_message(self._model(smashed, training=False)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.baselines.notebook import lists
-from benchmarks.baselines.notebook._pb import notebook_pb2 as pb
+from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.baselines.notebook.aggregator import AggregatorServer
 from benchmarks.baselines.notebook.clients import NotebookClients
 from benchmarks.baselines.notebook.training import TrainingServer
@@ -112,7 +112,7 @@ def test_without_aggregation_every_client_keeps_its_own(dataset: Dataset) -> Non
 def test_the_average_weighs_by_examples() -> None:
     with AggregatorServer(2, 10.0, TOKEN) as server, ThreadPoolExecutor(2) as pool:
         asked = [
-            pb.AggregateMessage(model=lists.model_message([np.full((2, 2), value, np.float32)]), size=size)
+            pb.AggregateRequest(model=lists.model_message([np.full((2, 2), value, np.float32)]), size=size)
             for value, size in ((1.0, 30), (5.0, 10))
         ]
         answers = list(pool.map(lambda message: server.average(message.model, message.size), asked))

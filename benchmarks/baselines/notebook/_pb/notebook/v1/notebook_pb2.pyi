@@ -28,7 +28,15 @@ class Activations(_message.Message):
     s: _containers.RepeatedCompositeFieldContainer[Shape]
     def __init__(self, activations: _Optional[_Iterable[float]] = ..., s: _Optional[_Iterable[_Union[Shape, _Mapping]]] = ...) -> None: ...
 
-class ForwardMessage(_message.Message):
+class Gradient(_message.Message):
+    __slots__ = ("gradients", "s")
+    GRADIENTS_FIELD_NUMBER: _ClassVar[int]
+    S_FIELD_NUMBER: _ClassVar[int]
+    gradients: _containers.RepeatedScalarFieldContainer[float]
+    s: _containers.RepeatedCompositeFieldContainer[Shape]
+    def __init__(self, gradients: _Optional[_Iterable[float]] = ..., s: _Optional[_Iterable[_Union[Shape, _Mapping]]] = ...) -> None: ...
+
+class ForwardRequest(_message.Message):
     __slots__ = ("activations", "labels", "cid", "rnd", "batch", "time")
     ACTIVATIONS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
@@ -44,15 +52,7 @@ class ForwardMessage(_message.Message):
     time: float
     def __init__(self, activations: _Optional[_Union[Activations, _Mapping]] = ..., labels: _Optional[_Iterable[int]] = ..., cid: _Optional[int] = ..., rnd: _Optional[int] = ..., batch: _Optional[int] = ..., time: _Optional[float] = ...) -> None: ...
 
-class Gradient(_message.Message):
-    __slots__ = ("gradients", "s")
-    GRADIENTS_FIELD_NUMBER: _ClassVar[int]
-    S_FIELD_NUMBER: _ClassVar[int]
-    gradients: _containers.RepeatedScalarFieldContainer[float]
-    s: _containers.RepeatedCompositeFieldContainer[Shape]
-    def __init__(self, gradients: _Optional[_Iterable[float]] = ..., s: _Optional[_Iterable[_Union[Shape, _Mapping]]] = ...) -> None: ...
-
-class BackwardMessage(_message.Message):
+class ForwardResponse(_message.Message):
     __slots__ = ("gradients", "loss", "time", "correct")
     GRADIENTS_FIELD_NUMBER: _ClassVar[int]
     LOSS_FIELD_NUMBER: _ClassVar[int]
@@ -64,10 +64,28 @@ class BackwardMessage(_message.Message):
     correct: int
     def __init__(self, gradients: _Optional[_Union[Gradient, _Mapping]] = ..., loss: _Optional[float] = ..., time: _Optional[float] = ..., correct: _Optional[int] = ...) -> None: ...
 
-class AggregateMessage(_message.Message):
+class PredictRequest(_message.Message):
+    __slots__ = ("activations",)
+    ACTIVATIONS_FIELD_NUMBER: _ClassVar[int]
+    activations: Activations
+    def __init__(self, activations: _Optional[_Union[Activations, _Mapping]] = ...) -> None: ...
+
+class PredictResponse(_message.Message):
+    __slots__ = ("logits",)
+    LOGITS_FIELD_NUMBER: _ClassVar[int]
+    logits: Activations
+    def __init__(self, logits: _Optional[_Union[Activations, _Mapping]] = ...) -> None: ...
+
+class AggregateRequest(_message.Message):
     __slots__ = ("model", "size")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     model: Model
     size: int
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., size: _Optional[int] = ...) -> None: ...
+
+class AggregateResponse(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: Model
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ...) -> None: ...
