@@ -10,6 +10,7 @@ from analysis.reduce import (
     CLIENT_COLUMNS,
     ROUND_COLUMNS,
     STEP_COLUMNS,
+    numbers,
     reduce_clients,
     reduce_rounds,
     reduce_steps,
@@ -91,10 +92,12 @@ def digest(attempt: Attempt) -> Digest:
 
 
 def _reduce(rows: dict[str, pd.DataFrame], made: Digest) -> None:
+    isolated = made.cell.get("isolation") == "cell"
+    files = rows["steps.csv"], rows["rounds.csv"], rows["clients.csv"]
     steps = reduce_steps(rows["steps.csv"])
     rounds, round_metrics = reduce_rounds(rows["rounds.csv"], warm_up_s(rows["steps.csv"]))
-    clients, client_metrics = reduce_clients(rows["clients.csv"])
-    made.cell |= steps.metrics | round_metrics | client_metrics
+    clients, client_metrics = reduce_clients(rows["clients.csv"], isolated=isolated)
+    made.cell |= numbers(*files, isolated=isolated) | round_metrics | client_metrics
     made.frames |= {"phases": steps.phases, "latency": steps.latency, "curve": steps.curve, "clients": clients}
     made.frames["rounds"] = rounds.merge(steps.network, on="round", how="left")
     made.frames["labels"] = rows["labels.csv"]
@@ -144,8 +147,10 @@ def _facts(attempt: Attempt) -> dict[str, Any]:
     facts, names = attempt.facts, ("client_parameters", "server_parameters", "setup_s", "first_step_s")
     found: dict[str, Any] = {name: number(facts.get(name)) for name in names}
     roles = facts.get("roles")
-    for role, used in (roles if isinstance(roles, dict) else {}).items():
-        found |= {f"{role}_{name}": number(used.get(name)) for name in ("cpu_s", "rss_bytes") if isinstance(used, dict)}
+    found["workers_used"] = number(facts.get("workers"))
+    if attempt.config.get("isolation") == "cell":  # else memory is that of the largest cell so far
+        used = roles.items() if isinstance(roles, dict) else ()
+        found |= {f"{role}_rss_bytes": number(of.get("rss_bytes")) for role, of in used if isinstance(of, dict)}
     conditions = attempt.manifest.get("conditions")
     canaries = (
         [number(c.get("canary_s")) for c in conditions.values() if isinstance(c, dict)]

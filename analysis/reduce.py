@@ -1,9 +1,5 @@
-"""From the rows of one cell and repeat to its numbers: what is kept is small, whatever the number of steps.
+"""From the rows of one cell and repeat to its small frames; its numbers come from `splitfed_core.summary`."""
 
-Every statistic of steps and every rate leaves warm-up steps out; losses and bytes count them (they are real training).
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from splitfed_core.rows import PHASES
+from splitfed_core.summary import Array, Column, Numbers, cell_numbers, mean, median, quantile, same_batch
 
 STEP_COLUMNS = (
     "round",
@@ -23,6 +20,7 @@ STEP_COLUMNS = (
     *PHASES,
     "step_s",
     "started_s",
+    "between_s",
 )
 ROUND_COLUMNS = (
     "round",
@@ -37,37 +35,54 @@ ROUND_COLUMNS = (
     "aggregation_downlink_bytes",
     "clients_lost",
     "rpcs",
+    "training_s",
+    "workers_s",
+    "unexplained_s",
+    "clients_cpu_s",
+    "main_server_cpu_s",
+    "fed_server_cpu_s",
 )
-CLIENT_COLUMNS = ("client_id", "worker", "round", "local_s", "aggregation_wait_s", "cpu_s", "rss_bytes")
+CLIENT_COLUMNS = (
+    "client_id",
+    "worker",
+    "round",
+    "local_s",
+    "aggregation_wait_s",
+    "cpu_s",
+    "rss_bytes",
+    "swap_s",
+)
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 CURVE_POINTS = 80
-_BEYOND = 5  # a percentile is given only with this many steps beyond it
-
-Array = npt.NDArray[np.float64]
-Numbers = dict[str, float]
-Column = Callable[[str], Array]
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What the steps of an attempt come to.
+    """What the steps of an attempt come to: those of the most frequent batch size, warm-up left out.
 
     Args:
         phases: Of each phase the median, the mean, and `typical_s`: its mean over the steps `between_quartiles`.
     """
 
-    metrics: Numbers
     phases: pd.DataFrame
     latency: pd.DataFrame
     curve: pd.DataFrame
     network: pd.DataFrame
 
 
-def quantile(values: Array, q: float) -> float:
-    """Return a percentile, or NaN where fewer than five values lie beyond it (a median needs only one value)."""
-    enough = len(values) * min(q, 1 - q) >= _BEYOND or (q == 0.5 and len(values) > 0)
-    return float(np.quantile(values, q)) if enough else float("nan")
+def numbers(steps: pd.DataFrame, rounds: pd.DataFrame, clients: pd.DataFrame, *, isolated: bool) -> Numbers:
+    """Return the metrics of an attempt, the same as in its `summary.csv`."""
+    return cell_numbers(_columns(steps), _columns(rounds), _columns(clients), isolated=isolated)
+
+
+def _columns(frame: pd.DataFrame) -> Column:
+    """Give a frame column by column: a copy of all columns would not fit beside the original."""
+
+    def column(name: str) -> Array:
+        return np.asarray(frame[name].to_numpy(dtype=float))
+
+    return column
 
 
 def between_quartiles(times: Array) -> npt.NDArray[np.bool_]:
@@ -83,44 +98,29 @@ def between_quartiles(times: Array) -> npt.NDArray[np.bool_]:
 
 
 def reduce_steps(steps: pd.DataFrame) -> Steps:
-    """Reduce `steps.csv`, column by column: a copy of all columns would not fit beside the original."""
-    counts = ~steps["warmup"].to_numpy(dtype=bool)
-
-    def timed(name: str) -> Array:
-        column: Array = steps[name].to_numpy(dtype=float)
-        return np.asarray(column[counts])
-
-    step_s = timed("step_s")
-    metrics = {f"step_p{q * 100:.0f}_s": quantile(step_s, q) for q in (0.5, 0.95, 0.99)}
-    metrics |= {f"{name}_p50_s": _median(timed(f"{name}_s")) for name in ("uplink", "downlink", "server_compute")}
-    metrics |= {f"{way}_mean_s": _mean(timed(f"{way}_s")) for way in ("uplink", "downlink")}
-    metrics |= {f"{way}_bytes_per_step": _mean(timed(f"{way}_bytes")) for way in ("uplink", "downlink")}
-    network = _network_by_round(timed)
-    metrics |= _rates(timed) | {"network_kbit_per_s": _ratio(network["kbit"].sum(), network["transfer_s"].sum())}
+    """Reduce `steps.csv`."""
+    column = _columns(steps)
+    counted = same_batch(column)
+    step_s = column("step_s")[counted]
+    phases = [(phase, column(phase)[counted]) for phase in PHASES]
     typical = between_quartiles(step_s)
-    phases = [(phase, _median(timed(phase)), _mean(timed(phase)), _mean(timed(phase)[typical])) for phase in PHASES]
+    network = _network_by_round(column)
     return Steps(
-        metrics | {"steps": len(steps), "timed_steps": len(step_s)},
-        pd.DataFrame(phases, columns=["phase", "median_s", "mean_s", "typical_s"]).dropna(),
+        pd.DataFrame(
+            [(phase, median(took), mean(took), mean(took[typical])) for phase, took in phases],
+            columns=["phase", "median_s", "mean_s", "typical_s"],
+        ).dropna(),
         pd.DataFrame({"q": QUANTILES, "step_s": [quantile(step_s, q) for q in QUANTILES]}).dropna(),
         loss_curve(steps),
         network.assign(network_kbit_per_s=network["kbit"] / network["transfer_s"])[["round", "network_kbit_per_s"]],
     )
 
 
-def _rates(timed: Column) -> Numbers:
-    """Divide steps and samples by the wall time of their training: per round, from the first start to the last end."""
-    start = timed("started_s")
-    spans = pd.DataFrame({"round": timed("round"), "start": start, "end": start + timed("step_s")})
-    rounds = spans.groupby("round").agg({"start": "min", "end": "max"})
-    wall = float((rounds["end"] - rounds["start"]).sum())
-    return {"samples_per_s": _ratio(timed("examples").sum(), wall), "steps_per_s": _ratio(len(start), wall)}
-
-
-def _network_by_round(timed: Column) -> pd.DataFrame:
-    kbit = (timed("uplink_bytes") + timed("downlink_bytes")) * 8e-3
-    transfer_s = timed("uplink_s") + timed("downlink_s")
-    network = pd.DataFrame({"round": timed("round"), "kbit": kbit, "transfer_s": transfer_s}).dropna()
+def _network_by_round(column: Column) -> pd.DataFrame:
+    timed = column("warmup") == 0
+    kbit = (column("uplink_bytes") + column("downlink_bytes"))[timed] * 8e-3
+    transfer_s = (column("uplink_s") + column("downlink_s"))[timed]
+    network = pd.DataFrame({"round": column("round")[timed], "kbit": kbit, "transfer_s": transfer_s}).dropna()
     return network.groupby("round", as_index=False).sum()
 
 
@@ -145,33 +145,22 @@ def warm_up_s(steps: pd.DataFrame) -> float:
 
 
 def reduce_rounds(rounds: pd.DataFrame, warm_up: float) -> tuple[pd.DataFrame, Numbers]:
-    """Add running totals of time (warm-up left out) and bytes to `rounds.csv` and reduce it to its metrics."""
+    """Add running totals of time (warm-up left out) and bytes to `rounds.csv`, and say what only they tell."""
     counted = ["uplink_bytes", "downlink_bytes", "aggregation_uplink_bytes", "aggregation_downlink_bytes"]
     sent = rounds[counted].fillna(0).sum(axis=1)
     elapsed = (rounds["round_s"].cumsum() - warm_up).clip(lower=0)
     grown = rounds.assign(
         done=np.arange(1, len(rounds) + 1), round_bytes=sent, total_bytes=sent.cumsum(), elapsed_s=elapsed
     )
-    evaluated = rounds.dropna(subset=["eval_loss", "eval_accuracy"], how="all")
-    metrics = {
-        "rounds_done": float(len(rounds)),
-        "bytes_per_round": _mean(sent),
-        "total_bytes": float(sent.sum()),
-        "rpcs_per_round": _mean(rounds["rpcs"]),
-        "train_s": _last(elapsed),
-        "round_p50_s": _median(rounds["round_s"]),
-        "aggregation_p50_s": _median(rounds["aggregation_s"]),
-        "final_train_loss": _last(rounds["train_loss"]),
-        "final_eval_loss": _last(evaluated["eval_loss"]),
-        "final_eval_accuracy": _last(evaluated["eval_accuracy"]),
+    return grown, {
+        "train_s": float(elapsed.iloc[-1]) if len(elapsed) else float("nan"),
         "clients_lost": float(rounds["clients_lost"].sum()),
         "diverged": not np.isfinite(rounds["train_loss"]).all(),
     }
-    return grown, metrics
 
 
-def reduce_clients(clients: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
-    """Take the median of each client's rounds, and of the slowest client of a round over its median one."""
+def reduce_clients(clients: pd.DataFrame, *, isolated: bool) -> tuple[pd.DataFrame, Numbers]:
+    """Take the median of each client's rounds, and the memory of all workers where it is the cell's own."""
     by_client = clients.groupby("client_id", as_index=False).agg(
         worker=("worker", "first"),
         local_s=("local_s", "median"),
@@ -179,33 +168,6 @@ def reduce_clients(clients: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
         cpu_s=("cpu_s", "sum"),
         rss_bytes=("rss_bytes", "max"),
     )
-    spread = clients.groupby("round")["local_s"].agg(["max", "median"])
-    metrics = {
-        "straggler_ratio": _median(spread["max"] / spread["median"]),
-        "peak_rss_bytes": float(clients["rss_bytes"].max()) if len(clients) else float("nan"),
-        "clients_cpu_s": float(by_client["cpu_s"].sum()) if len(clients) else float("nan"),
-        "clients_rss_bytes": float(clients.groupby("worker")["rss_bytes"].max().sum())
-        if len(clients)
-        else float("nan"),
-    }
-    return by_client, metrics
-
-
-def _ratio(value: float, of: float) -> float:
-    return float(value) / float(of) if of > 0 else float("nan")
-
-
-def _median(values: npt.ArrayLike) -> float:
-    kept = np.asarray(values, dtype=float)
-    kept = kept[~np.isnan(kept)]
-    return float(np.median(kept)) if len(kept) else float("nan")
-
-
-def _mean(values: npt.ArrayLike) -> float:
-    kept = np.asarray(values, dtype=float)
-    kept = kept[~np.isnan(kept)]
-    return float(kept.mean()) if len(kept) else float("nan")
-
-
-def _last(values: "pd.Series[float]") -> float:
-    return float(values.iloc[-1]) if len(values) else float("nan")
+    known = isolated and len(clients)
+    peaks = float(clients.groupby("worker")["rss_bytes"].max().sum()) if known else float("nan")
+    return by_client, {"clients_rss_bytes": peaks}

@@ -70,7 +70,8 @@ def measured(found: Survey, cores: int) -> dict[str, Forecast]:
         manifest = found.manifests[key]
         summary = manifest.get("summary", {})
         config = CellConfig.parse(manifest["config"])
-        rss, size = summary.get("peak_rss_bytes"), summary.get("bytes_per_round")
+        rss = summary.get("peak_rss_bytes") or manifest.get("facts", {}).get("worker_rss_bytes")
+        size = summary.get("bytes_per_round")
         if rss is not None and size is not None:
             cost = Estimate(manifest["wall_s"], memory_bytes(config, rss, cores), size)
             costs[key[0]] = Forecast(cost, "measured")

@@ -274,6 +274,7 @@ class WorkerProcess(Process):
         weights = self._group.get_weights(client_id)
         return joined_model(*self._cell, weights, self._group.get_server_weights() or server_weights)
 
-    def end_cell(self) -> None:
-        """Close the connections."""
+    def end_cell(self) -> int:
+        """Close the connections; returns resident memory (bytes)."""
         self._cleanup.close()
+        return int(psutil.Process().memory_info().rss)

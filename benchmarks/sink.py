@@ -15,6 +15,7 @@ from benchmarks.plan import CellRun
 from benchmarks.summary import Tally
 from splitfed_core.errors import CellError
 from splitfed_core.rows import MANIFEST_SCHEMA, ROW_FILES, CellSummary, ClientRow, LabelRow, RoundRow, StepRow
+from splitfed_core.summary import DEFINITIONS
 
 MANIFEST = "manifest.json"
 LOG = "log.txt"
@@ -30,7 +31,7 @@ class CellSink:
 
     def __init__(self, directory: Path, run: CellRun) -> None:
         self.directory = directory
-        self.tally = Tally()
+        self.tally = Tally(isolated=run.config.isolation == "cell")
         self._run = run
         self._started = datetime.now(UTC)
         self._began = perf_counter()
@@ -95,7 +96,7 @@ class CellSink:
             record: Further keys, such as the environment.
         """
         wall_s = perf_counter() - self._began
-        summary = self.tally.summary(status, wall_s)
+        summary = self.tally.summary(status, wall_s, facts.get("workers"))
         with _told(self.directory):
             for file in self._files.values():
                 file.close()
@@ -114,6 +115,7 @@ class CellSink:
                 "data_warnings": self._warnings,
                 "facts": dict(facts),
                 "summary": asdict(summary),
+                "definitions": DEFINITIONS,
             }
             write_json(self.directory / MANIFEST, manifest)
         return summary

@@ -2,79 +2,83 @@
 
 import csv
 import io
+import math
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.csvrows import plain_cell
 from splitfed_core.config import CellConfig
-from splitfed_core.rows import CellSummary, ClientRow, RoundRow, StepRow, columns
+from splitfed_core.rows import CellSummary, ClientRow, RoundRow, Row, StepRow, columns
+from splitfed_core.summary import cell_numbers
+
+_KEPT = {
+    StepRow: (
+        "round", "warmup", "examples", "step_s", "started_s", "between_s", "uplink_s", "downlink_s", "server_compute_s",
+        "uplink_bytes", "downlink_bytes",
+    ),
+    RoundRow: tuple(name for name in columns(RoundRow) if name not in ("cell_id", "repeat")),
+    ClientRow: ("round", "local_s", "swap_s", "rss_bytes"),
+}  # fmt: skip
+"""The columns that the numbers of a cell are made of."""
 
 
-@dataclass
+class _Columns:
+    """Some columns of the rows that have passed by, as floats: NaN for an empty field."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._values: dict[str, array[float]] = {name: array("d") for name in names}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take rows."""
+        for row in rows:
+            for name, values in self._values.items():
+                value = getattr(row, name)
+                values.append(math.nan if value is None else value)
+
+    def __call__(self, name: str) -> NDArray[np.float64]:
+        """Return a column."""
+        return np.array(self._values[name])
+
+
 class Tally:
     """Keeps of every row what the summary needs."""
 
-    steps: int = 0
-    peak_rss_bytes: int | None = None
-    _examples: int = 0
-    _measured: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    _round_wall_s: list[float] = field(default_factory=list)
-    _exchanged_bytes: int = 0
-    _exchange_s: float = 0.0
-    _rounds: list[RoundRow] = field(default_factory=list)
+    def __init__(self, *, isolated: bool = False) -> None:
+        """Begin with nothing; `isolated` says whether the cell has fresh processes."""
+        self._isolated = isolated
+        self._kept = {kind: _Columns(names) for kind, names in _KEPT.items()}
+        self._last: dict[str, float | None] = defaultdict(lambda: None)
 
     def add(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         """Take the rows of one round."""
-        self.steps += len(steps)
-        measured = [step for step in steps if not step.warmup]
-        for step in measured:
-            self._add_step(step)
-        if measured:
-            self._round_wall_s.append(training_wall_s(measured))
-        self.peak_rss_bytes = max((c.rss_bytes for c in clients), default=self.peak_rss_bytes or 0)
-        self._rounds.append(row)
+        self._kept[StepRow].add(steps)
+        self._kept[ClientRow].add(clients)
+        self._kept[RoundRow].add([row])
+        self._last["final_train_loss"] = row.train_loss
+        if row.eval_loss is not None:
+            self._last |= {"final_eval_loss": row.eval_loss, "final_eval_accuracy": row.eval_accuracy}
 
-    def _add_step(self, step: StepRow) -> None:
-        self._examples += step.examples
-        self._measured["step_s"].append(step.step_s)
-        for name in ("uplink_s", "downlink_s", "server_compute_s"):
-            if (value := getattr(step, name)) is not None:
-                self._measured[name].append(value)
-        if step.uplink_s is not None and step.downlink_s is not None:
-            self._exchanged_bytes += (step.uplink_bytes or 0) + (step.downlink_bytes or 0)
-            self._exchange_s += step.uplink_s + step.downlink_s
-
-    def summary(self, status: str, wall_s: float) -> CellSummary:
+    def summary(self, status: str, wall_s: float, workers: int | None = None) -> CellSummary:
         """Return the line of the cell."""
-        step_s = self._measured["step_s"]
-        wall = sum(self._round_wall_s)
-        last = self._rounds[-1] if self._rounds else None
-        evaluated = next((row for row in reversed(self._rounds) if row.eval_loss is not None), None)
-        return CellSummary(
-            status=status,
-            steps=self.steps,
-            step_p50_s=_percentile(step_s, 50),
-            step_p95_s=_percentile(step_s, 95),
-            step_p99_s=_percentile(step_s, 99),
-            uplink_p50_s=_percentile(self._measured["uplink_s"], 50),
-            downlink_p50_s=_percentile(self._measured["downlink_s"], 50),
-            server_compute_p50_s=_percentile(self._measured["server_compute_s"], 50),
-            samples_per_s=_rate(self._examples, wall),
-            steps_per_s=_rate(len(step_s), wall),
-            network_kbit_per_s=_rate(self._exchanged_bytes * 8 / 1000, self._exchange_s),
-            final_train_loss=last.train_loss if last else None,
-            final_eval_loss=evaluated.eval_loss if evaluated else None,
-            final_eval_accuracy=evaluated.eval_accuracy if evaluated else None,
-            bytes_per_round=_mean([_bytes(row) for row in self._rounds]),
-            round_p50_s=_percentile([row.round_s for row in self._rounds], 50),
-            peak_rss_bytes=self.peak_rss_bytes,
-            wall_s=wall_s,
-        )
+        steps, rounds, clients = (self._kept[kind] for kind in (StepRow, RoundRow, ClientRow))
+        numbers = cell_numbers(steps, rounds, clients, isolated=self._isolated)
+        found: dict[str, Any] = {
+            name: _plain(numbers[name], hint) for name, hint in get_type_hints(CellSummary).items() if name in numbers
+        }
+        found |= {name: self._last[name] for name in ("final_train_loss", "final_eval_loss", "final_eval_accuracy")}
+        return CellSummary(**found, status=status, wall_s=wall_s, workers_used=workers)
+
+
+def _plain(number: float, hint: Any) -> float | int | None:
+    """Return a number as its column has it: None for NaN, an int where it is one."""
+    if math.isnan(number):
+        return None
+    return number if hint == float | None else int(number)
 
 
 def training_wall_s(steps: Iterable[StepRow]) -> float:
@@ -94,21 +98,3 @@ def summary_csv(lines: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, 
         values = [*(config.get(name) for name in parameters), *(summary.get(name) for name in names)]
         writer.writerow([cell_id, repeat, *map(plain_cell, values)])
     return buffer.getvalue().encode()
-
-
-def _bytes(row: RoundRow) -> int:
-    exchanged = row.uplink_bytes + row.downlink_bytes
-    return exchanged + row.aggregation_uplink_bytes + row.aggregation_downlink_bytes
-
-
-def _percentile(values: Sequence[float], percent: int) -> float | None:
-    array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    return float(np.percentile(array, percent)) if len(array) else None
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _rate(amount: float, seconds: float) -> float | None:
-    return amount / seconds if seconds > 0 else None

@@ -138,7 +138,9 @@ class LabelRow:
 class CellSummary:
     """What one cell and repeat came to: the columns of `summary.csv` after its parameters.
 
-    Step statistics and rates leave warm-up steps out; percentiles are of all other steps of all clients.
+    Step statistics and rates leave warm-up steps out; `splitfed_core.summary` has the functions. `workers_used` is how
+    many processes held the clients, which `workers: auto` leaves open; `swap_share` the share of their training time
+    that changes of client took; `common_batch` the batch size that step statistics are of.
     """
 
     status: str
@@ -159,6 +161,12 @@ class CellSummary:
     round_p50_s: float | None
     peak_rss_bytes: int | None
     wall_s: float
+    workers_used: int | None = None
+    swap_share: float | None = None
+    unexplained_share: float | None = None
+    common_batch: int | None = None
+    common_batch_share: float | None = None
+    largest_batch: int | None = None
 
 
 Row = StepRow | RoundRow | ClientRow | LabelRow

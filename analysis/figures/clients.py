@@ -75,23 +75,23 @@ def _rounds(panel: facets.Panel, means: pd.DataFrame) -> None:
 
 def resources(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw processor time and memory of clients, main server and fed server."""
-    roles_used = [
-        role for role in theme.ROLE_COLOURS if results.ok.get(f"{role}_cpu_s", pd.Series(dtype=float)).notna().any()
-    ]
-    if not roles_used:
+    asked = {"processor time of a round": ("cpu_s", "s"), "peak memory": ("rss_bytes", "B")}
+    used = {row: [role for role in theme.ROLE_COLOURS if _known(results, role, of)] for row, (of, _) in asked.items()}
+    rows = {row: of for row, of in asked.items() if used[row]}  # memory is known where cells have fresh processes
+    if not rows:
         raise NotShownError("no cell has recorded processor time and memory")
+    roles_used = [role for role in theme.ROLE_COLOURS if any(role in some for some in used.values())]
     parts = {"x": ("clients", "batch_size", "*"), "col": ("cut_layer", "*")}
     roles = layout.assign(results, parts, choice)
-    rows = {"processor time": ("cpu_s", "s"), "peak memory": ("rss_bytes", "B")}
     with theme.themed():
         figure, panels = facets.facets(results, roles, rows=list(rows), height=1.9)
         for panel in panels:
             suffix, unit = rows[panel.row]
-            names = [f"{role}_{suffix}" for role in roles_used]
+            names = [f"{role}_{suffix}" for role in used[panel.row]]
             scale = scale_for(unit, results.ok[names].sum(axis=1))
             values = results.axes[roles.x] if roles.x else ("",)
             below = np.zeros(len(values))
-            for role, name in zip(roles_used, names, strict=True):
+            for role, name in zip(used[panel.row], names, strict=True):
                 found = [
                     facets.only(panel.pick(results.ok), {roles.x: v} if roles.x else {})[name].mean() * scale.factor
                     for v in values
@@ -108,6 +108,11 @@ def resources(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         )
         theme.note(figure, theme.averaged(roles))
     return figure
+
+
+def _known(results: Results, role: str, suffix: str) -> bool:
+    """Tell whether some cell has this number of a role."""
+    return bool(results.ok.get(f"{role}_{suffix}", pd.Series(dtype=float)).notna().any())
 
 
 def labels(results: Results, choice: Choice = NO_CHOICE) -> Figure:

@@ -159,11 +159,11 @@ class Cell:
         (content,) = self._get([worker.joined_model.remote(client_id, server)])
         return bytes(content)
 
-    def end(self) -> dict[str, dict[str, float]]:
-        """Close connections, then servers; returns what each server took, by its role."""
-        self._get([worker.end_cell.remote() for worker in self.workers])
+    def end(self) -> dict[str, Any]:
+        """Close connections, then servers; returns the memory of the largest worker, and of each server by its role."""
+        workers = self._get([worker.end_cell.remote() for worker in self.workers])
         used = self._get([server.end_cell.remote() for server in self._servers.values()])
-        return dict(zip(self._servers, used, strict=True))
+        return {"worker_rss_bytes": max(workers), "roles": dict(zip(self._servers, used, strict=True))}
 
     def _joined(self, calls: Sequence[Any]) -> list[Any]:
         return [item for items in self._get(calls) for item in items]

@@ -148,10 +148,10 @@ class Cluster:
             observer.round(result.steps, result.clients, result.row)
         if config.save_model:
             observer.model(cell.joined_model())
-        listen, roles = cell.listen, cell.end()
+        listen, memory = cell.listen, cell.end()
         return {
             **asdict(facts),
-            "roles": roles,
+            **memory,
             "workers": len(cell.workers),
             "listen": listen,
             **({"nodes": self._described(), "clocks": list(map(asdict, cell.clocks))} if placement.several else {}),

@@ -29,6 +29,7 @@ BASE: dict[str, Any] = {
     "rounds": 4,
     "local_epochs": 1,
     "warmup_steps": 2,
+    "isolation": "cell",
     "transport": "grpc",
     "timeout_s": 600.0,
 }
@@ -113,6 +114,12 @@ class Attempt:
                 0,
                 start,
                 len(sent) + 3 * self.config["clients"],
+                training_s=local,
+                workers_s=2 * (local + 0.004 * on + 0.001),
+                unexplained_s=2 * 0.001,
+                clients_cpu_s=0.8 * sum(end - start for end in ends),
+                main_server_cpu_s=0.2 * local,
+                fed_server_cpu_s=0.001 if on else None,
             )
         )
         for client, end in enumerate(ends):
@@ -130,6 +137,12 @@ class Attempt:
                     wait,
                     0.8 * (end - start),
                     400_000_000 + 2_000_000 * client,
+                    span_s=end - start,
+                    swap_s=0.0,
+                    push_s=0.001 if on else None,
+                    pull_s=0.002 if on else None,
+                    wait_s=wait - 0.003 if wait is not None else None,
+                    end_round_s=0.0005,
                 )
             )
         return start + local
@@ -159,6 +172,8 @@ class Attempt:
                     step_s=sum(phases.values()),
                     server_update_s=0.0004,
                     started_s=clock,
+                    between_s=0.0,
+                    cpu_s=0.8 * total,
                 )
             )
             clock += total
@@ -204,8 +219,8 @@ def write_manifest(folder: Path, attempt: Attempt, status: str, reason: str | No
                 "setup_s": 4.0,
                 "first_step_s": 0.9,
                 "roles": {
-                    "main_server": {"cpu_s": 1.5, "rss_bytes": 390_000_000},
-                    "fed_server": {"cpu_s": 0.1, "rss_bytes": 210_000_000},
+                    "main_server": {"rss_bytes": 390_000_000},
+                    "fed_server": {"rss_bytes": 210_000_000},
                 },
             },
         },
@@ -213,7 +228,8 @@ def write_manifest(folder: Path, attempt: Attempt, status: str, reason: str | No
 
 
 def slug(config: Mapping[str, Any]) -> str:
-    digest = hashlib.blake2b(json.dumps(dict(config), sort_keys=True).encode(), digest_size=5).hexdigest()
+    told = {name: value for name, value in config.items() if name != "isolation"}
+    digest = hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=5).hexdigest()
     return f"sflv2-c{config['clients']}-b{config['batch_size']}-{config['cut_layer']}-{digest}"
 
 

@@ -44,7 +44,9 @@ def test_padded_digits_and_spans_keep_their_zeros() -> None:
 
 
 def test_every_metric_of_the_summary_is_registered() -> None:
-    assert set(columns(CellSummary)) - {"status", "steps"} <= set(METRICS)
+    facts = {"status", "steps", "workers_used", "swap_share", "unexplained_share"}
+    facts |= {"common_batch", "common_batch_share", "largest_batch"}
+    assert set(columns(CellSummary)) - facts <= set(METRICS)
 
 
 def test_axes_are_in_a_sensible_order() -> None:

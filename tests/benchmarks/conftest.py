@@ -113,7 +113,7 @@ class TinyRunner:
             if self._between and number == 0:
                 self._between(run)
         observer.log("chatter\n")
-        return {"workers": 2, "setup_s": 0.5, "dataset": {"train": 100}}
+        return {"workers": 2, "worker_rss_bytes": 1_000_001, "setup_s": 0.5, "dataset": {"train": 100}}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -34,22 +35,42 @@ def test_last_values_and_bytes(rows: SimpleNamespace, cell_run: CellRun) -> None
     assert (summary.final_eval_loss, summary.final_eval_accuracy) == (0.5, 0.75)
     assert summary.bytes_per_round == 12_000
     assert summary.round_p50_s == 0.03
-    assert summary.peak_rss_bytes == 1_000_001
 
 
 def test_percentiles_are_those_of_numpy(rows: SimpleNamespace, cell_run: CellRun) -> None:
     tallied = Tally()
-    steps = [rows.step(cell_run, 0, i, warmup=False, step_s=i / 1000, uplink_s=None) for i in range(101)]
+    steps = [rows.step(cell_run, 0, i, warmup=False, step_s=i / 1000, uplink_s=None) for i in range(501)]
     tallied.add(steps, [], rows.round(cell_run, 0))
     summary = tallied.summary("ok", 1.0)
-    assert (summary.step_p50_s, summary.step_p95_s, summary.step_p99_s) == pytest.approx((0.05, 0.095, 0.099))
+    assert (summary.step_p50_s, summary.step_p95_s, summary.step_p99_s) == pytest.approx((0.25, 0.475, 0.495))
     assert (summary.uplink_p50_s, summary.network_kbit_per_s) == (None, None)
+
+
+@pytest.mark.parametrize(("steps", "known"), [(99, "50"), (100, "50 95"), (499, "50 95"), (500, "50 95 99")])
+def test_a_percentile_needs_five_steps_beyond_it(
+    rows: SimpleNamespace, cell_run: CellRun, steps: int, known: str
+) -> None:
+    tallied = Tally()
+    tallied.add([rows.step(cell_run, 0, i, warmup=False) for i in range(steps)], [], rows.round(cell_run, 0))
+    summary = tallied.summary("ok", 1.0)
+    assert " ".join(p for p in ("50", "95", "99") if getattr(summary, f"step_p{p}_s") is not None) == known
+
+
+def test_memory_is_the_peak_over_all_rounds_and_known_of_fresh_processes_only(
+    rows: SimpleNamespace, cell_run: CellRun
+) -> None:
+    for isolated, peak in ((True, 3_000_000), (False, None)):
+        tallied = Tally(isolated=isolated)
+        for number, rss in ((0, 2_000_000), (1, 3_000_000), (2, 1_000_000)):
+            client = replace(rows.client(cell_run, 0, number), rss_bytes=rss)
+            tallied.add([], [client], rows.round(cell_run, number))
+        assert tallied.summary("ok", 1.0).peak_rss_bytes == peak
 
 
 def test_a_cell_without_rows_has_no_numbers() -> None:
     summary = Tally().summary("failed", 0.1)
     assert (summary.steps, summary.status, summary.wall_s) == (0, "failed", 0.1)
-    assert all(getattr(summary, name) is None for name in columns(CellSummary)[2:-1])
+    assert all(getattr(summary, n) is None for n in columns(CellSummary) if n not in ("steps", "status", "wall_s"))
 
 
 def test_only_warm_up_steps_give_no_rate(rows: SimpleNamespace, cell_run: CellRun) -> None:
