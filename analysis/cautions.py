@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.intervals import FEWEST
+from analysis.naming import title
 from analysis.results import KEY, Results
 from analysis.runs import Problem
 
@@ -25,6 +26,7 @@ def cautions(results: Results) -> list[Caution]:
         _failed(results),
         _notes(results),
         _data(results),
+        _runs(results),
         _environments(results),
         _dirty(results),
         _drift(results),
@@ -62,6 +64,18 @@ def _data(results: Results) -> Caution | None:
         return None
     details = (Problem(where[0] if len(where) == 1 else f"{len(where)} attempts", text) for text, where in told.items())
     return Caution("The data may make results mean less than they seem to.", "The sweep warned of it.", tuple(details))
+
+
+def _runs(results: Results) -> Caution | None:
+    differ = results.names.together.get("run")
+    if not differ:
+        return None
+    details = tuple(
+        Problem(title(name), ", ".join(f"{run} {value}" for run, value in values.items()))
+        for name, values in differ.items()
+    )
+    text = "What is said of one run against another is said of all of these together."
+    return Caution("The runs differ in their parameters too.", text, details)
 
 
 def _environments(results: Results) -> Caution | None:

@@ -1,5 +1,6 @@
 """One attempt's files, read and reduced: what can be used is used, what cannot is named."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,17 @@ def normalise(value: object) -> Value:
     return value if isinstance(value, int | float) else str(value)
 
 
+def shown_values(config: Mapping[str, object]) -> dict[str, Value]:
+    """Turn the parameters of a cell into what a table shows.
+
+    `participation: 1` is one client and 1.0 all of them, which are equal as numbers: a count says what it counts.
+    """
+    shown = {name: normalise(value) for name, value in config.items()}
+    if isinstance(count := config.get("participation"), int):
+        shown["participation"] = f"{count} client{'s' * (count != 1)}"
+    return shown
+
+
 def digest(attempt: Attempt) -> Digest:
     """Read and reduce an attempt's files; only an attempt with status `ok` gives numbers."""
     made = Digest(
@@ -74,7 +86,7 @@ def digest(attempt: Attempt) -> Digest:
             "run": attempt.run,
             "cell_id": attempt.cell_id,
             "repeat": attempt.repeat,
-            **{name: normalise(value) for name, value in attempt.config.items()},
+            **shown_values(attempt.config),
             "status": attempt.status,
             "reason": attempt.reason or "",
             "usable": False,

@@ -3,9 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from analysis import layout
 from analysis.intervals import Ratio, compare, interval
-from analysis.layout import word
 from analysis.links import LINKS, predict
 from analysis.results import KEY, Results
 from analysis.targets import reached, target_accuracy
@@ -60,9 +58,9 @@ def _fastest(results: Results) -> Finding | None:
     best, worst = dict(first.iloc[int(means.argmax())]), dict(first.iloc[int(means.argmin())])
     fast, slow = float(means.max()), float(means.min())
     return Finding(
-        f"Fastest: {layout.words(best, results.axes)} with {human(fast, 'samples/s')}, "
+        f"Fastest: {results.names.words(best, results.axes)} with {human(fast, 'samples/s')}, "
         f"{digits(fast / slow)}× the slowest cell.",
-        f"Slowest: {layout.words(worst, results.axes)} with {human(slow, 'samples/s')}. {_rests_on(results)}",
+        f"Slowest: {results.names.words(worst, results.axes)} with {human(slow, 'samples/s')}. {_rests_on(results)}",
     )
 
 
@@ -88,7 +86,7 @@ def _first_to_target(results: Results) -> Finding | None:
     never = int((~always).sum())
     rest = f"{never} of {len(always)} cells did not get there in every repeat." if never else "Every cell got there."
     return Finding(
-        f"First to {human(goal, 'share')} test accuracy: {layout.words(dict(best.iloc[0]), results.axes)}, "
+        f"First to {human(goal, 'share')} test accuracy: {results.names.words(dict(best.iloc[0]), results.axes)}, "
         f"after {human(float(means.min()), 's')} of training and {human(float(best['total_bytes'].mean()), 'B')}.",
         f"{rest} {_rests_on(results)}",
     )
@@ -107,8 +105,8 @@ def _cut(results: Results) -> Finding | None:
     if fewer is None or time is None:
         return None
     return Finding(
-        f"{_sentence(word('cut_layer', least))} sends {digits(fewer.ratio)}× fewer bytes up per step than {most} "
-        f"and is {times_faster(time)} per step.",
+        f"{_sentence(results.names.word('cut_layer', least))} sends {digits(fewer.ratio)}× fewer bytes up per step "
+        f"than {results.names.tick('cut_layer', most)} and is {times_faster(time)} per step.",
         f"Step latency of {most} ÷ {least}: {digits(time.ratio)}×, {time.sure()}. Bytes are counted. "
         "Over loopback: see the prediction for slower links.",
     )
@@ -158,7 +156,8 @@ def _clients(results: Results) -> Finding | None:
     if more is None:
         return None
     return Finding(
-        f"{word('clients', many)} train {digits(more.ratio)}× the samples per second of {few}; "
+        f"{results.names.word('clients', many)} train {digits(more.ratio)}× the samples per second of "
+        f"{results.names.tick('clients', few)}; "
         f"linear would be {digits(many / few)}×.",
         f"{_sentence(more.sure())}.",
     )
@@ -174,8 +173,8 @@ def _batch(results: Results) -> Finding | None:
     if rate is None or time is None:
         return None
     return Finding(
-        f"{_sentence(word('batch_size', large))} trains {digits(rate.ratio)}× the samples per second of {small}, "
-        f"with steps {digits(time.ratio)}× as long.",
+        f"{_sentence(results.names.word('batch_size', large))} trains {digits(rate.ratio)}× the samples per second of "
+        f"{results.names.tick('batch_size', small)}, with steps {digits(time.ratio)}× as long.",
         f"Samples per second: {rate.sure()}.",
     )
 

@@ -1,11 +1,9 @@
-"""Which axis of a grid plays which part in a figure (x, colour, line style, panels), and words for values."""
+"""Which axis of a grid plays which part in a figure (x, colour, line style, panels)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from analysis.axes import Axes
-from analysis.digest import NOTHING
 from analysis.results import Results
 from splitfed_core.errors import UsageError
 
@@ -24,24 +22,6 @@ _RANK = (
 )
 """Axes that readers ask for first; others follow in the order of the grid."""
 
-_WORDS = {
-    "clients": "{} clients",
-    "batch_size": "batch {}",
-    "cut_layer": "cut {}",
-    "aggregation": "aggregation {}",
-    "algorithm": "{}",
-    "run": "{}",
-    "dataset": "{}",
-    "model": "{}",
-    "optimizer": "{}",
-    "rounds": "{} rounds",
-    "workers": "{} workers",
-    "partitioner": "{}",
-    "transport": "{}",
-}
-_SHORT = {"aggregation": "agg. {}", "cut_layer": "{}", "clients": "{} cl.", "batch_size": "b{}"}
-_TITLES = {"clients": "clients", "batch_size": "batch size", "cut_layer": "cut layer"}
-_LONGEST = 20
 _ROOM = {"hue": 8, "style": 4, "col": 4, "row": 4}
 
 
@@ -129,28 +109,3 @@ def _first(free: list[str], liked: tuple[str, ...], len_of: Axes, room: int | No
 def rank(axis: str) -> int:
     """Return the place of an axis among those that readers ask for first."""
     return _RANK.index(axis) if axis in _RANK else len(_RANK) - 1
-
-
-def title(axis: str) -> str:
-    """Name an axis for people: `batch size`."""
-    return _TITLES.get(axis, axis.replace("_", " "))
-
-
-def word(axis: str, value: object, *, short: bool = False) -> str:
-    """Say one value of an axis: `3 clients`, `cut dense1`, `aggregation on`."""
-    pattern = (_SHORT if short else {}).get(axis) or _WORDS.get(axis) or f"{title(axis)} {{}}"
-    if value == NOTHING:
-        return f"no {title(axis)}"
-    text = pattern.format(brief(value))
-    return text.removesuffix("s") if value == 1 and text.endswith("s") else text
-
-
-def brief(value: object) -> str:
-    """Say a value in few characters: a long name keeps its beginning and its end."""
-    text = str(value)
-    return text if len(text) <= _LONGEST else f"{text[:7]}…{text[8 - _LONGEST :]}"
-
-
-def words(values: Mapping[Any, Any], axes: Iterable[str], *, short: bool = False) -> str:
-    """Say a cell by its axes: `3 clients · cut dense1 · aggregation on`."""
-    return " · ".join(word(axis, values[axis], short=short) for axis in axes if values[axis] != NOTHING) or NOTHING

@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from analysis import layout
 from analysis.cautions import cautions
 from analysis.findings import findings
 from analysis.layout import Choice
+from analysis.naming import title
 from analysis.provenance import Provenance
 from analysis.results import Results
 from analysis.tables import Table
@@ -61,7 +61,7 @@ def markdown(results: Results, table: Table) -> str:
 def command(results: Results, name: str, choice: Choice) -> str:
     """Return the command that makes one figure alone."""
     asked = [(f"--{part}", value) for part, value in vars(choice).items() if value]
-    words = ["sfbench", "report", *(str(run.folder) for run in results.runs), "--figure", name]
+    words = ["sfbench", "report", *(str(folder) for run in results.runs for folder in run.folders), "--figure", name]
     return shlex.join([*words, *(word for pair in asked for word in pair)])
 
 
@@ -80,7 +80,7 @@ def _lede(results: Results) -> str:
     sizes = ok.groupby(["run", "cell_id"]).size()
     cells, least, repeats = len(sizes), int(sizes.min()), int(sizes.max())
     times = f"{least} to {repeats}" if least < repeats else repeats
-    over = f" over {', '.join(layout.title(axis) for axis in results.axes)}" if results.axes else ""
+    over = f" over {', '.join(results.names.title(axis) for axis in results.axes)}" if results.axes else ""
     dataset = ", ".join(str(value) for value in dict.fromkeys(ok.get("dataset", [])))
     steps = f"{int(ok['steps'].sum()):,} training steps"
     size = f"{cells} cell{'s' * (cells != 1)}{over}, {times} repeat{'s' * (repeats != 1)} each"
@@ -88,9 +88,7 @@ def _lede(results: Results) -> str:
 
 
 def _heads(table: Table) -> list[dict[str, Any]]:
-    heads = [{"text": layout.title(axis), "number": False} for axis in table.axes] + [
-        {"text": "repeats", "number": True}
-    ]
+    heads = [{"text": title(axis), "number": False} for axis in table.axes] + [{"text": "repeats", "number": True}]
     return heads + [{"text": table.heading(i), "number": True} for i in range(len(table.metrics))]
 
 

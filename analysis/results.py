@@ -10,7 +10,8 @@ from analysis.axes import Axes, find_axes
 from analysis.csvfile import read_rows
 from analysis.digest import FRAMES, NOTHING, Digest, digest
 from analysis.metrics import METRICS
-from analysis.runs import Problem, Run, open_run
+from analysis.naming import Names
+from analysis.runs import Problem, Run, open_runs
 from splitfed_core.errors import DataError
 from splitfed_core.rows import StepRow, columns
 
@@ -25,6 +26,7 @@ class Results:
         name: The names of the runs.
         runs: Where it all comes from.
         axes: The parameters that vary, each with its values in order.
+        names: How axes and their values are said, with what moves together with them.
         palette: The same for all cells that were loaded: colours go by it, so that they stay when cells are left out.
         cells: One line per cell and repeat: parameters, status, reason and every metric.
         phases: Of each phase of a step median, mean, and mean over the steps between the quartiles of `step_s`.
@@ -40,6 +42,7 @@ class Results:
     name: str
     runs: tuple[Run, ...]
     axes: Axes
+    names: Names
     palette: Axes
     cells: pd.DataFrame
     phases: pd.DataFrame
@@ -89,24 +92,35 @@ def load(*runs: str | Path) -> Results:
         NotARunError: A path is no run directory.
         DataError: No cell of the runs has usable rows.
     """
-    opened = tuple(open_run(Path(run)) for run in runs)
+    opened = open_runs([Path(run) for run in runs])
     digests = [digest(attempt) for run in opened for attempt in run.attempts]
     problems = [problem for run in opened for problem in run.problems] + [p for made in digests for p in made.problems]
     if not any(made.cell["usable"] for made in digests):
         raise DataError(_nothing(opened, problems))
-    axes = find_axes([made.cell for made in digests if made.cell["usable"]], opened)
+    varying = find_axes([made.cell for made in digests if made.cell["usable"]], opened)
+    axes = varying.axes
     cells = pd.DataFrame([made.cell for made in digests])
+    cells = cells.assign(**{axis: cells[axis].fillna(NOTHING) for axis in axes})
+    _check_told_apart(cells[cells["usable"]], axes)
     absent = {name: float("nan") for name in METRICS if name not in cells}
     return Results(
-        name="+".join(run.name for run in opened),
+        name="+".join(run.name.replace("/", "-") for run in opened),
         runs=opened,
         axes=axes,
         palette=axes,
+        names=Names(varying.together),
         cells=cells.assign(**absent),
         **{name: _join(digests, name, axes) for name in FRAMES},
         problems=tuple(problems),
         data_hash=hashlib.sha256("".join(sorted(h for made in digests for h in made.hashes)).encode()).hexdigest(),
     )
+
+
+def _check_told_apart(cells: pd.DataFrame, axes: Axes) -> None:
+    """Insist on what every figure rests on: cells that are averaged as one, or compared as alike, are one cell."""
+    apart, there = (len(cells[[*by]].drop_duplicates()) for by in (dict.fromkeys(("run", *axes)), ("run", "cell_id")))
+    if apart != there:
+        raise AssertionError(f"{there} cells, but {', '.join(axes)} tell {apart} apart")
 
 
 def _join(digests: list[Digest], name: str, axes: Axes) -> pd.DataFrame:
@@ -122,7 +136,7 @@ def _join(digests: list[Digest], name: str, axes: Axes) -> pd.DataFrame:
 
 
 def _nothing(runs: tuple[Run, ...], problems: list[Problem]) -> str:
-    names = ", ".join(str(run.folder) for run in runs)
+    names = ", ".join(str(folder) for run in runs for folder in run.folders)
     reasons = "; ".join(f"{problem.where}: {problem.what}" for problem in problems[:5])
     return (
         f"{names}: no cell has usable rows{' (' + reasons + ')' if reasons else ''}; run the sweep again to fill them"

@@ -1,7 +1,8 @@
 """Run directories: which there are, what was planned in them, and which attempts (cell and repeat) they hold."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory."""
+    """A run directory, or several that hold the shards of one plan."""
 
     name: str
-    folder: Path
+    folders: tuple[Path, ...]
     plan: dict[str, Any]
     environments: dict[str, dict[str, Any]]
     attempts: tuple[Attempt, ...]
@@ -77,27 +78,76 @@ def is_run(folder: Path) -> bool:
     return (folder / "plan.json").is_file() or (folder / "cells").is_dir()
 
 
-def open_run(folder: Path) -> Run:
+def open_runs(folders: Sequence[Path]) -> tuple[Run, ...]:
+    """Open run directories, each once; shards of one plan become one run, and no two runs have the same name.
+
+    Shards have the same plan and no attempt in common: an attempt at the same cell and repeat is another measurement.
+
+    Raises:
+        NotARunError: A path is no run directory.
+    """
+    for folder in folders:
+        _check(folder)
+    opened: list[Run] = []
+    for folder, name in _names(list({folder.resolve(): folder for folder in folders}.values())).items():
+        run = open_run(folder, name)
+        place = next((place for place, other in enumerate(opened) if _are_shards(other, run)), None)
+        if place is None:
+            opened.append(run)
+        else:
+            opened[place] = _join(opened[place], run)
+    return tuple(opened)
+
+
+def _names(folders: Sequence[Path]) -> dict[Path, str]:
+    """Name run directories by as few last parts of their paths as tell them all apart."""
+    paths = {folder: folder.resolve().parts for folder in folders}
+    names: dict[Path, str] = {}
+    for count in range(1, max(map(len, paths.values()), default=0) + 1):
+        names = {folder: "/".join(parts[-count:]) for folder, parts in paths.items()}
+        if len(set(names.values())) == len(names):
+            break
+    return names
+
+
+def _are_shards(one: Run, other: Run) -> bool:
+    keys = [{(attempt.cell_id, attempt.repeat) for attempt in run.attempts} for run in (one, other)]
+    return bool(one.plan["cells"]) and one.plan == other.plan and not keys[0] & keys[1]
+
+
+def _join(one: Run, other: Run) -> Run:
+    """Make one run of two shards; what either lacks is missing only if both do."""
+    attempts = (*one.attempts, *(replace(attempt, run=one.name) for attempt in other.attempts))
+    found = [problem for run in (one, other) for problem in run.problems if problem not in _missing(run)]
+    joined = Run(one.name, one.folders + other.folders, one.plan, one.environments | other.environments, attempts)
+    return replace(joined, problems=(*found, *_missing(joined)))
+
+
+def open_run(folder: Path, name: str | None = None) -> Run:
     """Read the plan, environments and manifests of a run; rows are read later.
 
     Raises:
         NotARunError: The path is no run directory.
     """
-    if not folder.is_dir():
-        raise NotARunError(f"{folder} is no directory; name the directory that sfbench sweep wrote, such as runs/quick")
-    if not is_run(folder):
-        raise NotARunError(
-            f"{folder} is no run directory: it has neither plan.json nor cells/; name what sfbench sweep wrote"
-        )
-    name = folder.resolve().name
+    _check(folder)
+    name = name or folder.resolve().name
     problems: list[Problem] = []
     plan = _read_json(folder / "plan.json", name, _PLAN, problems)
     plan["cells"] = [cell for cell in plan.get("cells", []) if _is_cell(cell)]
     paths = sorted(folder.glob("env/*.json"))
     environments = {path.stem: _read_json(path, name, _ENVIRONMENT, problems) for path in paths}
     attempts = tuple(_attempts(folder, name, problems))
-    problems += _missing(name, plan, attempts)
-    return Run(name, folder, plan, environments, attempts, tuple(problems))
+    run = Run(name, (folder,), plan, environments, attempts)
+    return replace(run, problems=(*problems, *_missing(run)))
+
+
+def _check(folder: Path) -> None:
+    if not folder.is_dir():
+        raise NotARunError(f"{folder} is no directory; name the directory that sfbench sweep wrote, such as runs/quick")
+    if not is_run(folder):
+        raise NotARunError(
+            f"{folder} is no run directory: it has neither plan.json nor cells/; name what sfbench sweep wrote"
+        )
 
 
 def _attempts(folder: Path, run: str, problems: list[Problem]) -> list[Attempt]:
@@ -130,14 +180,14 @@ def _attempt(path: Path, run: str, manifest: dict[str, Any]) -> Attempt:
     )
 
 
-def _missing(run: str, plan: dict[str, Any], attempts: tuple[Attempt, ...]) -> list[Problem]:
+def _missing(run: Run) -> list[Problem]:
     """Name how many planned attempts have not been run."""
-    there = {(attempt.cell_id, attempt.repeat) for attempt in attempts}
-    planned = {(cell["cell_id"], repeat) for cell in plan["cells"] for repeat in range(plan.get("repeats", 1))}
+    there = {(attempt.cell_id, attempt.repeat) for attempt in run.attempts}
+    repeats = range(run.plan.get("repeats", 1))
+    planned = {(cell["cell_id"], repeat) for cell in run.plan["cells"] for repeat in repeats}
     absent = planned - there
-    return (
-        [Problem(run, f"{len(absent)} of {len(planned)} planned repeats of cells have no result yet")] if absent else []
-    )
+    told = f"{len(absent)} of {len(planned)} planned repeats of cells have no result yet"
+    return [Problem(run.name, told)] if absent else []
 
 
 def _is_cell(cell: object) -> bool:

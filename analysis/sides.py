@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import layout
 from analysis.axes import OPERATIONAL
 from analysis.csvfile import sha256
-from analysis.digest import NOTHING, normalise
+from analysis.digest import NOTHING, shown_values
 from analysis.metrics import METRICS, Metric
 from analysis.provenance import provenance
 from analysis.results import Results, load
@@ -93,8 +92,8 @@ def _cells(results: Results, run: Run) -> list[SideCell]:
         for repeat, attempt in attempts.items():
             line = results.cells.iloc[lines[cell_id, repeat]]
             runs[repeat] = _measured(attempt, run, line, phases.get((cell_id, repeat)))
-        values = {name: normalise(value) for name, value in config.items()}
-        told = layout.words(values, [axis for axis in axes if axis in values])
+        values = shown_values(config)
+        told = results.names.words(values, [axis for axis in axes if axis in values])
         label = cell_id if told == NOTHING else told
         parameters = {name: value for name, value in config.items() if name not in OPERATIONAL}
         made.append(SideCell(cell_id, label, parameters, runs))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis import layout
 from analysis.digest import Value
 from analysis.metrics import METRICS, Metric
+from analysis.naming import title
 from analysis.results import Results
 from analysis.units import Scale, digits, scale_for
 
@@ -65,7 +65,7 @@ class Table:
 
 def table(results: Results, names: tuple[str, ...] = SHOWN) -> Table:
     """Make the table of the usable cells, metrics without any value left out."""
-    axes = tuple(results.axes) or ("algorithm",)
+    axes = tuple(name for axis in results.axes for name in results.names.parameters(axis)) or ("algorithm",)
     known = [METRICS[name] for name in names if results.ok[name].notna().any()]
     cells = tuple(_cell(part, axes, known) for _, part in results.ok.groupby(["run", "cell_id"], sort=False))
     ordered = sorted(cells, key=lambda cell: tuple(_place(results, axis, cell.values[axis]) for axis in axes))
@@ -107,7 +107,7 @@ def to_csv(made: Table) -> str:
 def to_latex(made: Table) -> str:
     """Return the table for a paper, in the style of booktabs."""
     columns = "l" * len(made.axes) + "r" * len(made.metrics)
-    heads = [layout.title(axis) for axis in made.axes] + [made.heading(i) for i in range(len(made.metrics))]
+    heads = [title(axis) for axis in made.axes] + [made.heading(i) for i in range(len(made.metrics))]
     rows = [
         [str(cell.values[axis]) for axis in made.axes] + [made.text(cell, i) for i in range(len(made.metrics))]
         for cell in made.cells

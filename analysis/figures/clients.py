@@ -52,7 +52,7 @@ def stragglers(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             [("trains", {"facecolor": theme.TRAIN}), ("waits for aggregation", {"facecolor": theme.WAIT})],
             patches=True,
         )
-        theme.note(figure, layout.words(where, where))
+        theme.note(figure, results.names.words(where, where))
     return figure
 
 
@@ -99,14 +99,14 @@ def resources(results: Results, choice: Choice = NO_CHOICE) -> Figure:
                 heights = np.nan_to_num(np.array(found, dtype=float))
                 panel.axes.bar(range(len(values)), heights, 0.6, bottom=below, color=theme.ROLE_COLOURS[role])
                 below = below + heights
-            panel.ticks([layout.brief(value) for value in values])
-            panel.label(f"({scale.unit})", layout.title(roles.x) if roles.x else "")
+            panel.ticks(facets.ticks(results, roles.x))
+            panel.label(f"({scale.unit})", results.names.title(roles.x) if roles.x else "")
         theme.legend(
             figure,
             [(role.replace("_", " "), {"facecolor": theme.ROLE_COLOURS[role]}) for role in roles_used],
             patches=True,
         )
-        theme.note(figure, theme.averaged(roles))
+        theme.note(figure, theme.averaged(results, roles))
     return figure
 
 

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from analysis import layout
 from analysis.figures.theme import INK, WIDTH
 from analysis.layout import Roles
 from analysis.results import Results
@@ -54,6 +53,11 @@ class Panel:
             self.axes.tick_params(axis="x", rotation=35)
             for text in self.axes.get_xticklabels():
                 text.set(ha="right", rotation_mode="anchor")
+
+
+def ticks(results: Results, axis: str | None) -> list[str]:
+    """Return what stands at the ticks of an axis of the grid: one empty text where there is none."""
+    return [results.names.tick(axis, value) for value in results.axes[axis]] if axis else [""]
 
 
 def only(frame: pd.DataFrame, where: dict[str, object]) -> pd.DataFrame:
@@ -103,7 +107,7 @@ def _values(results: Results, axis: str | None, frame: pd.DataFrame | None) -> l
     if not axis:
         return [("", {})]
     there = set(results.axes[axis] if frame is None else frame[axis])
-    return [(layout.word(axis, value), {axis: value}) for value in results.axes[axis] if value in there]
+    return [(results.names.word(axis, value), {axis: value}) for value in results.axes[axis] if value in there]
 
 
 class _RoundLogLocator(LogLocator):

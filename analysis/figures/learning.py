@@ -58,7 +58,7 @@ def over(
             panel.axes.xaxis.set_major_locator(MaxNLocator(5 if panel.width > 1.6 else 3, integer=True))
         facets.close(panels, zero=zero)
         theme.legend(figure, theme.keys(results, roles.hue, None, markers=False))
-        theme.note(figure, theme.averaged(roles))
+        theme.note(figure, theme.averaged(results, roles))
     return figure
 
 
@@ -91,7 +91,7 @@ def learning(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             panel.axes.xaxis.set_major_locator(MaxNLocator(6, integer=way[0] == "done"))
         facets.close(panels)
         theme.legend(figure, theme.keys(results, roles.hue, None, markers=False))
-        theme.note(figure, layout.words(where, where))
+        theme.note(figure, results.names.words(where, where))
     return figure
 
 
@@ -148,7 +148,7 @@ def target(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         missing = [("not reached", {"linestyle": "", "marker": "x"})] if got["elapsed_s"].isna().any() else []
         keys = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results, roles.hue, None)]
         theme.legend(figure, keys + missing)
-        theme.note(figure, theme.averaged(Roles(rest=tuple(a for a in roles.rest if a not in inner))))
+        theme.note(figure, theme.averaged(results, Roles(rest=tuple(a for a in roles.rest if a not in inner))))
     return figure
 
 
@@ -181,6 +181,6 @@ def _dots(
             shape = theme.marker(hue, value, results.palette) if there else "x"
             x = mean * scale.factor if there else end
             panel.axes.plot(x, height, shape, color=theme.colour(hue, value, results.palette), ms=5.5)
-    panel.axes.set_yticks(range(len(places)), [layout.words(values, inner) for values in places])
+    panel.axes.set_yticks(range(len(places)), [results.names.words(values, inner) for values in places])
     panel.axes.set_ylim(-0.6, len(places) - 0.4)
     panel.axes.grid(visible=True, axis="both")

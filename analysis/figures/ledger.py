@@ -61,13 +61,17 @@ def _parts(results: Results, choice: Choice) -> tuple[str | None, tuple[str, ...
     parts = {"col": ("cut_layer", "*")} if len(results.axes) > 1 or choice.facet else {}
     roles = layout.assign(results, parts, Choice(facet=choice.facet))
     inner = facets.fit(results, roles.rest, "step_p50_s", _BARS)
-    return roles.col, inner, theme.averaged(Roles(rest=tuple(axis for axis in roles.rest if axis not in inner)))
+    return (
+        roles.col,
+        inner,
+        theme.averaged(results, Roles(rest=tuple(axis for axis in roles.rest if axis not in inner))),
+    )
 
 
 def _bars(panel: facets.Panel, frame: pd.DataFrame, results: Results, inner: Sequence[str]) -> Bars:
     """Return the label and the rows of each bar of a panel, the last one first: bars are drawn from below."""
     mine = panel.pick(frame)
-    parts = [(layout.words(v, inner), facets.only(mine, v)) for v in facets.combinations(results, inner)]
+    parts = [(results.names.words(v, inner), facets.only(mine, v)) for v in facets.combinations(results, inner)]
     return list(reversed(parts))
 
 

@@ -30,11 +30,11 @@ def network(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             suffix, unit = rows[panel.row]
             scale = scale_for(unit, results.ok[f"uplink_{suffix}"])
             _pairs(panel.axes, panel.pick(results.ok), (suffix, unit), results, roles.x)
-            panel.ticks([layout.brief(value) for value in results.axes[roles.x]] if roles.x else [""])
-            panel.label(f"({scale.unit})", layout.title(roles.x) if roles.x else "")
+            panel.ticks(facets.ticks(results, roles.x))
+            panel.label(f"({scale.unit})", results.names.title(roles.x) if roles.x else "")
             panel.axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _, by=scale.factor: f"{y * by:,.6g}"))
         theme.legend(figure, [(text, {"facecolor": paint}) for _, text, paint in _WAYS], patches=True)
-        theme.note(figure, theme.averaged(roles))
+        theme.note(figure, theme.averaged(results, roles))
     return figure
 
 
@@ -83,7 +83,7 @@ def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             panel.ticks(names)
             panel.label("step latency, predicted beyond loopback", "link of each client")
         theme.legend(figure, theme.keys(results, roles.hue, None) + _PREDICTED)
-        theme.note(figure, " · ".join(filter(None, ("PREDICTION, not a measurement", theme.averaged(roles)))))
+        theme.note(figure, " · ".join(filter(None, ("PREDICTION, not a measurement", theme.averaged(results, roles)))))
     return figure
 
 

@@ -92,4 +92,4 @@ def _entries(results: Results, hue: str | None, front: pd.DataFrame) -> list[the
     colours = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results, hue, None)]
     ring = {"marker": "o", "linestyle": "", "markerfacecolor": theme.PAPER}
     lines = enumerate((dict(line) for _, line in front.iterrows()), start=1)
-    return colours + [(f"{i}: {layout.words(line, results.axes, short=True)}", ring) for i, line in lines]
+    return colours + [(f"{i}: {results.names.words(line, results.axes, short=True)}", ring) for i, line in lines]

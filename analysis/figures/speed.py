@@ -48,7 +48,7 @@ def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
     if not shown:
         raise NotShownError(f"no cell has {' or '.join(names)}")
     roles = layout.assign(results, _PARTS, choice)
-    labels = [layout.brief(value) for value in results.axes[roles.x or ""]]
+    labels = facets.ticks(results, roles.x)
     rows = {
         measure.title.lower(): (measure.name, scale_for(measure.unit, results.ok[measure.name])) for measure in shown
     }
@@ -58,11 +58,11 @@ def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
             name, scale = rows[panel.row]
             frame = panel.pick(results.ok)
             _lines(panel.axes, frame.assign(y=frame[name] * scale.factor), results, roles)
-            panel.label(f"({scale.unit})" if scale.unit else "", layout.title(roles.x or ""))
+            panel.label(f"({scale.unit})" if scale.unit else "", results.names.title(roles.x or ""))
             panel.ticks(labels)
         facets.close(panels, zero="y")
         theme.legend(figure, theme.keys(results, roles.hue, roles.style))
-        theme.note(figure, theme.averaged(roles))
+        theme.note(figure, theme.averaged(results, roles))
     return figure
 
 
@@ -106,12 +106,12 @@ def scaling(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         for panel in panels:
             panel.axes.plot(counts, [count / counts[0] for count in counts], color=theme.INK, ls=":", lw=1)
             _growth(panel.axes, panel.pick(results.ok), counts, results, roles)
-            panel.label(f"speed-up over {layout.word('clients', counts[0])} (×)", "clients")
+            panel.label(f"speed-up over {results.names.word('clients', counts[0])} (×)", "clients")
             panel.axes.set_xticks(counts, [str(count) for count in counts])
         facets.close(panels, zero="y")
         linear = [("linear", {"linestyle": ":", "linewidth": 1})]
         theme.legend(figure, linear + theme.keys(results, roles.hue, roles.style))
-        theme.note(figure, theme.averaged(roles))
+        theme.note(figure, theme.averaged(results, roles))
     return figure
 
 

@@ -150,10 +150,12 @@ def keys(results: Results, hue: str | None, style: str | None, *, markers: bool 
     if hue:
         for value in results.axes[hue]:
             shape = marker(hue, value, results.palette) if markers else ""
-            entries += [(layout.word(hue, value), {"color": colour(hue, value, results.palette), "marker": shape})]
+            entries += [
+                (results.names.word(hue, value), {"color": colour(hue, value, results.palette), "marker": shape})
+            ]
     if style:
         for value in results.axes[style]:
-            entries += [(layout.word(style, value), {"linestyle": line(style, value, results.palette)})]
+            entries += [(results.names.word(style, value), {"linestyle": line(style, value, results.palette)})]
     return entries
 
 
@@ -163,6 +165,6 @@ def note(figure: Figure, text: str) -> None:
         figure.suptitle(text, x=0.005, ha="left", fontsize=8)
 
 
-def averaged(roles: layout.Roles) -> str:
+def averaged(results: Results, roles: layout.Roles) -> str:
     """Say over which axes a figure averages, if any."""
-    return f"mean over {', '.join(layout.title(axis) for axis in roles.rest)}" if roles.rest else ""
+    return f"mean over {', '.join(results.names.title(axis) for axis in roles.rest)}" if roles.rest else ""

@@ -42,7 +42,7 @@ def effects(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         for panel, measure in zip(panels, measures, strict=True):
             _forest(panel.axes, results, contrasts, measure)
             panel.label("", "ratio")
-        panels[0].axes.set_yticks(range(len(contrasts)), [_versus(*contrast) for contrast in contrasts])
+        panels[0].axes.set_yticks(range(len(contrasts)), [_versus(results, *contrast) for contrast in contrasts])
         panels[0].axes.set_ylim(len(contrasts) - 0.4, -0.6)
         theme.legend(figure, _VERDICTS)
     return figure
@@ -65,9 +65,9 @@ def _contrasts(results: Results) -> list[tuple[str, object, object]]:
     return found
 
 
-def _versus(axis: str, value: object, base: object) -> str:
+def _versus(results: Results, axis: str, value: object, base: object) -> str:
     """Name a contrast: `cut dense1 vs conv1`."""
-    return f"{layout.word(axis, value)} vs {layout.brief(base)}"
+    return f"{results.names.word(axis, value)} vs {results.names.tick(axis, base)}"
 
 
 def _heading(measure: Metric) -> str:
@@ -147,8 +147,8 @@ def heatmap(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             )
             panel.axes.grid(visible=False)
             panel.axes.tick_params(length=0, rotation=0)
-            panel.label(layout.title(y), layout.title(roles.x or ""))
-            panel.axes.set_ylabel(layout.title(y) if panel.left else "")
+            panel.label(results.names.title(y), results.names.title(roles.x or ""))
+            panel.axes.set_ylabel(results.names.title(y) if panel.left else "")
         what = f"{measure.title.lower()}{f' ({scale.unit})' if scale.unit else ''}, {measure.better} is better"
-        theme.note(figure, " · ".join(filter(None, (what, theme.averaged(roles)))))
+        theme.note(figure, " · ".join(filter(None, (what, theme.averaged(results, roles)))))
     return figure

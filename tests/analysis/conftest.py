@@ -241,12 +241,17 @@ def write_run(
     base: Mapping[str, Any] | None = None,
     steps_per_round: int = 6,
     failed: Callable[[Mapping[str, Any], int], str | None] = lambda *_: None,
+    override: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {},
 ) -> Path:
-    """Write a run of the Cartesian product of `axes`; `failed` gives the reason for attempts that failed."""
+    """Write a run of the Cartesian product of `axes`; `failed` gives the reason for attempts that failed.
+
+    `override` returns what else a cell has, as overrides and zipped axes of a grid do.
+    """
     axes = {"aggregation": [True, False]} if axes is None else axes
     cells = []
     for values in itertools.product(*axes.values()):
         config = {**BASE, **(base or {}), **dict(zip(axes, values, strict=True))}
+        config |= override(config)
         cells.append({"cell_id": slug(config), "config": config, "seeds": [7 + r for r in range(repeats)]})
         for repeat in range(repeats):
             attempt = Attempt(slug(config), repeat, config, steps_per_round)

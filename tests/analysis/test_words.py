@@ -8,8 +8,9 @@ import pytest
 
 from analysis.axes import find_axes, in_order
 from analysis.digest import Value
-from analysis.layout import Choice, assign, brief, word
+from analysis.layout import Choice, assign
 from analysis.metrics import METRICS
+from analysis.naming import Names, brief
 from analysis.results import Results, load
 from analysis.tables import table
 from analysis.units import digits, human, scale_for, span
@@ -62,8 +63,11 @@ def test_a_parameter_that_follows_from_another_is_no_axis(make_run: MakeRun) -> 
     ]
     attempts = tuple(replace(run.attempts[0], config={"algorithm": "fl", "clients": 1}) for _ in cells)
     bare = replace(run, plan={}, attempts=attempts)
-    assert find_axes(cells, [bare]) == {"algorithm": ("fl", "sl")}
-    assert find_axes([*cells, {"algorithm": "sl", "clients": 1, "run": "x"}], [bare]).keys() == {"algorithm", "clients"}
+    assert find_axes(cells, [bare]).axes == {"algorithm": ("fl", "sl")}
+    assert find_axes([*cells, {"algorithm": "sl", "clients": 1, "run": "x"}], [bare]).axes.keys() == {
+        "algorithm",
+        "clients",
+    }
 
 
 def with_axes(results: Results, **axes: tuple[Value, ...]) -> Results:
@@ -92,10 +96,10 @@ def test_an_axis_that_does_not_vary_is_refused(results: Results) -> None:
 
 
 def test_values_are_said_as_people_say_them() -> None:
-    assert word("clients", 1) == "1 client"
-    assert word("clients", 3) == "3 clients"
-    assert word("cut_layer", "–") == "no cut layer"
-    assert word("learning_rate", 0.1) == "learning rate 0.1"
+    assert Names().word("clients", 1) == "1 client"
+    assert Names().word("clients", 3) == "3 clients"
+    assert Names().word("cut_layer", "–") == "no cut layer"
+    assert Names().word("learning_rate", 0.1) == "learning rate 0.1"
     assert len(brief("my_package.my_models:residual_network_12")) == 20
 
 

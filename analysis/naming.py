@@ -1,0 +1,84 @@
+"""Words for axes and their values, as people say them: `batch size`, `3 clients`, `cut dense1`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis.axes import MAY_NOT_APPLY, Together
+from analysis.digest import NOTHING, Value
+
+_WORDS = {
+    "clients": "{} clients",
+    "batch_size": "batch {}",
+    "cut_layer": "cut {}",
+    "aggregation": "aggregation {}",
+    "algorithm": "{}",
+    "run": "{}",
+    "dataset": "{}",
+    "model": "{}",
+    "optimizer": "{}",
+    "rounds": "{} rounds",
+    "workers": "{} workers",
+    "partitioner": "{}",
+    "transport": "{}",
+    "examples_per_client": "{} examples per client",
+    "cell_id": "{}",
+}
+_NOTHING = {"examples_per_client": "all examples"}
+"""What no value means, where it means something."""
+
+_SHORT = {"aggregation": "agg. {}", "cut_layer": "{}", "clients": "{} cl.", "batch_size": "b{}"}
+_TITLES = {"cell_id": "cell"}
+_LONGEST = 20
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the axes of some cells are said; what moves together with an axis is said with it."""
+
+    together: Together = field(default_factory=dict)
+
+    def title(self, axis: str) -> str:
+        """Name an axis: `batch size`, `batch size/learning rate`."""
+        return "/".join(title(name) for name in self.parameters(axis))
+
+    def parameters(self, axis: str) -> tuple[str, ...]:
+        """Return the parameters that an axis stands for."""
+        return (axis, *self._companions(axis))
+
+    def word(self, axis: str, value: Any, *, short: bool = False) -> str:
+        """Say one value of an axis: `3 clients`, `batch 64, learning rate 0.01`."""
+        others = [(name, at[value]) for name, at in self._companions(axis).items() if value in at]
+        return ", ".join(_word(name, one, short=short) for name, one in [(axis, value), *others])
+
+    def tick(self, axis: str, value: Any) -> str:
+        """Say one value of an axis where the axis is named beside it: `64`, `64/0.01`."""
+        return "/".join(brief(one) for one in (value, *(at.get(value) for at in self._companions(axis).values())))
+
+    def words(self, values: Mapping[Any, Any], axes: Iterable[str], *, short: bool = False) -> str:
+        """Say a cell by its axes: `3 clients · cut dense1`; that it lacks what does not apply goes without saying."""
+        said = [axis for axis in axes if values[axis] != NOTHING or axis not in MAY_NOT_APPLY]
+        return " · ".join(self.word(axis, values[axis], short=short) for axis in said) or NOTHING
+
+    def _companions(self, axis: str) -> Mapping[str, Mapping[Value, Value]]:
+        """Return what is named with an axis. Runs have names of their own: how else they differ is a caution."""
+        return {} if axis == "run" else self.together.get(axis, {})
+
+
+def title(axis: str) -> str:
+    """Name a parameter: `batch size`."""
+    return _TITLES.get(axis, axis.replace("_", " "))
+
+
+def _word(axis: str, value: object, *, short: bool) -> str:
+    if value == NOTHING:
+        return _NOTHING.get(axis, f"no {title(axis)}")
+    pattern = (_SHORT if short else {}).get(axis) or _WORDS.get(axis) or f"{title(axis)} {{}}"
+    text = pattern.format(brief(value))
+    return text.removesuffix("s") if value == 1 and text.endswith("s") else text
+
+
+def brief(value: object) -> str:
+    """Say a value in few characters: a long name keeps its beginning and its end."""
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:7]}…{text[8 - _LONGEST :]}"
