@@ -11,6 +11,7 @@ track = typer.Typer(
     help="Keep what runs measured in a history, and draw it over commits.",
     cls=Group,
     no_args_is_help=True,
+    suggest_commands=False,
     rich_markup_mode=None,
 )
 

@@ -12,6 +12,8 @@ from typer.utils import get_params_from_function
 
 typer.core.HAS_RICH = False
 
+_WHOLE = 1_000  # characters of a sentence
+
 
 class Group(TyperGroup):
     """Commands whose arguments say what they are."""
@@ -27,6 +29,12 @@ class Group(TyperGroup):
                 argument.help = info.help if isinstance(info, ArgumentInfo) else None
             command.format_arguments = _written_already  # type: ignore[method-assign]
         return command
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write what each command does as its whole first sentence; click cuts it off where the line ends."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command])
 
 
 def _written_already(ctx: Context, formatter: HelpFormatter) -> None:

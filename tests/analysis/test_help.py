@@ -30,18 +30,41 @@ def all_commands() -> list[tuple[tuple[str, ...], click.Command]]:
     return list(commands(group))
 
 
+def shown_at(width: int, *words: str) -> str:
+    result = CliRunner().invoke(app, [*words, "--help"], prog_name="sfbench", terminal_width=width)
+    assert result.exit_code == 0
+    return result.output
+
+
+def solid(text: str) -> str:
+    """Lines break at spaces and behind hyphens."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
 @pytest.mark.parametrize(
     ("path", "command"), all_commands(), ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
 )
-def test_each_argument_and_option_says_what_it_is(path: tuple[str, ...], command: click.Command) -> None:
-    shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80"}, prog_name="sfbench").output
+def test_each_argument_and_option_says_what_it_is(path: tuple[str, ...], command: click.Command, width: int) -> None:
+    shown = shown_at(width, *path)
     assert "\\" not in shown
+    assert "..." not in shown.replace("[RUN]...", "").replace("[ARGS]...", ""), "nothing is cut off"
+    assert max(map(len, shown.splitlines())) <= width
     assert shown.count("rguments:") <= 1, "one section of them"
-    flat = " ".join(shown.split())
     declared = get_params_from_function(command.callback.__wrapped__)  # type: ignore[union-attr]
     for parameter in declared.values():
         assert parameter.default.help, f"{parameter.name} has no text"
-        assert parameter.default.help in flat
+        assert solid(parameter.default.help) in solid(shown)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+@pytest.mark.parametrize("path", [(), ("track",)], ids=["sfbench", "track"])
+def test_each_command_is_told_in_a_whole_sentence(path: tuple[str, ...], width: int) -> None:
+    shown = shown_at(width, *path)
+    inside = [(words, command) for words, command in all_commands() if words[:-1] == path]
+    for words, command in inside:
+        sentence = str(command.help).split(". ")[0].rstrip(".")
+        assert solid(words[-1] + sentence) in solid(shown)
 
 
 def test_help_loads_nothing_heavy() -> None:
