@@ -31,7 +31,8 @@ from splitfed_core.wire.transport import (
 
 Handler = Any  # grpc.RpcMethodHandler: generic in its stubs, not in the library
 
-_SPARE_THREADS = 4  # beside one per client: health checks, predictions
+_SPARE_THREADS = 4  # beside one per client: health checks, predictions, refusals
+_CALLS_PER_THREAD = 16  # under way, waiting for a thread, or being refused; what comes on top has no place
 
 
 class RpcServer:
@@ -57,8 +58,13 @@ class RpcServer:
             fed: A fed server, if there is one here.
             exposed: Where callers on other hosts find it; None: they are all on this one.
         """
-        pool = futures.ThreadPoolExecutor(callers + _SPARE_THREADS, thread_name_prefix="rpc")
-        self._server = grpc.server(pool, options=options(max_message_bytes), interceptors=[TokenGuard(token)])
+        threads = callers + _SPARE_THREADS
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
+            options=options(max_message_bytes),
+            interceptors=[TokenGuard(token)],
+            maximum_concurrent_rpcs=_CALLS_PER_THREAD * threads,
+        )
         status = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(status, self._server)
         services = {MAIN: main and _main_handlers(main), FED: fed and _fed_handlers(fed), CLOCK: _clock_handlers()}

@@ -21,11 +21,14 @@ def credentials(token: str) -> tuple[tuple[str, str], ...]:
 
 
 class TokenGuard(grpc.ServerInterceptor):
-    """Refuses every call that does not carry the run's token."""
+    """Refuses every call that does not carry the run's token.
+
+    As if it were a stream, whatever was called: a unary call's message gRPC would wait for, in a thread of the pool.
+    """
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()
-        self._refusal: Any = grpc.unary_unary_rpc_method_handler(_refuse)
+        self._refusal: Any = grpc.stream_stream_rpc_method_handler(_refuse)
 
     def intercept_service(
         self,
@@ -39,7 +42,7 @@ class TokenGuard(grpc.ServerInterceptor):
         return self._refusal
 
 
-def _refuse(_request: object, context: grpc.ServicerContext) -> None:
+def _refuse(_requests: object, context: grpc.ServicerContext) -> None:
     context.abort(
         grpc.StatusCode.UNAUTHENTICATED,
         "the call does not carry this run's token; only its own processes may call",

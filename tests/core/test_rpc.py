@@ -1,11 +1,13 @@
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from time import perf_counter, sleep
+from typing import Any
 
 import grpc
 import numpy as np
@@ -208,6 +210,50 @@ def test_a_stream_with_a_wrong_token_is_refused(server: RpcServer) -> None:
     with pytest.raises(RemoteError, match="UNAUTHENTICATED"):
         main.train_step(REQUEST)
     main.close()
+
+
+@pytest.fixture
+def headers_only() -> Iterator[Callable[..., list[Any]]]:
+    """Open calls that never send a message: what a unary method waits for, seen from the wire, is one of a stream."""
+    queue: SimpleQueue[bytes | None] = SimpleQueue()
+    calls: list[Any] = []
+
+    def open_calls(channel: grpc.Channel, count: int, methods: Sequence[str], token: str | None = None) -> list[Any]:
+        metadata = credentials(token) if token else ()
+        for n in range(count):
+            call: Any = channel.stream_stream(methods[n % len(methods)])
+            calls.append(call(iter(queue.get, None), metadata=metadata, timeout=60))
+        return calls[-count:]
+
+    yield open_calls
+    for call in calls:
+        call.cancel()
+        queue.put(None)
+
+
+METHODS = [f"/splitfed.v1.{name}" for name in ("MainService/TrainStep", "MainService/TrainSteps", "FedService/Push")]
+
+
+def test_who_has_no_token_and_sends_nothing_takes_nobodys_thread(headers_only: Callable[..., list[Any]]) -> None:
+    with (
+        RpcServer(token=TOKEN, callers=1, main=Doubling(), fed=Shelf()) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        opened = headers_only(channel, 50, [*METHODS, "/grpc.health.v1.Health/Check"])
+        main = GrpcTransport(server.address, token=TOKEN, deadline_s=20.0)
+        assert main.train_step(REQUEST).loss == 726
+        assert {call.code() for call in opened} == {grpc.StatusCode.UNAUTHENTICATED}
+        main.close()
+
+
+def test_calls_under_way_are_bounded(headers_only: Callable[..., list[Any]]) -> None:
+    with RpcServer(token=TOKEN, callers=1, main=Doubling()) as server, grpc.insecure_channel(server.address) as channel:
+        refused: SimpleQueue[Any] = SimpleQueue()
+        for call in headers_only(channel, 16 * 5 + 3, METHODS[:1], TOKEN):
+            call.add_done_callback(lambda call: refused.put(call.code()))
+        codes = [refused.get(timeout=20) for _ in range(3)]  # 16 for each thread may be open
+        assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 3
+        assert refused.empty()
 
 
 def test_the_health_service_wants_the_token_too(server: RpcServer) -> None:
