@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from benchmarks.problems import parse_each
 from benchmarks.yamlfile import Key, YamlFile
 from splitfed_core.config import CellConfig
 from splitfed_core.errors import ConfigError, GridError
@@ -33,14 +34,14 @@ def parse_parameters(source: YamlFile, values: object, *keys: Key) -> dict[str, 
     """Validate a mapping of parameters to values, such as `base:`."""
     if not isinstance(values, dict):
         raise source.error(f"{keys[-1]} {values!r} is no mapping of parameters to values", *keys)
-    return {name: parse_parameter(source, name, value, *keys, name) for name, value in values.items()}
+    return dict(parse_each(lambda name: (name, parse_parameter(source, name, values[name], *keys, name)), values))
 
 
 def parse_axes(source: YamlFile, axes: object, *keys: Key) -> dict[str, tuple[Any, ...]]:
     """Validate a mapping of parameters to lists of values, such as `axes:`."""
     if not isinstance(axes, dict):
         raise source.error(f"{keys[-1]} {axes!r} is no mapping of parameters to lists of values", *keys)
-    return {name: _parse_axis(source, name, values, *keys, name) for name, values in axes.items()}
+    return dict(parse_each(lambda name: (name, _parse_axis(source, name, axes[name], *keys, name)), axes))
 
 
 def _parse_axis(source: YamlFile, name: str, values: object, *keys: Key) -> tuple[Any, ...]:
@@ -54,7 +55,7 @@ def _parse_axis(source: YamlFile, name: str, values: object, *keys: Key) -> tupl
         raise source.error(f"axis {name} is {values!r}, not a list; write [{values}], or move it to `base:`", *keys)
     if not values:
         raise source.error(f"axis {name} is empty; give it a value, or leave it out", *keys)
-    parsed = [parse_parameter(source, name, value, *keys, i) for i, value in enumerate(values)]
+    parsed = parse_each(lambda i: parse_parameter(source, name, values[i], *keys, i), range(len(values)))
     for i, value in enumerate(parsed):
         if keys[0] == "zip":  # axes that move together may stand still
             break

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.axes import parse_axes, parse_parameters
-from benchmarks.gridfile import GridFile, OnFailure, Schedule, validate
+from benchmarks.gridfile import (
+    KEYS,
+    ExcludeRule,
+    GridFile,
+    OnFailure,
+    OverrideRule,
+    Schedule,
+    unknown_setting,
+    validate,
+)
+from benchmarks.problems import Problems, parse_each
 from benchmarks.rules import Exclude, Override, parse_rule
 from benchmarks.yamlfile import Key, YamlFile, parse_value, read_yaml
 from splitfed_core.config import CellConfig
@@ -76,32 +86,49 @@ def load_grid(path: Path, settings: Sequence[str] = ()) -> Grid:
     Raises:
         GridError: Whatever is wrong with it: file, line, value, rule and remedy.
     """
-    source = read_yaml(path)
-    for setting in settings:
-        source = _with_setting(source, setting)
-    file = validate(source)
-    axes = parse_axes(source, file.axes, "axes")
-    zips = _parse_zips(source, file.zip)
-    _check_each_once(source, axes, zips)
+    source = _with_settings(read_yaml(path), settings)
+    problems = Problems()
+    file = validate(source, problems)
+    with problems:
+        base = parse_parameters(source, file.base, "base")
+    with problems:
+        axes = parse_axes(source, file.axes, "axes")
+    with problems:
+        zips = _parse_zips(source, file.zip)
+    with problems:
+        excludes = parse_each(lambda i: _parse_exclude(source, file.exclude[i], i), range(len(file.exclude)))
+    with problems:
+        includes = parse_each(
+            lambda i: parse_parameters(source, file.include[i], "include", i), range(len(file.include))
+        )
+    with problems:
+        overrides = parse_each(lambda i: _parse_override(source, file.overrides[i], i), range(len(file.overrides)))
+    problems.check()  # what follows speaks of all parts together
+    with problems:
+        _check_each_once(source, axes, zips)
+    with problems:
+        base = _with_timeout(source, file, base)
+    with problems:
+        paired = _parse_pairing(source, file, {*axes, *(name for group in zips for name in group)})
+    problems.check()
     return Grid(
         source=source,
         name=file.name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "grid",
         seed=file.seed,
-        base=_parse_base(source, file),
+        base=base,
         axes=axes,
         zips=zips,
-        excludes=_parse_excludes(source, file),
-        includes=[parse_parameters(source, cell, "include", i) for i, cell in enumerate(file.include)],
-        overrides=_parse_overrides(source, file),
+        excludes=excludes,
+        includes=includes,
+        overrides=overrides,
         repeats=file.repeats,
-        paired=_parse_pairing(source, file, {*axes, *(name for group in zips for name in group)}),
+        paired=paired,
         schedule=file.schedule,
         on_failure=file.on_failure,
     )
 
 
-def _parse_base(source: YamlFile, file: GridFile) -> dict[str, Any]:
-    base = parse_parameters(source, file.base, "base")
+def _with_timeout(source: YamlFile, file: GridFile, base: dict[str, Any]) -> dict[str, Any]:
     if file.timeout_s is None:
         return base
     if "timeout_s" in base:
@@ -109,53 +136,61 @@ def _parse_base(source: YamlFile, file: GridFile) -> dict[str, Any]:
     return {**base, "timeout_s": file.timeout_s}
 
 
-def _parse_excludes(source: YamlFile, file: GridFile) -> list[Exclude]:
-    return [
-        Exclude(parse_rule(source, entry.match, entry.when, "exclude", i), entry.reason)
-        for i, entry in enumerate(file.exclude)
-    ]
+def _parse_exclude(source: YamlFile, entry: ExcludeRule, i: int) -> Exclude:
+    return Exclude(parse_rule(source, entry.match, entry.when, "exclude", i), entry.reason)
 
 
-def _parse_overrides(source: YamlFile, file: GridFile) -> list[Override]:
-    return [
-        Override(
-            parse_rule(source, entry.match, entry.when, "overrides", i),
-            parse_parameters(source, entry.set, "overrides", i, "set"),
-        )
-        for i, entry in enumerate(file.overrides)
-    ]
+def _parse_override(source: YamlFile, entry: OverrideRule, i: int) -> Override:
+    problems = Problems()
+    with problems:
+        rule = parse_rule(source, entry.match, entry.when, "overrides", i)
+    with problems:
+        values = parse_parameters(source, entry.set, "overrides", i, "set")
+    problems.check()
+    return Override(rule, values)
 
 
 def _check_each_once(source: YamlFile, axes: Axes, zips: Sequence[Axes]) -> None:
     """Refuse a parameter that gets its value in two places."""
-    seen = dict.fromkeys(source.values.get("base", {}), "base")
+    problems, seen = Problems(), dict.fromkeys(source.values.get("base", {}), "base")
     groups = [("axes", axes), *(("zip", group) for group in zips)]
     for section, group in groups:
         for name in group:
             if name in seen:
-                raise source.error(
-                    f"{name} is below `{seen[name]}:` and below `{section}:`; give it in one of them", section, name
-                )
+                message = f"{name} is below `{seen[name]}:` and below `{section}:`; give it in one of them"
+                problems.add(source.error(message, section, name))
             seen[name] = section
+    problems.check()
 
 
 def _parse_pairing(source: YamlFile, file: GridFile, axes: Collection[str]) -> frozenset[str]:
+    problems = Problems()
     for i, name in enumerate(file.pair_seeds_across or ()):
         if name not in axes:
-            raise source.error(
-                f"{name!r} is no axis of this grid; choose from {', '.join(sorted(axes)) or 'no axes at all'}",
-                "pair_seeds_across", i,
-            )  # fmt: skip
+            message = f"{name!r} is not an axis of this grid; choose from {', '.join(sorted(axes)) or 'no axes at all'}"
+            problems.add(source.error(message, "pair_seeds_across", i))
+    problems.check()
     return frozenset(axes if file.pair_seeds_across is None else file.pair_seeds_across)
+
+
+def _with_settings(source: YamlFile, settings: Sequence[str]) -> YamlFile:
+    problems = Problems()
+    for setting in settings:
+        with problems:
+            source = _with_setting(source, setting)
+    problems.check()
+    return source
 
 
 def _with_setting(source: YamlFile, setting: str) -> YamlFile:
     """Put one `--set key=value` into the file's values."""
     key, equals, text = setting.partition("=")
     if not equals or not key:
-        raise UsageError(f"--set {setting!r} is no setting; write --set parameter=value")
+        raise UsageError(f"--set {setting!r} is not a setting; write --set parameter=value")
     value, option = parse_value(text), f"--set {setting}"
     if key not in CellConfig.model_fields:
+        if key not in KEYS:
+            raise GridError(f"{option}: {unknown_setting(key)}")
         return source.with_option((key,), value, option)
     axes = source.values.get("axes")
     if isinstance(axes, dict) and key in axes:
@@ -170,7 +205,7 @@ def _with_setting(source: YamlFile, setting: str) -> YamlFile:
 def _parse_zips(source: YamlFile, zips: Any) -> list[dict[str, tuple[Any, ...]]]:
     if isinstance(zips, dict):
         return [_parse_zip(source, zips, "zip")] if zips else []
-    return [_parse_zip(source, group, "zip", i) for i, group in enumerate(zips)]
+    return parse_each(lambda i: _parse_zip(source, zips[i], "zip", i), range(len(zips)))
 
 
 def _parse_zip(source: YamlFile, group: object, *keys: Key) -> dict[str, tuple[Any, ...]]:

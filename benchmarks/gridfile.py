@@ -5,9 +5,12 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
+from benchmarks.problems import Problems
 from benchmarks.yamlfile import Key, YamlFile
 from splitfed_core.config import CellConfig
+from splitfed_core.errors import GridError
 
 Schedule = Literal["interleaved", "grid", "shuffled"]
 Parameters = dict[str, Any]
@@ -73,19 +76,41 @@ class GridFile(_Part):
     on_failure: OnFailure = Field(OnFailure(), description="retries, and whether to go on after them")
 
 
-def validate(source: YamlFile) -> GridFile:
-    """Check the keys of a file and the types of their values; parameters are checked later, one by one."""
+KEYS = tuple(field.alias or name for name, field in GridFile.model_fields.items())
+"""The keys at the top of a grid."""
+
+
+def validate(source: YamlFile, problems: Problems) -> GridFile:
+    """Check the keys of a file and the types of their values; parameters are checked later, one by one.
+
+    Returns:
+        The file without the parts in which something is wrong, so that the others can be looked at too.
+    """
     try:
         return GridFile.model_validate(source.values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-    loc = list(first["loc"])
-    keys: list[Key] = loc[:1] + loc[2:] if loc[0] == "zip" else loc  # pydantic names the branch of a union there
-    if first["type"] == "extra_forbidden":
-        raise source.error(_unknown_key(keys), *keys)
-    rule = first["msg"].removeprefix("Input ").replace("dictionary", "mapping")
+        found = error.errors(include_url=False)
+    for first in {
+        _keys(each)[:1] if each["loc"][0] == "zip" else _keys(each): each for each in reversed(found)
+    }.values():
+        problems.add(_explain(source, first))
+    wrong = {each["loc"][0] for each in found}
+    return GridFile.model_validate({key: value for key, value in source.values.items() if key not in wrong})
+
+
+def _keys(error: ErrorDetails) -> tuple[Key, ...]:
+    loc = error["loc"]
+    return loc[:1] + loc[2:] if loc[0] == "zip" else loc  # pydantic names the branch of a union there
+
+
+def _explain(source: YamlFile, error: ErrorDetails) -> GridError:
+    """Turn pydantic's complaint into place, value, rule and remedy."""
+    keys = _keys(error)
+    if error["type"] == "extra_forbidden":
+        return source.error(_unknown_key(keys), *keys)
+    rule = error["msg"].removeprefix("Input ").replace("dictionary", "mapping")
     path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
-    raise source.error(f"{path} {_short(first['input'])}: {rule[:1].lower()}{rule[1:]}{_purpose(keys)}", *keys)
+    return source.error(f"{path} {_short(error['input'])}: {rule[:1].lower()}{rule[1:]}{_purpose(keys)}", *keys)
 
 
 def _short(value: object) -> str:
@@ -103,6 +128,14 @@ def _keys_of(path: Sequence[Key]) -> dict[str, str]:
 def _purpose(keys: Sequence[Key]) -> str:
     purpose = _keys_of(keys).get(str(keys[-1])) if keys else None
     return f" ({keys[-1]}: {purpose})" if purpose else ""
+
+
+def unknown_setting(name: str) -> str:
+    """Say that `--set` knows no such name, and what it knows."""
+    close = get_close_matches(name, [*CellConfig.model_fields, *KEYS], n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    parameters, keys = ", ".join(CellConfig.model_fields), ", ".join(KEYS)
+    return f"unknown name {name!r}; {hint}choose one of the parameters {parameters}; or of the keys of a grid {keys}"
 
 
 def _unknown_key(keys: Sequence[Key]) -> str:

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from benchmarks.grid import Grid
 from benchmarks.gridfile import Schedule
+from benchmarks.problems import Problems
 from benchmarks.rules import Rule
 from splitfed_core.aggregation import check_strategy
 from splitfed_core.applies import without_effect
 from splitfed_core.config import CellConfig, Named
-from splitfed_core.errors import ConfigError, GridError, UsageError
+from splitfed_core.errors import ConfigError, UsageError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
 from splitfed_core.seeding import derive, stream
 
@@ -189,8 +190,9 @@ class _Expansion:
 
     def __post_init__(self) -> None:
         self._defaults = dict(CellConfig())
-        self._silent = {entry.rule.place: "exclude" for entry in self.grid.excludes}
-        self._silent |= {entry.rule.place: "override" for entry in self.grid.overrides}
+        rules = [("exclude", entry.rule) for entry in self.grid.excludes]
+        rules += [("override", entry.rule) for entry in self.grid.overrides]
+        self._silent = {rule.where: (kind, rule) for kind, rule in rules}
         self._nonsense: ConfigError | None = None
         self._seeds: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._unpaired = sorted(self.grid.varied.keys() - self.grid.paired)
@@ -227,9 +229,11 @@ class _Expansion:
 
     def check(self) -> None:
         """Refuse a plan with a rule that speaks of no cell, or with nothing to run."""
-        for place, kind in self._silent.items():
+        problems = Problems()
+        for kind, rule in self._silent.values():
             if not self.grid.source.options:  # --set may have taken its cells away
-                raise GridError(f"{place}: this {kind} matches no cell; mend it, or leave it out")
+                problems.add(rule.error(f"this {kind} matches no cell; fix or remove it"))
+        problems.check()
         if self.cells:
             return
         told = "no cell is left to run: "
@@ -241,9 +245,9 @@ class _Expansion:
         try:
             holds = rule.holds(values)
         except UsageError as error:
-            raise GridError(f"{rule.place}: {error}") from None
+            raise rule.error(str(error)) from None
         if holds:
-            self._silent.pop(rule.place, None)
+            self._silent.pop(rule.where, None)
         return holds
 
     def _seeds_of(self, config: CellConfig) -> tuple[int, ...]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from benchmarks.axes import parse_parameter
 from benchmarks.expressions import Expression
+from benchmarks.problems import Problems, parse_each
 from benchmarks.yamlfile import Key, YamlFile
 from splitfed_core.config import CellConfig, Named
-from splitfed_core.errors import UsageError
+from splitfed_core.errors import GridError, UsageError
 
 
 @dataclass(frozen=True)
@@ -16,14 +17,20 @@ class Rule:
     """Cells chosen by values and by a condition; where both are given, both have to hold.
 
     Args:
-        place: `file:line:column`, for messages.
+        where: `file:line:column`, for messages.
+        place: Line and column.
         match: For each parameter the values of which it has to have one.
         when: The condition, if there is one.
     """
 
-    place: str
+    where: str
+    place: tuple[int, int]
     match: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     when: Expression | None = None
+
+    def error(self, message: str) -> GridError:
+        """Make an error of the rule."""
+        return GridError(f"{self.where}: {message}", self.place)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Tell whether the rule speaks of a cell with these parameters."""
@@ -53,12 +60,22 @@ def parse_rule(source: YamlFile, match: Mapping[str, object] | None, when: str |
     """Validate the `match:` and `when:` of the entry that stands at `keys`."""
     if match is None and when is None:
         raise source.error(f"{keys[0]}[{keys[-1]}] says of no cell; give it `match:` or `when:`", *keys)
-    choices = {name: _choices(source, name, value, *keys, "match") for name, value in (match or {}).items()}
+    problems, choices, condition = Problems(), {}, None
+    with problems:
+        choices = dict(
+            parse_each(lambda item: (item[0], _choices(source, *item, *keys, "match")), (match or {}).items())
+        )
+    with problems:
+        condition = None if when is None else _condition(source, when, *keys, "when")
+    problems.check()
+    return Rule(source.where(*keys), source.place(*keys), choices, condition)
+
+
+def _condition(source: YamlFile, when: str, *keys: Key) -> Expression:
     try:
-        condition = None if when is None else Expression(when, CellConfig.model_fields)
+        return Expression(when, CellConfig.model_fields)
     except UsageError as error:
-        raise source.error(str(error), *keys, "when") from None
-    return Rule(source.where(*keys), choices, condition)
+        raise source.error(str(error), *keys) from None
 
 
 def _choices(source: YamlFile, name: str, value: object, *keys: Key) -> tuple[Any, ...]:

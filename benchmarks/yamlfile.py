@@ -38,16 +38,26 @@ class YamlFile:
 
     def where(self, *keys: Key) -> str:
         """Return `file:line:column` of a value, or of what holds it when it has no place of its own."""
-        for depth in range(len(keys), 0, -1):
-            if option := self.options.get(keys[:depth]):
-                return option
+        if option := self._option(*keys):
+            return self.options[option]
+        line, column = self.place(*keys)
+        return f"{self.name}:{line}:{column}"
+
+    def place(self, *keys: Key) -> tuple[int, int]:
+        """Return line and column of a value, from 1; what the command line gave comes before all lines."""
+        if option := self._option(*keys):
+            return 0, list(self.options).index(option)
         node, place = self.tree, (0, 0)
         for key in keys:
             try:
                 place, node = _position(node, key), node[key]
             except (KeyError, IndexError, TypeError):
                 break
-        return f"{self.name}:{place[0] + 1}:{place[1] + 1}"
+        return place[0] + 1, place[1] + 1
+
+    def _option(self, *keys: Key) -> tuple[Key, ...] | None:
+        """Return the path of the option that gave a value, if one did."""
+        return next((keys[:depth] for depth in range(len(keys), 0, -1) if keys[:depth] in self.options), None)
 
     def get(self, *keys: Key) -> Any:
         """Return the value at a path, or None."""
@@ -61,7 +71,7 @@ class YamlFile:
 
     def error(self, message: str, *keys: Key) -> GridError:
         """Make the error of a value: where it stands, then the message."""
-        return GridError(f"{self.where(*keys)}: {message}")
+        return GridError(f"{self.where(*keys)}: {message}", self.place(*keys))
 
     def with_option(self, path: tuple[str, ...], value: object, option: str) -> "YamlFile":
         """Return the file with one value replaced from the command line."""

@@ -60,7 +60,16 @@ class ConfigError(UsageError):
 
 
 class GridError(UsageError):
-    """A grid file cannot be read or makes no plan; the text starts with `file:line`."""
+    """A grid file cannot be read or makes no plan; the text starts with `file:line`.
+
+    Args:
+        message: Place, bad value, rule and remedy.
+        place: Line and column, so that several can be told in the order of the file.
+    """
+
+    def __init__(self, message: str, place: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class NotARunError(UsageError):
