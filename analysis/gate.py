@@ -188,6 +188,11 @@ def _judge_metric(
     made: dict[str, Judged] = {}
     family: list[tuple[Pairs, Array]] = []
     for pairs in cells:
+        message = pairs.redefined(metric)
+        if message:
+            if metric.name in rules.gates:
+                made[pairs.cell_id] = Judged(metric, Verdict("inconclusive", message, len(pairs.repeats)))
+            continue
         base, head = pairs.values(metric)
         if np.isnan([*base, *head]).all() and metric.name not in ALWAYS:
             continue  # this metric does not apply here

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Entry:
         failed: Repeats without a usable result.
         metrics: What was measured; empty if every repeat failed.
         noisy: Counted metrics that do not repeat exactly in this cell; a line says so only if there are any.
+        definitions: The numbers of those metrics that are not at their first definition; a line says so likewise.
     """
 
     cell_id: str
@@ -63,6 +64,7 @@ class Entry:
     failed: int
     metrics: Mapping[str, Measure]
     noisy: Sequence[str] = ()
+    definitions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str | None, str, str]:
@@ -82,8 +84,9 @@ class Entry:
     def line(self) -> str:
         """Return it as a line of the file: keys sorted, so that equal entries are equal text."""
         content = {"sfbench_history": HISTORY_SCHEMA, **asdict(self)}
-        if not self.noisy:
-            del content["noisy"]
+        for name in ("noisy", "definitions"):
+            if not content[name]:
+                del content[name]
         return json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -40,6 +40,9 @@ class Metric:
         kind: What kind of quantity it is.
         exact: Whether it is counted, not timed, so that it repeats exactly in most cells (`analysis.exactness`).
         newer: Whether runs of older versions lack it, so that a side without it says nothing.
+
+    What a metric means may change; then `splitfed_core.summary.DEFINITIONS` gives it a new number, which manifests
+    record: numbers of different definitions are never compared.
     """
 
     name: str

@@ -33,11 +33,23 @@ class Pairs:
     refused_as: Literal["error", "inconclusive"] = "error"
 
     def values(self, metric: Metric) -> tuple[Array, Array]:
-        """Return a metric of both sides, pair by pair."""
+        """Return a metric of both sides, pair by pair; nothing that can be compared if its definitions differ."""
+        if self.redefined(metric):
+            nothing = np.full(len(self.base), math.nan)
+            return nothing, nothing
         return (
             np.array([run.values.get(metric.name, math.nan) for run in self.base]),
             np.array([run.values.get(metric.name, math.nan) for run in self.head]),
         )
+
+    def redefined(self, metric: Metric) -> str | None:
+        """Say that a metric does not mean the same on both sides; nothing if it does."""
+        base, head = ([run.definition(metric) for run in side] for side in (self.base, self.head))
+        differ = [both for both in zip(base, head, strict=True) if both[0] != both[1]]
+        if not differ:
+            return None
+        one, other = differ[0]
+        return f"{metric.name} means something else on either side (definition {one} and {other}): measure both anew"
 
     def exact(self, metric: Metric) -> bool:
         """Tell whether a metric of this cell has no noise."""

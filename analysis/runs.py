@@ -9,7 +9,13 @@ from typing import Any
 from splitfed_core.errors import NotARunError
 
 _PLAN: dict[str, type] = {"cells": list, "repeats": int, "axes": dict}
-_MANIFEST: dict[str, type] = {"files": dict, "conditions": dict, "facts": dict, "data_warnings": list}
+_MANIFEST: dict[str, type] = {
+    "files": dict,
+    "conditions": dict,
+    "facts": dict,
+    "data_warnings": list,
+    "definitions": dict,
+}
 _ENVIRONMENT: dict[str, type] = {"versions": dict, "app": dict, "cores": int}
 """What the entries of each file must be where they are there: what is something else is named and left out."""
 

@@ -1,4 +1,4 @@
-"""A history as series: each metric of each cell over commits, cut wherever the machine was another."""
+"""A history as series: each metric of each cell over commits, cut where machine or definition is another."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ class Series:
     """A metric of a cell on one machine, over commits.
 
     Args:
+        definition: What the metric means: a series of another definition is another series.
         pieces: Slices of `points` that may be joined: between two of them another machine measured the cell.
         changes: Where the level changed; advice.
     """
@@ -38,6 +39,7 @@ class Series:
     cell_id: str
     label: str
     machine: Machine
+    definition: int
     points: tuple[Point, ...]
     pieces: tuple[tuple[int, int], ...]
     changes: tuple[Change, ...]
@@ -91,19 +93,25 @@ def trend(entries: Sequence[Entry], metrics: Iterable[Metric]) -> Trend:
 
 
 def _series(cell: Sequence[Entry], metric: Metric, commits: Sequence[str]) -> list[Series]:
-    """Make the series of one cell, whose entries are in order: one for each machine that measured it."""
+    """Make the series of one cell, whose entries are in order: one for each machine and definition."""
     measured = [entry for entry in cell if metric.name in entry.metrics]
-    machines = {entry.machine.id: entry.machine for entry in measured}
+    kinds = {(entry.machine.id, _definition(entry, metric)): entry.machine for entry in measured}
     exact = metric.exact and not any(metric.name in entry.noisy for entry in measured)
     made = []
-    for machine in machines.values():
-        here = [entry for entry in measured if entry.machine.id == machine.id]
+    for (_, definition), machine in kinds.items():
+        of_machine = [entry for entry in measured if entry.machine.id == machine.id]
+        here = [entry for entry in of_machine if _definition(entry, metric) == definition]
         elsewhere = {commits.index(entry.commit) for entry in measured if entry.machine.id != machine.id}
         points = [_point(commit, list(same), metric, commits) for commit, same in groupby(here, lambda e: e.commit)]
         changes = find_changes(metric, [point.value for point in points], exact=exact)
         pieces = _pieces(points, elsewhere)
-        made.append(Series(metric, cell[-1].cell_id, cell[-1].label, machine, tuple(points), pieces, tuple(changes)))
+        label, found = cell[-1].label, (tuple(points), pieces, tuple(changes))
+        made.append(Series(metric, cell[-1].cell_id, label, machine, definition, *found))
     return made
+
+
+def _definition(entry: Entry, metric: Metric) -> int:
+    return entry.definitions.get(metric.name, 1)
 
 
 def _point(commit: str, entries: Sequence[Entry], metric: Metric, commits: Sequence[str]) -> Point:

@@ -33,6 +33,7 @@ class Measured:
         started_at: When it began, in ISO 8601.
         canary_s: Time of a fixed computation around the run.
         values: One number per metric.
+        definitions: The numbers of the metrics that are not at their first definition, as its manifest tells.
         phases: Each phase of a typical step, in seconds: its mean over the steps between the quartiles of `step_s`.
     """
 
@@ -43,7 +44,12 @@ class Measured:
     started_at: str | None = None
     canary_s: float = float("nan")
     values: Mapping[str, float] = field(default_factory=dict)
+    definitions: Mapping[str, int] = field(default_factory=dict)
     phases: Mapping[str, float] = field(default_factory=dict)
+
+    def definition(self, metric: Metric) -> int:
+        """Return the number of the definition by which a metric was measured."""
+        return self.definitions.get(metric.name, 1)
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ def _measured(attempt: Attempt, run: Run, line: "pd.Series[Any]", phases: pd.Dat
         started_at=attempt.manifest.get("started_at"),
         canary_s=float(line["canary_s"]),
         values={name: float(line[name]) for name in METRICS},
+        definitions=attempt.manifest.get("definitions", {}),
         phases={} if phases is None else dict(zip(phases["phase"], phases["typical_s"], strict=True)),
     )
 

@@ -83,6 +83,7 @@ def _entry(group: _Group, folder: Path, *, allow_dirty: bool) -> Entry:
         versions={name: str(version) for name, version in sorted(group.environment.get("versions", {}).items())},
         failed=len(group.runs) - len(usable),
         metrics=_metrics(usable),
+        definitions=_definitions(usable),
         noisy=[m.name for m in METRICS.values() if m.exact and not repeats(m, group.cell.parameters)],
     )
 
@@ -123,6 +124,11 @@ def _machine(environment: Mapping[str, Any]) -> Machine:
     text = json.dumps({name: environment.get(name) for name in MACHINE}, sort_keys=True)
     name = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
     return Machine(name, str(environment.get("cpu", "unknown")), int(environment.get("cores") or 0))
+
+
+def _definitions(runs: list[Measured]) -> dict[str, int]:
+    """Return the numbers of redefined metrics: repeats of one environment were measured by one version."""
+    return {name: number for run in runs for name, number in run.definitions.items()}
 
 
 def _metrics(runs: list[Measured]) -> dict[str, Measure]:

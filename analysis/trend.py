@@ -26,8 +26,8 @@ DEFAULT_METRICS = (
 _TITLE = "Metrics over commits"
 _CAPTION = (
     "Each line is a cell: its change against its own first level on the same machine. A dotted line is where another "
-    "machine took over: its points are never joined to those before. A cross marks a level that is worse from there "
-    "on, a plus one that is better; six cells that changed most are named."
+    "machine took over, a dash-dotted one where the metric was defined anew: points are never joined across them. A "
+    "cross marks a level that is worse from there on, a plus one that is better; six cells that changed most are named."
 )
 
 

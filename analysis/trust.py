@@ -43,7 +43,7 @@ def _by_repeat(cells: Sequence[Pairs], ratios: Sequence[float]) -> list[float]:
 
 def warnings(base: Side, head: Side, cells: Sequence[Pairs]) -> list[str]:
     """Say what the reader should know although it stops nothing."""
-    return [told for told in (_versions(base, head), _apart(cells)) if told]
+    return [told for told in (_versions(base, head), _apart(cells), _redefined(base, cells)) if told]
 
 
 def _versions(base: Side, head: Side) -> str | None:
@@ -53,6 +53,16 @@ def _versions(base: Side, head: Side) -> str | None:
         if base.versions[package] != head.versions[package]
     ]
     return f"Dependencies changed too: {', '.join(sorted(changed))}." if changed else None
+
+
+def _redefined(base: Side, cells: Sequence[Pairs]) -> str | None:
+    names = [name for name, metric in base.metrics.items() if any(pairs.redefined(metric) for pairs in cells)]
+    if not names:
+        return None
+    return (
+        f"Left out, because the two sides define them differently: {', '.join(names)}. Measure both with one version "
+        "of sfbench; docs/columns.md says what changed."
+    )
 
 
 def _apart(cells: Sequence[Pairs]) -> str | None:

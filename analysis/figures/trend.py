@@ -20,7 +20,7 @@ _SHORT = 7  # characters of a commit
 
 
 def draw(trend: Trend, metrics: Sequence[Metric]) -> Figure:
-    """Draw metrics over commits; points of different machines are never joined, changes of level are marked."""
+    """Draw metrics over commits; points of other machines or definitions are never joined, changes are marked."""
     columns = min(2, len(metrics))
     rows = -(-len(metrics) // columns)
     with themed():
@@ -58,6 +58,8 @@ def _panel(axes: Axes, metric: Metric, trend: Trend, named: tuple[str, ...]) -> 
         _line(axes, series, named)
     for at in _machine_changes(trend):
         axes.axvline(at - 0.5, color=INK, linestyle=":", linewidth=0.9)
+    for at in _redefinitions(trend.of(metric)):
+        axes.axvline(at - 0.5, color=INK, linestyle="-.", linewidth=0.9)
     axes.set_title(f"{metric.title} ({metric.better} is better)", loc="left")
     axes.yaxis.set_major_locator(MaxNLocator(5))
     places = 3 if metric.kind == "loss" else 1
@@ -103,6 +105,12 @@ def _machine_changes(trend: Trend) -> list[int]:
     return [place for before, place in pairwise(places) if at[before] != at[place]]
 
 
+def _redefinitions(series: Sequence[Series]) -> list[int]:
+    """Return the commits from which on a metric means something else than at the commit before."""
+    at = sorted((point.at, one.definition) for one in series for point in one.points)
+    return sorted({place for (_, before), (place, after) in pairwise(at) if before != after})
+
+
 def _commits(axes: Axes, commits: Sequence[str]) -> None:
     axes.tick_params(labelbottom=True)
     step = -(-len(commits) // 10)
@@ -120,6 +128,8 @@ def _entries(trend: Trend, named: tuple[str, ...]) -> list[Entry]:
             entries.append((text, {"color": shade, "marker": mark, "linestyle": ""}))
     if _machine_changes(trend):
         entries.append(("another machine", {"linestyle": ":", "linewidth": 0.9}))
+    if any(_redefinitions(trend.of(metric)) for metric in {series.metric for series in trend.series}):
+        entries.append(("defined anew", {"linestyle": "-.", "linewidth": 0.9}))
     if any(point.dirty for series in trend.series for point in series.points):
         entries.append(("uncommitted changes", {"marker": "o", "markerfacecolor": "none", "linestyle": ""}))
     return entries

@@ -292,3 +292,28 @@ def test_paths_that_hold_nothing_are_refused(tmp_path: Path) -> None:
         compare(tmp_path / "nothing", tmp_path)
     with pytest.raises(NotARunError, match="neither a run directory nor a folder with JSON files"):
         compare(tmp_path, tmp_path)
+
+
+def define(run: Path, **numbers: int) -> None:
+    for manifest in run.glob("cells/*/r*/manifest.json"):
+        edit_json(manifest, definitions=numbers)
+
+
+def test_a_metric_that_means_something_else_on_either_side_is_left_out_and_passes_nothing(
+    base: Path, head: Path
+) -> None:
+    define(head, step_p50_s=2, step_p95_s=2, uplink_p50_s=2)
+    compared = compare(base, head)
+    cell = document(compared)["cells"][0]
+    judged = {metric["metric"]: metric for metric in cell["metrics"]}
+    assert (judged["step_p50_s"]["verdict"], compared.exit_code) == ("inconclusive", 4)
+    assert "step_p50_s means something else on either side (definition 1 and 2)" in judged["step_p50_s"]["reason"]
+    assert (judged["bytes_per_round"]["verdict"], "uplink_p50_s" in judged) == ("unchanged", False)
+    assert any("define them differently: step_p50_s, step_p95_s, uplink_p50_s." in told for told in compared.warnings)
+
+
+def test_metrics_that_were_defined_anew_on_both_sides_are_compared(base: Path, head: Path) -> None:
+    for run in (base, head):
+        define(run, step_p50_s=2)
+    compared = compare(base, head)
+    assert (compared.exit_code, [told for told in compared.warnings if "define" in told]) == (0, [])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from analysis.history import append, read_history
 from analysis.results import load
 from analysis.track import add, entries_of
 from splitfed_core.errors import DataError, NotARunError, UsageError
@@ -145,3 +146,14 @@ def test_a_cell_whose_bytes_vary_says_so_and_others_write_the_lines_of_old(make_
     assert "noisy" not in json.loads(plain.line())
     assert {"bytes_per_round", "rpcs_per_round"} <= set(json.loads(lossy.line())["noisy"])
     assert "client_parameters" not in lossy.noisy
+
+
+def test_an_entry_keeps_the_definitions_of_its_metrics_and_comes_back_as_it_was(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run("quick", {}, repeats=2)
+    for path in run.glob("cells/*/r*/manifest.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"definitions": {"step_p50_s": 2}}))
+    (made,) = entries_of(run)
+    assert append(tmp_path / "h.jsonl", [made]) == 1
+    assert [entry.definitions for entry in read_history(tmp_path / "h.jsonl")] == [{"step_p50_s": 2}]

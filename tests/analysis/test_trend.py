@@ -79,6 +79,20 @@ def test_series_follow_the_commits_and_break_where_another_machine_measured() ->
     assert not any({1, 3} <= set(line) for line in drawn)
 
 
+def test_a_metric_that_was_defined_anew_begins_another_series_and_no_change_is_seen_across() -> None:
+    old = [entry(day, 1.0) for day in range(1, 6)]
+    new = [replace(entry(day, 2.0), definitions={"step_p50_s": 2}) for day in range(6, 11)]
+    made = trend([*old, *new], [STEP])
+    assert [(one.definition, [point.at for point in one.points], one.changes) for one in made.series] == [
+        (1, [0, 1, 2, 3, 4], ()),
+        (2, [5, 6, 7, 8, 9], ()),
+    ]
+    figure = draw(made, [STEP])
+    breaks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "-."]  # type: ignore[index]
+    assert breaks == [4.5]
+    assert "defined anew" in {text.get_text() for text in figure.legends[0].get_texts()}
+
+
 def test_a_commit_measured_twice_on_a_machine_is_one_point() -> None:
     again = replace(entry(1, 3.0), measured_at="2030-02-01T00:00:00+00:00", diff="x")
     (series,) = trend([entry(1, 1.0), again], [STEP]).series

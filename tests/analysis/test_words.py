@@ -16,6 +16,7 @@ from analysis.tables import table
 from analysis.units import digits, human, scale_for, span
 from splitfed_core.errors import UsageError
 from splitfed_core.rows import CellSummary, columns
+from splitfed_core.summary import DEFINITIONS
 
 MakeRun = Callable[..., Path]
 
@@ -48,6 +49,7 @@ def test_every_metric_of_the_summary_is_registered() -> None:
     facts = {"status", "steps", "workers_used", "swap_share", "unexplained_share"}
     facts |= {"common_batch", "common_batch_share", "largest_batch"}
     assert set(columns(CellSummary)) - facts <= set(METRICS)
+    assert set(DEFINITIONS) - {"straggler_ratio"} <= set(METRICS)
 
 
 def test_axes_are_in_a_sensible_order() -> None:

@@ -12,6 +12,7 @@ from benchmarks.plan import CellRun
 from benchmarks.sink import CellSink
 from splitfed_core.errors import CellError
 from splitfed_core.rows import LabelRow, StepRow, columns
+from splitfed_core.summary import DEFINITIONS
 
 
 def test_every_round_is_on_the_disk_when_it_has_been_told(
@@ -50,6 +51,8 @@ def test_the_manifest_knows_the_files(tmp_path: Path, rows: SimpleNamespace, cel
     assert manifest["config"] == cell_run.config.plain()
     assert (manifest["status"], manifest["seed"], manifest["env"]) == ("ok", 7, "abc")
     assert manifest["summary"]["steps"] == summary.steps == 4
+    assert manifest["summary"]["workers_used"] == 2
+    assert manifest["definitions"] == DEFINITIONS
     assert manifest["facts"] == {"workers": 2}
 
 
