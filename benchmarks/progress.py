@@ -1,19 +1,25 @@
 """What a sweep shows while it runs: a live display in a terminal, plain lines anywhere else."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
 
+from benchmarks.console import can_redraw, say
 from benchmarks.plan import CellRun
 from benchmarks.summary import training_wall_s
 from splitfed_core.rows import CellSummary, RoundRow, StepRow
 
 _QUIET_S = 15.0
 """Without a terminal a running cell says something only so often."""
+
+_ROOM_FOR_BARS, _ROOM_FOR_TIME = 48, 60
+"""Narrower terminals show the numbers only, or no elapsed time beside them."""
 
 
 @dataclass
@@ -61,7 +67,7 @@ class SweepProgress:
         self.clock = Clock(runs)
         self._width = len(str(runs))
         self._rounds = 0
-        self._told = 0.0
+        self._said = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -71,13 +77,13 @@ class SweepProgress:
 
     def say(self, text: str) -> None:
         """Show a line that stays."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self.console, text)
 
     def begin(self, run: CellRun) -> None:
         """Show that a run begins."""
         self.clock.begin_run()
         self._rounds = 0
-        self._told = time.monotonic()
+        self._said = time.monotonic()
 
     def round(self, run: CellRun, steps: Sequence[StepRow], row: RoundRow) -> None:
         """Show that a round ended."""
@@ -88,18 +94,52 @@ class SweepProgress:
 
     def retry(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
         """Show that a run failed and is tried again."""
-        self.say(f"    {run.label}  {_told(summary, reason)}; trying again")
+        self._say_of(run, "    ", f"{_outcome(summary, reason)}; trying again")
 
     def end(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
         """Show how a run ended."""
         self.clock.end_run()
-        self.say(f"[{self.clock.finished:{self._width}}/{self.clock.runs}] {run.label}  {_told(summary, reason)}")
+        count = f"[{self.clock.finished:{self._width}}/{self.clock.runs}] "
+        self._say_of(run, count, _outcome(summary, reason))
+
+    def _say_of(self, run: CellRun, before: str, text: str) -> None:
+        """Say something of a run: in one line, or below its name where a terminal is too narrow for both."""
+        indent = len(before)
+        if self.console.is_terminal and indent + len(run.label) + 2 + len(text) > self.console.width:
+            self.say(before + run.label)
+            say(self.console, " " * indent + text, indent=indent)
+        else:
+            self.say(f"{before}{run.label}  {text}")
 
     def _show_round(self, run: CellRun, text: str, left: float | None) -> None:
-        if time.monotonic() - self._told < _QUIET_S:
+        if time.monotonic() - self._said < _QUIET_S:
             return
-        self._told = time.monotonic()
-        self.say(f"    {run.label}: round {self._rounds} of {run.config.rounds}, {text}, {duration(left)} left")
+        self._said = time.monotonic()
+        self._say_of(run, "    ", f"round {self._rounds} of {run.config.rounds}, {text}, {duration(left)} left")
+
+
+class _Bars(Progress):
+    """The name of the running cell, whole where it fits, above the bars, which take the room that is left."""
+
+    def __init__(self, console: Console) -> None:
+        self.name = ""
+        bar: list[ProgressColumn] = [BarColumn(bar_width=None, table_column=Column(max_width=24))]
+        elapsed: list[ProgressColumn] = [TimeElapsedColumn()]
+        super().__init__(
+            TextColumn("{task.description}", markup=False),
+            *(bar if console.width >= _ROOM_FOR_BARS else []),
+            MofNCompleteColumn(),
+            *(elapsed if console.width >= _ROOM_FOR_TIME else []),
+            TextColumn("{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            console=console,
+            transient=True,
+        )
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return what is drawn."""
+        if self.name:
+            yield Text(self.name, no_wrap=True, overflow="ellipsis")
+        yield self.make_tasks_table(self.tasks)
 
 
 class LiveProgress(SweepProgress):
@@ -107,17 +147,9 @@ class LiveProgress(SweepProgress):
 
     def __init__(self, console: Console, runs: int) -> None:
         super().__init__(console, runs)
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[text]}"),
-            console=console,
-            transient=True,
-        )
-        self._sweep = self._bars.add_task("cell ", total=runs, text="")
-        self._cell: TaskID = self._bars.add_task("round", total=None, text="starting the processes")
+        self._bars = _Bars(console)
+        self._sweep = self._bars.add_task("cell", total=runs, text="")
+        self._cell = self._bars.add_task("round", total=None, text="starting the processes")
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -130,9 +162,11 @@ class LiveProgress(SweepProgress):
         """Show that a run begins."""
         super().begin(run)
         left = self.clock.left_s(0.0)
-        text = f"{duration(left)} left" if left is not None else ""
-        self._bars.update(self._sweep, completed=self.clock.finished, text=text)
-        self._bars.reset(self._cell, total=run.config.rounds, text=f"{run.label}: setting up")
+        self._bars.name = run.label
+        self._bars.update(
+            self._sweep, completed=self.clock.finished, text="" if left is None else f"{duration(left)} left"
+        )
+        self._bars.reset(self._cell, total=run.config.rounds, text="setting up")
 
     def end(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
         """Show how a run ended."""
@@ -140,13 +174,13 @@ class LiveProgress(SweepProgress):
         self._bars.update(self._sweep, completed=self.clock.finished)
 
     def _show_round(self, run: CellRun, text: str, left: float | None) -> None:
-        self._bars.update(self._cell, completed=self._rounds, text=f"{run.label}: {text}")
+        self._bars.update(self._cell, completed=self._rounds, text=text)
         self._bars.update(self._sweep, text=f"{duration(left)} left")
 
 
 def make_progress(console: Console, runs: int) -> SweepProgress:
     """Return the display that fits where the output goes."""
-    return LiveProgress(console, runs) if console.is_terminal else SweepProgress(console, runs)
+    return LiveProgress(console, runs) if can_redraw(console) else SweepProgress(console, runs)
 
 
 def duration(seconds: float | None) -> str:
@@ -159,7 +193,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _told(summary: CellSummary, reason: str | None) -> str:
+def _outcome(summary: CellSummary, reason: str | None) -> str:
     if summary.status != "ok":
         return f"{summary.status}: {reason}"
     parts = [f"ok  {summary.wall_s:.1f} s"]

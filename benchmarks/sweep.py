@@ -1,18 +1,16 @@
 """A sweep: runs what is not done yet of a grid, one cell at a time, and survives what happens to it."""
 
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from rich.console import Console
-
 from benchmarks.attempt import Attempter, CellRunner
 from benchmarks.budget import Budget
 from benchmarks.capacity import overcommitted
+from benchmarks.console import make_console, say
 from benchmarks.dryrun import forecast, measured, show_cells, show_plan, show_total
 from benchmarks.environment import environment, load, usable_cores
 from benchmarks.grid import QUICK, Grid, load_grid
@@ -104,7 +102,7 @@ class Sweep:
         self._chosen: Sequence[CellRun] = self._plan.runs()
         self._directory = RunDirectory(out or Path("runs") / grid.name)
         self._command = command
-        self._errors = Console(stderr=True)
+        self._errors = make_console(stderr=True)
         self._found = Survey()
         self._budget = Budget(options.budget_s, clock)
         self._summary_due = 0.0
@@ -129,7 +127,7 @@ class Sweep:
 
     def dry_run(self, open_runner: OpenRunner) -> int:
         """Show what `run` would do; the directory is only read, whoever works in it."""
-        console = Console(width=None if sys.stdout.isatty() else 160)
+        console = make_console()
         if self._directory.exists:
             self._look()
         self._chosen = self._options.selection.choose(self._plan.runs(), self._found.status())
@@ -246,14 +244,14 @@ class Sweep:
             counts = self._found.count(missing)
             told = ", ".join(f"{count} {status}" for status, count in counts.items())
             self._tell(f"{len(missing)} are not ({told}): manifest.json and log.txt below {root}/cells say why")
-            self._tell(f"to try them again: {self._command}")
+            say(self._errors, f"to try them again: {self._command}", wrap=False)
         print(f"next: sfbench report {shlex.quote(str(root))}")
         return ExitCode.INCOMPLETE if missing else ExitCode.OK
 
     def _tell_interrupted(self) -> int:
         done = sum(run.key in self._found.done for run in self._chosen)
         self._tell(f"interrupted: {done} of {len(self._chosen)} {self._unit} are done")
-        self._tell(f"to go on: {self._command}")
+        say(self._errors, f"to go on: {self._command}", wrap=False)
         return ExitCode.INTERRUPTED
 
     @property
@@ -261,4 +259,4 @@ class Sweep:
         return "cells" if self._plan.repeats == 1 else "cells × repeats"
 
     def _tell(self, text: str) -> None:
-        self._errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self._errors, text)

@@ -1,13 +1,12 @@
 """`sfbench verify`: the oracles of the core on what a grid is going to run, as a table."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from benchmarks.console import can_redraw, make_console
 from benchmarks.grid import QUICK, Grid, load_grid
 from benchmarks.plan import make_plan
 from splitfed_core.config import CellConfig
@@ -15,8 +14,6 @@ from splitfed_core.data import load_dataset
 from splitfed_core.errors import ConfigError, ExitCode
 from splitfed_core.oracles import Verdict
 from splitfed_core.oracles import verify as verify_cell
-
-_WIDE = 160  # columns of a pipe or a file, which have no width of their own
 
 
 def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
@@ -35,7 +32,7 @@ def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
     loaded = load_grid(grid or QUICK, settings)
     plan = make_plan(loaded)
     cases = distinct(cell.config for cell in plan.cells)
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = make_console()
     verdicts: list[Verdict] = []
     with _progress() as progress:
         task = progress.add_task("starting TensorFlow")
@@ -62,11 +59,13 @@ def _verdicts(grid: Grid, config: CellConfig, seed: int) -> Iterator[Verdict]:
 
 
 def _progress() -> Progress:
+    console = make_console(stderr=True)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
+        disable=not can_redraw(console),
         transient=True,
     )
 

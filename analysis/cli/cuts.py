@@ -1,16 +1,13 @@
 """What `sfbench cuts` prints: where a network can be cut, and what each cut costs."""
 
-import sys
 from collections.abc import Sequence
 from typing import Protocol
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from analysis.units import digits, human, scale_for
-
-_WIDE = 140  # columns of a file or pipe, which have no width of their own
+from benchmarks.console import make_console
 
 
 class Cut(Protocol):
@@ -51,7 +48,7 @@ class Cut(Protocol):
 
 def show_cuts(model: str, input_shape: tuple[int, ...], cuts: Sequence[Cut]) -> None:
     """Print the places where a network cannot be cut, each with the reason, and below them those where it can."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
+    console = make_console()
     valid = [cut for cut in cuts if cut.problem is None]
     if len(valid) < len(cuts):
         console.print(_reasons([cut for cut in cuts if cut.problem]), style="dim")

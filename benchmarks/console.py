@@ -1,0 +1,51 @@
+"""Where output goes: a terminal that can move its cursor, one that cannot, or a pipe."""
+
+import os
+import shutil
+import sys
+import textwrap
+
+from rich.console import Console
+
+PIPE_WIDTH = 160
+"""Columns of a pipe or a file, which have no width of their own."""
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Return a console of this process: no escape codes in a pipe, on a dumb terminal, or with `NO_COLOR`."""
+    width = None
+    if not (sys.stderr if stderr else sys.stdout).isatty():
+        width = PIPE_WIDTH
+    elif os.environ.get("TERM", "") in ("dumb", "unknown"):
+        width = shutil.get_terminal_size().columns  # rich takes such a terminal for 80 columns wide
+    return Console(stderr=stderr, width=width, color_system=None if _without_escapes() else "auto", highlight=False)
+
+
+def can_redraw(console: Console) -> bool:
+    """Whether lines that were shown may be drawn anew: in a terminal, if its user does not mind escape codes."""
+    return console.file.isatty() and not console.is_dumb_terminal and not _without_escapes()
+
+
+def say(console: Console, text: str, *, indent: int = 0, wrap: bool = True) -> None:
+    """Print a text as it is: in a terminal broken between words, in a pipe as one line.
+
+    Args:
+        console: Where.
+        text: What; nothing in it is markup.
+        indent: Columns by which the lines after the first are moved.
+        wrap: False for a command that is going to be copied.
+    """
+    if wrap and console.is_terminal:
+        lines = textwrap.wrap(
+            text,
+            console.width,
+            subsequent_indent=" " * min(indent, console.width // 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        text = "\n".join(lines)
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _without_escapes() -> bool:
+    return bool(os.environ.get("NO_COLOR"))
