@@ -21,9 +21,9 @@ from splitfed_core.wire.channel import Endpoints, connect, read_clock
 from splitfed_core.wire.clock import SAME, Ahead
 from splitfed_core.wire.codecs import Array, EncodedTensor
 from splitfed_core.wire.listening import Exposed
-from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest
+from splitfed_core.wire.messages import Aggregate, BodyReply, BodyRequest, ClientModel, StepReply, StepRequest
 from splitfed_core.wire.rpc import RpcServer
-from splitfed_core.wire.transport import FedTransport, Transport, encoded_now
+from splitfed_core.wire.transport import FedTransport, Transport, encoded_now, get_timed
 
 if TYPE_CHECKING:  # these import TensorFlow
     from benchmarks.baselines.notebook.clients import NotebookClients
@@ -173,9 +173,9 @@ class FedServerProcess(ServerProcess):
         """Take one client's model."""
         self._fed.push(model)
 
-    def get_aggregate(self, client_id: int, round: int) -> Sequence[EncodedTensor]:
+    def get_aggregate(self, client_id: int, round: int) -> Aggregate:
         """Wait for the round's models and return their average."""
-        return self._fed.get_aggregate(client_id, round)
+        return get_timed(self._fed, client_id, round)
 
 
 class WorkerProcess(Process):

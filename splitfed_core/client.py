@@ -166,10 +166,10 @@ class Client:
 
     def _pull(self, round: int) -> list[Array]:
         assert self._fed is not None  # noqa: S101  only algorithms with a fed server call this
-        tensors, num_bytes = self._fed.get_aggregate(self.client_id, round)
+        aggregate, num_bytes = self._fed.get_aggregate(self.client_id, round)
         self.aggregation_bytes[1] += num_bytes
-        arrays = [RAW.decode(tensor) for tensor in tensors]
-        self._lap("pull")
+        arrays = [RAW.decode(tensor) for tensor in aggregate.weights]
+        self._worker.stopwatch.lap(self.client_id, "pull", waited_s=aggregate.waited_s)
         return arrays
 
     def _seat(self) -> None:

@@ -15,7 +15,7 @@ from benchmarks.cluster.calls import result
 from splitfed_core.errors import RemoteError
 from splitfed_core.wire import messages
 from splitfed_core.wire.codecs import EncodedTensor
-from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
+from splitfed_core.wire.messages import Aggregate, BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
 
 
 class _Actor:
@@ -107,10 +107,10 @@ class RayFedTransport:
         self._actor.call("push", model)
         return messages.size(messages.client_model_parts(model))
 
-    def get_aggregate(self, client_id: int, round: int) -> tuple[Sequence[EncodedTensor], int]:
+    def get_aggregate(self, client_id: int, round: int) -> tuple[Aggregate, int]:
         """Wait for the average of the round."""
-        weights: Sequence[EncodedTensor] = self._actor.call("get_aggregate", client_id, round)
-        return weights, messages.size(messages.aggregate_parts(weights))
+        aggregate: Aggregate = self._actor.call("get_aggregate", client_id, round)
+        return aggregate, messages.size(messages.aggregate_parts(aggregate))
 
     def close(self) -> None:
         """Nothing to end: the processes stay."""

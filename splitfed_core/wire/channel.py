@@ -14,7 +14,7 @@ from splitfed_core.wire.certificates import Certificate
 from splitfed_core.wire.clock import SAME, Ahead, compare
 from splitfed_core.wire.codecs import EncodedTensor
 from splitfed_core.wire.contract import CLOCK, FED, MAIN, UNLIMITED, options
-from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
+from splitfed_core.wire.messages import Aggregate, BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
 from splitfed_core.wire.security import credentials
 from splitfed_core.wire.transport import FedTransport, Transport
 
@@ -197,7 +197,7 @@ class GrpcFedTransport:
         self._push(data)
         return len(data)
 
-    def get_aggregate(self, client_id: int, round: int) -> tuple[Sequence[EncodedTensor], int]:
+    def get_aggregate(self, client_id: int, round: int) -> tuple[Aggregate, int]:
         """Wait for the average of the round; returns it and the bytes of the message."""
         data = self._get(messages.aggregate_request(client_id, round))
         return messages.read_aggregate(data), len(data)

@@ -82,6 +82,14 @@ class BodyReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What the fed server hands out, and how long who asked for it waited for the models of others."""
+
+    weights: Sequence[EncodedTensor]
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ClientModel:
     """A client-side model on its way to the fed server, with its weight in the average."""
 
@@ -202,15 +210,17 @@ def read_aggregate_request(data: bytes) -> tuple[int, int]:
     return message.client_id, message.round
 
 
-def aggregate_parts(weights: Sequence[EncodedTensor]) -> list[Part]:
+def aggregate_parts(aggregate: Aggregate) -> list[Part]:
     """Serialise an aggregate, its payloads not yet copied."""
-    return _tensor_fields(_TENSORS, weights)
+    small = pb.GetAggregateResponse(waited_s=aggregate.waited_s)
+    return [small.SerializeToString(), *_tensor_fields(_TENSORS, aggregate.weights)]
 
 
-def read_aggregate(data: bytes) -> tuple[EncodedTensor, ...]:
+def read_aggregate(data: bytes) -> Aggregate:
     """Parse an aggregate."""
-    _, weights = fields.split(memoryview(data), {_TENSORS})
-    return tuple(_read(weight.value) for weight in weights)
+    small, weights = fields.split(memoryview(data), {_TENSORS})
+    message = _parse(pb.GetAggregateResponse, small, "waited_s")
+    return Aggregate(tuple(_read(weight.value) for weight in weights), message.waited_s)
 
 
 def predict_request_parts(client_id: int, smashed: EncodedTensor) -> list[Part]:

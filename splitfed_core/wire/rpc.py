@@ -27,6 +27,7 @@ from splitfed_core.wire.transport import (
     MainService,
     StepService,
     encoded_now,
+    get_timed,
 )
 
 Handler = Any  # grpc.RpcMethodHandler: generic in its stubs, not in the library
@@ -136,7 +137,7 @@ def _fed_handlers(service: FedService) -> dict[str, Handler]:
         return b""
 
     def get_aggregate(data: bytes) -> bytes:
-        return b"".join(messages.aggregate_parts(service.get_aggregate(*messages.read_aggregate_request(data))))
+        return b"".join(messages.aggregate_parts(get_timed(service, *messages.read_aggregate_request(data))))
 
     return {"Push": _unary(push), "GetAggregate": _unary(get_aggregate)}
 

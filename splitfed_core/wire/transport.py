@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from splitfed_core.wire import messages
 from splitfed_core.wire.codecs import EncodedTensor
-from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
+from splitfed_core.wire.messages import Aggregate, BodyReply, BodyRequest, ClientModel, StepReply, StepRequest, Transit
 
 
 class MainService(Protocol):
@@ -101,7 +101,7 @@ class FedTransport(Protocol):
         """Send a client-side model."""
         ...
 
-    def get_aggregate(self, client_id: int, round: int) -> tuple[Sequence[EncodedTensor], int]:
+    def get_aggregate(self, client_id: int, round: int) -> tuple[Aggregate, int]:
         """Wait for the average of the round."""
         ...
 
@@ -170,14 +170,21 @@ class InProcessFedTransport:
         self._service.push(model)
         return messages.size(messages.client_model_parts(model))
 
-    def get_aggregate(self, client_id: int, round: int) -> tuple[Sequence[EncodedTensor], int]:
+    def get_aggregate(self, client_id: int, round: int) -> tuple[Aggregate, int]:
         """Wait for the average."""
         self.calls += 1
-        weights = self._service.get_aggregate(client_id, round)
-        return weights, messages.size(messages.aggregate_parts(weights))
+        aggregate = get_timed(self._service, client_id, round)
+        return aggregate, messages.size(messages.aggregate_parts(aggregate))
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+def get_timed(service: FedService, client_id: int, round: int) -> Aggregate:
+    """Ask a fed server for the average of a round: all that takes time in it is waiting."""
+    asked = perf_counter()
+    weights = service.get_aggregate(client_id, round)
+    return Aggregate(weights, perf_counter() - asked)
 
 
 Reply = TypeVar("Reply", StepReply, BodyReply)

@@ -11,6 +11,7 @@ from splitfed_core.wire import messages
 from splitfed_core.wire._pb.splitfed.v1 import splitfed_pb2 as pb
 from splitfed_core.wire.codecs import RAW, EncodedTensor
 from splitfed_core.wire.messages import (
+    Aggregate,
     BodyReply,
     BodyRequest,
     ClientModel,
@@ -103,16 +104,18 @@ def test_u_shaped_exchanges_are_what_protobuf_writes(
     assert alike(told.tensor, tensor)
 
 
-@given(IDS, IDS, st.integers(0, 2**64 - 1), st.lists(tensors(), max_size=4))
-def test_models_are_what_protobuf_writes(client: int, round: int, examples: int, weights: list[EncodedTensor]) -> None:
+@given(IDS, IDS, st.integers(0, 2**64 - 1), st.lists(tensors(), max_size=4), st.floats(0, 1e9))
+def test_models_are_what_protobuf_writes(
+    client: int, round: int, examples: int, weights: list[EncodedTensor], waited_s: float
+) -> None:
     model = ClientModel(client, round, examples, tuple(weights))
     pushed = pb.PushRequest(client_id=client, round=round, examples=examples, weights=map(to_pb, weights))
     back = messages.read_client_model(same(messages.client_model_parts(model), pushed))
     assert (back.client_id, back.round, back.examples) == (client, round, examples)
-    got = messages.read_aggregate(
-        same(messages.aggregate_parts(weights), pb.GetAggregateResponse(weights=map(to_pb, weights)))
-    )
-    assert all(alike(*pair) for read in (back.weights, got) for pair in zip(read, weights, strict=True))
+    pulled = pb.GetAggregateResponse(waited_s=waited_s, weights=map(to_pb, weights))
+    got = messages.read_aggregate(same(messages.aggregate_parts(Aggregate(weights, waited_s)), pulled))
+    assert got.waited_s == waited_s
+    assert all(alike(*pair) for read in (back.weights, got.weights) for pair in zip(read, weights, strict=True))
 
 
 @given(IDS, tensors())
@@ -191,6 +194,7 @@ def test_the_size_of_a_message_depends_on_shapes_alone(
             messages.body_request_parts(BodyRequest(client, round, step, one)),
             messages.body_reply_parts(BodyReply(one, stamps)),
             messages.client_model_parts(ClientModel(client, round, data.draw(ids), (one, other))),
+            messages.aggregate_parts(Aggregate((one, other), data.draw(numbers))),
             messages.predict_request_parts(client, one),
             [messages.end_round_request(client, round)],
             [messages.end_round_reply([data.draw(numbers) for _ in range(count)])],

@@ -23,7 +23,7 @@ from splitfed_core.wire.listening import listening
 from splitfed_core.wire.messages import BodyReply, BodyRequest, ClientModel, ServerStamps, StepReply, StepRequest
 from splitfed_core.wire.rpc import RpcServer
 from splitfed_core.wire.security import credentials
-from splitfed_core.wire.transport import FedTransport, InProcessFedTransport, InProcessTransport, Transport
+from splitfed_core.wire.transport import FedTransport, InProcessFedTransport, InProcessTransport, Transport, get_timed
 
 TOKEN = "the-token-of-this-run"  # noqa: S105  of servers that live for a test
 TRANSPORTS = ("inproc", "grpc", "grpc-stream")
@@ -134,9 +134,15 @@ def test_end_of_round_and_predictions(transport: Transport) -> None:
 def test_a_model_is_pushed_and_fetched_and_its_bytes_counted(fed_transport: FedTransport) -> None:
     model = ClientModel(1, 0, 17, (SMASHED, LABELS))
     assert fed_transport.push(model) == messages.size(messages.client_model_parts(model))
-    weights, down = fed_transport.get_aggregate(1, 0)
-    assert [RAW.decode(w).tolist() for w in weights] == [[[0, 1, 2], [3, 4, 5]], [1, 0]]
-    assert down == messages.size(messages.aggregate_parts(weights))
+    aggregate, down = fed_transport.get_aggregate(1, 0)
+    assert [RAW.decode(w).tolist() for w in aggregate.weights] == [[[0, 1, 2], [3, 4, 5]], [1, 0]]
+    assert down == messages.size(messages.aggregate_parts(aggregate))
+
+
+def test_who_pulls_hears_how_long_the_fed_server_had_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 12.5])
+    monkeypatch.setattr("splitfed_core.wire.transport.perf_counter", lambda: next(clock))
+    assert get_timed(Shelf(), 0, 0).waited_s == 2.5
 
 
 def test_stamps_are_of_the_monotonic_clock_and_in_order(transport: Transport) -> None:

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from splitfed_core.rounds import train
 from splitfed_core.rows import ClientRow, StepRow
 from splitfed_core.stopwatch import Stopwatch, union_s
+from splitfed_core.wire import transport
 
 
 def ticking(*stamps: float) -> Stopwatch:
@@ -118,3 +120,13 @@ def test_the_first_model_of_a_client_that_sat_out_is_in_the_round(federations: A
         assert first.started_s > result.row.started_s
         assert (result.row.aggregation_s or 0) >= (row.push_s or 0) + (row.pull_s or 0) - 1e-9
     assert late
+
+
+def test_waiting_for_the_models_of_others_is_not_pulling(federations: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = transport.get_timed
+    monkeypatch.setattr(transport, "get_timed", lambda *args: replace(ask(*args), waited_s=1e9))
+    with federations.build(federations.config(clients=1), federations.shards(20)) as federation:
+        row = federation.train_round(0)[0].clients[0]
+    assert 0 < row.wait_s < 1e9  # no more than the call took; taking the weights over is still pulling
+    assert row.pull_s > 0
+    assert row.aggregation_wait_s == pytest.approx(row.push_s + row.pull_s + row.wait_s, rel=1e-12)

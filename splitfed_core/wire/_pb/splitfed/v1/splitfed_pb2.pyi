@@ -177,10 +177,12 @@ class GetAggregateRequest(_message.Message):
     def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ...) -> None: ...
 
 class GetAggregateResponse(_message.Message):
-    __slots__ = ("weights",)
+    __slots__ = ("waited_s", "weights")
+    WAITED_S_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    waited_s: float
     weights: _containers.RepeatedCompositeFieldContainer[Tensor]
-    def __init__(self, weights: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+    def __init__(self, waited_s: _Optional[float] = ..., weights: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class NowRequest(_message.Message):
     __slots__ = ()
