@@ -93,7 +93,7 @@ def bench(session: nox.Session) -> None:
 
 def quick(session: nox.Session) -> Path:
     """Sweep the quick grid and report it."""
-    session.run("sfbench", "sweep", "--out", "runs/quick")
+    session.run("sfbench", "sweep", "--bundled", "quick", "--out", "runs/quick")
     session.run("sfbench", "report", "runs/quick", "--out", "reports/quick")
     return Path("reports/quick/index.html")
 

@@ -6,9 +6,14 @@ import sys
 import textwrap
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
 PIPE_WIDTH = 160
 """Columns of a pipe or a file, which have no width of their own."""
+
+_BOUND = "\xa0"  # a space at which no line ends
 
 
 def make_console(*, stderr: bool = False) -> Console:
@@ -45,6 +50,25 @@ def say(console: Console, text: str, *, indent: int = 0, wrap: bool = True) -> N
         )
         text = "\n".join(lines)
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table, or where it does not fit each row as a paragraph: `clients 2, batch_size 32, …`."""
+    unbounded = console.options.update(width=10_000)
+    if Measurement.get(console, unbounded, table).maximum <= console.width:
+        console.print(table)
+        return
+    if isinstance(table.title, str):
+        console.print(table.title, style=table.title_style)
+    headings = [str(column.header).replace("\n", " ") for column in table.columns]
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        pairs = (f"{heading} {Text.from_markup(str(cell)).plain}" for heading, cell in zip(headings, row, strict=True))
+        _print_paragraph(console, ", ".join(pair.strip().replace(" ", _BOUND) for pair in pairs))
+
+
+def _print_paragraph(console: Console, text: str) -> None:
+    lines = textwrap.wrap(text, console.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    console.print("\n".join(lines).replace(_BOUND, " "), markup=False, highlight=False, soft_wrap=True)
 
 
 def _without_escapes() -> bool:

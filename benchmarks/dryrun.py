@@ -1,18 +1,13 @@
-"""`sfbench sweep --dry-run`: what would be run, what it would cost, and nothing written."""
+"""`sfbench sweep --dry-run`: what would be run and what it would cost, from a few steps that are measured."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from benchmarks.attempt import CellRunner
 from benchmarks.estimate import Estimate, Observed, estimate, kind, longer, memory_bytes, probe_of
-from benchmarks.plan import CellRun, Plan
-from benchmarks.progress import duration
+from benchmarks.plan import CellRun
 from benchmarks.resume import Survey
 from splitfed_core.config import CellConfig
 from splitfed_core.errors import CellError
@@ -20,12 +15,6 @@ from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
 
 MAX_PROBES = 16
 """More kinds of cells than this are not all probed; the rest is shown without an estimate."""
-
-MAX_LINES = 60
-"""A longer plan is shown in part; `plan.json` of a sweep holds it all."""
-
-
-MAX_REASONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,69 +145,3 @@ def _drift(estimates: Mapping[str, Estimate], costs: Mapping[str, Forecast]) -> 
     known = ((costs[cell_id].estimate, e) for cell_id, e in estimates.items() if cell_id in costs)
     ratios = [cost.wall_s / e.wall_s for cost, e in known if cost is not None]
     return median(ratios) if ratios else 1.0
-
-
-def show_plan(plan: Plan, runs: Sequence[CellRun], done: int, console: Console) -> None:
-    """Print how much there is to run and what was left out, with the reasons."""
-    cells = len({run.cell_id for run in runs})
-    total = f"{cells} cells × {plan.repeats} repeats" if plan.repeats > 1 else f"{cells} cells"
-    _say(console, f"{plan.name}: {total}, order {plan.schedule}; {done} of {len(runs)} are done")
-    reasons = Counter(point.reason for point in plan.excluded)
-    for reason, count in reasons.most_common(MAX_REASONS):
-        _say(console, f"left out: {count} × {reason}")
-    if len(reasons) > MAX_REASONS:
-        _say(console, f"… and for {len(reasons) - MAX_REASONS} more reasons")
-
-
-def show_cells(plan: Plan, runs: Sequence[CellRun], forecasts: Mapping[str, Forecast], console: Console) -> None:
-    """Print the cells with what they cost."""
-    table = Table(box=None, pad_edge=False)
-    for heading in (*plan.axes, "time", "memory", "bytes a round"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
-    configs = {run.cell_id: run.config for run in runs}
-    for cell_id in list(configs)[:MAX_LINES]:
-        values = configs[cell_id].plain()
-        table.add_row(*(_word(values[name]) for name in plan.axes), *_costs(forecasts.get(cell_id)))
-    console.print(table)
-    if len(configs) > MAX_LINES:
-        _say(console, f"… and {len(configs) - MAX_LINES} more")
-
-
-def show_total(todo: Sequence[CellRun], forecasts: Mapping[str, Forecast], start_s: float, console: Console) -> None:
-    """Print how long all that is left would take, and how much memory the largest cell needs."""
-    forecast_of = (forecasts.get(run.cell_id) for run in todo)
-    known = [forecast.estimate for forecast in forecast_of if forecast and forecast.estimate]
-    if not known:
-        return
-    rest = f" ({len(todo) - len(known)} without an estimate not counted)" if len(known) < len(todo) else ""
-    wall_s = start_s + sum(e.wall_s for e in known)
-    peak = max(e.memory_bytes for e in known)
-    _say(console, f"about {duration(wall_s)} in all{rest}; up to {_size(peak)} of memory; nothing was written")
-
-
-def _costs(forecast: Forecast | None) -> Iterator[str]:
-    cost = forecast.estimate if forecast else None
-    if forecast is None or cost is None:
-        yield from ("?", "?", "?", forecast.source if forecast else "no estimate")
-        return
-    yield from (duration(cost.wall_s), _size(cost.memory_bytes), _size(cost.bytes_per_round))
-    yield forecast.source
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "–" if value is None else str(value)
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -23,9 +23,6 @@ from benchmarks.yamlfile import Key, YamlFile, parse_value, read_yaml
 from splitfed_core.config import CellConfig
 from splitfed_core.errors import ConfigError, GridError, UsageError
 
-QUICK = Path(__file__).parent / "grids" / "quick.yaml"
-"""The bundled grid that `sfbench sweep` runs when none is given."""
-
 Axes = Mapping[str, tuple[Any, ...]]
 
 

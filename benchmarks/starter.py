@@ -1,9 +1,14 @@
-"""`sfbench init`: a grid to start from."""
+"""The grids that come along: one to start from, and those to run without one of one's own."""
 
+import shlex
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from splitfed_core.errors import UsageError
+
+GRIDS = Path(__file__).parent / "grids"
+OWN, DEFAULT = Path("grid.yaml"), "quick"
 
 
 def write_starter(path: Path) -> None:
@@ -16,6 +21,42 @@ def write_starter(path: Path) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(files("benchmarks").joinpath("grids/starter.yaml").read_text(encoding="utf-8"))
     except FileExistsError:
-        raise UsageError(f"{path} is there already; give another name, or remove it") from None
+        raise UsageError(f"{path} already exists; give another name, or remove it") from None
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; give a path that can be written") from None
+
+
+def choose_grid(grid: Path | None, bundled: str | None, say: Callable[[str], None]) -> Path:
+    """Return the grid that a command takes: the one it was given, else `./grid.yaml`, else the bundled quick one.
+
+    Args:
+        grid: A file, if one was named.
+        bundled: The name of one that comes along, if one was named.
+        say: Is told which was taken, where nobody named one.
+
+    Raises:
+        UsageError: Both were named, or there is no bundled grid of that name.
+    """
+    if grid and bundled:
+        raise UsageError(f"{grid} and --bundled {bundled}: name one grid")
+    if grid:
+        return grid
+    if bundled:
+        return _bundled(bundled)
+    if OWN.exists():
+        say(f"no grid named: taking {OWN} of this folder")
+        return OWN
+    say(f"no grid named, and no {OWN} in this folder: taking the bundled grid {DEFAULT!r}")
+    return _bundled(DEFAULT)
+
+
+def grid_words(grid: Path) -> str:
+    """Return how a command names a grid."""
+    return f"--bundled {grid.stem}" if grid.parent == GRIDS else shlex.quote(str(grid))
+
+
+def _bundled(name: str) -> Path:
+    there = {path.stem: path for path in sorted(GRIDS.glob("*.yaml"))}
+    if name not in there:
+        raise UsageError(f"--bundled {name!r}: there is no such grid; choose one of {', '.join(there)}")
+    return there[name]

@@ -7,19 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from rich.console import Console
+
 from benchmarks.attempt import Attempter, CellRunner
 from benchmarks.budget import Budget
 from benchmarks.capacity import overcommitted
 from benchmarks.console import make_console, say
-from benchmarks.dryrun import forecast, measured, show_cells, show_plan, show_total
+from benchmarks.dryrun import forecast, measured
 from benchmarks.environment import environment, load, usable_cores
-from benchmarks.grid import QUICK, Grid, load_grid
+from benchmarks.grid import Grid, load_grid
 from benchmarks.interrupt import Interrupt
 from benchmarks.plan import CellRun, make_plan
+from benchmarks.planview import show_cells, show_costs, show_plan, show_total
 from benchmarks.progress import SweepProgress, duration, make_progress
 from benchmarks.resume import Survey, environment_changes, plan_change
 from benchmarks.rundir import RunDirectory
 from benchmarks.selection import Selection
+from benchmarks.starter import grid_words
 from splitfed_core.errors import ConfigError, ExitCode, UsageError
 
 OpenRunner = Callable[[], AbstractContextManager[CellRunner]]
@@ -36,6 +40,7 @@ class SweepOptions:
         fresh: Throw away what the directory holds.
         accept_plan_change: Go on although the plan is not the one that was begun.
         dry_run: Show the plan and what it would cost; write nothing.
+        plan_only: Show the plan, measure nothing, write nothing.
     """
 
     settings: tuple[str, ...] = ()
@@ -44,10 +49,11 @@ class SweepOptions:
     fresh: bool = False
     accept_plan_change: bool = False
     dry_run: bool = False
+    plan_only: bool = False
 
 
 def sweep(
-    grid: Path | None,
+    grid: Path,
     *,
     out: Path | None = None,
     ray_address: str | None = None,
@@ -56,7 +62,7 @@ def sweep(
     """Run every cell of a grid that is not done yet.
 
     Args:
-        grid: The grid file; the bundled quick one by default.
+        grid: The grid file.
         out: The run directory; `runs/<name>` by default.
         ray_address: A Ray cluster to join instead of starting one.
         options: Which part, how long, and over which results.
@@ -73,16 +79,18 @@ def sweep(
 
         return Cluster(ray_address=ray_address, app_path=[Path.cwd()])
 
-    work = Sweep(load_grid(grid or QUICK, options.settings), out, options, _command(grid, out, options))
+    work = Sweep(load_grid(grid, options.settings), out, options, _command(grid, out, options))
+    if options.plan_only:
+        return work.show_plan()
     return work.dry_run(open_cluster) if options.dry_run else work.run(open_cluster)
 
 
-def _command(grid: Path | None, out: Path | None, options: SweepOptions) -> str:
+def _command(grid: Path, out: Path | None, options: SweepOptions) -> str:
     """Return the command that goes on with this sweep."""
-    words = ["sfbench", "sweep", *([str(grid)] if grid else []), *(["--out", str(out)] if out else [])]
+    words = ["--out", str(out)] if out else []
     for setting in options.settings:
         words += ["--set", setting]
-    return shlex.join(words) + (f" {options.selection}" if str(options.selection) else "")
+    return " ".join(filter(None, ("sfbench sweep", grid_words(grid), shlex.join(words), str(options.selection))))
 
 
 class Sweep:
@@ -125,14 +133,27 @@ class Sweep:
             return self._tell_interrupted()
         return self._tell_ended()
 
-    def dry_run(self, open_runner: OpenRunner) -> int:
-        """Show what `run` would do; the directory is only read, whoever works in it."""
+    def show_plan(self) -> int:
+        """Show what `run` would do, without measuring what it costs; the directory is only read."""
         console = make_console()
+        self._show_plan(console)
+        show_cells(self._plan, self._chosen, console)
+        say(console, f"to run it: {self._command}", wrap=False)
+        return ExitCode.OK
+
+    def _show_plan(self, console: Console) -> list[CellRun]:
+        """Show what is going to be run and what was left out; returns what is not done yet."""
         if self._directory.exists:
             self._look()
         self._chosen = self._options.selection.choose(self._plan.runs(), self._found.status())
         todo = [run for run in self._chosen if run.key not in self._found.done]
         show_plan(self._plan, self._chosen, len(self._chosen) - len(todo), console)
+        return todo
+
+    def dry_run(self, open_runner: OpenRunner) -> int:
+        """Show what `run` would do; the directory is only read, whoever works in it."""
+        console = make_console()
+        todo = self._show_plan(console)
         cores = usable_cores()
         forecasts, start_s = measured(self._found, cores), 0.0
         configs = {run.cell_id: run.config for run in todo}
@@ -147,7 +168,7 @@ class Sweep:
             except KeyboardInterrupt:
                 self._tell("interrupted; nothing was written")
                 return ExitCode.INTERRUPTED
-        show_cells(self._plan, self._chosen, forecasts, console)
+        show_costs(self._plan, self._chosen, forecasts, console)
         show_total(todo, forecasts, start_s, console)
         return ExitCode.OK
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks.console import can_redraw, make_console
-from benchmarks.grid import QUICK, Grid, load_grid
+from benchmarks.console import can_redraw, make_console, print_table
+from benchmarks.grid import Grid, load_grid
 from benchmarks.plan import make_plan
 from splitfed_core.config import CellConfig
 from splitfed_core.data import load_dataset
@@ -16,11 +16,11 @@ from splitfed_core.oracles import Verdict
 from splitfed_core.oracles import verify as verify_cell
 
 
-def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
+def verify(grid: Path, settings: Sequence[str] = ()) -> int:
     """Run the oracles on every distinct network and cut of a grid and print what they found.
 
     Args:
-        grid: The grid file; the bundled quick one by default.
+        grid: The grid file.
         settings: Values that replace those of the grid, as `name=value`.
 
     Returns:
@@ -29,7 +29,7 @@ def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
     Raises:
         UsageError: The grid cannot be used.
     """
-    loaded = load_grid(grid or QUICK, settings)
+    loaded = load_grid(grid, settings)
     plan = make_plan(loaded)
     cases = distinct(cell.config for cell in plan.cells)
     console = make_console()
@@ -40,7 +40,7 @@ def verify(grid: Path | None, settings: Sequence[str] = ()) -> int:
             for verdict in _verdicts(loaded, config, plan.seed):
                 verdicts.append(verdict)
                 progress.update(task, description=f"{verdict.case}: {verdict.oracle}")
-    console.print(_table(verdicts))
+    print_table(console, _table(verdicts))
     failed = sum(not verdict.passed for verdict in verdicts)
     console.print(f"{len(verdicts) - failed} of {len(verdicts)} oracles passed on {len(cases)} networks and cuts")
     return ExitCode.FAILED if failed else ExitCode.OK

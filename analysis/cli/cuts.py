@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 
 from analysis.units import digits, human, scale_for
-from benchmarks.console import make_console
+from benchmarks.console import make_console, print_table
 
 
 class Cut(Protocol):
@@ -51,8 +51,8 @@ def show_cuts(model: str, input_shape: tuple[int, ...], cuts: Sequence[Cut]) -> 
     console = make_console()
     valid = [cut for cut in cuts if cut.problem is None]
     if len(valid) < len(cuts):
-        console.print(_reasons([cut for cut in cuts if cut.problem]), style="dim")
-    console.print(_costs(valid))
+        print_table(console, _reasons([cut for cut in cuts if cut.problem]))
+    print_table(console, _costs(valid))
     console.print(
         f"{model} on {_shape(input_shape)}: {len(valid)} of {len(cuts)} places can be a cut_layer. FLOP: one example's "
         "forward pass. Training sends the smashed data up and a gradient of the same size down."
@@ -60,7 +60,7 @@ def show_cuts(model: str, input_shape: tuple[int, ...], cuts: Sequence[Cut]) -> 
 
 
 def _reasons(cuts: Sequence[Cut]) -> Table:
-    table = Table(title="No cut", title_justify="left", title_style="", box=box.SIMPLE_HEAD)
+    table = Table(title="No cut", title_justify="left", title_style="", style="dim", box=box.SIMPLE_HEAD)
     table.add_column("after layer", overflow="fold")
     table.add_column("because", overflow="fold")
     for cut in cuts:

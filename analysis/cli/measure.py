@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from analysis.cli.options import Grid, Settings
+from analysis.cli.console import say
+from analysis.cli.options import Bundled, Grid, Settings
 from splitfed_core.errors import UsageError
 
 
@@ -22,6 +23,7 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path
 
 def sweep(
     grid: Grid = None,
+    bundled: Bundled = None,
     out: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Run directory; runs/<name of the grid> by default.")
     ] = None,
@@ -44,8 +46,11 @@ def sweep(
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin no cell that would end later than this: 30m, 1h30m.")
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show the cells, what is left out and why, at once; measure nothing.")
+    ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the cells and what they would cost; write nothing.")
+        bool, typer.Option("--dry-run", help="Show the cells and measure what they would cost; write nothing.")
     ] = False,
     verified: Annotated[
         bool, typer.Option("--verify", help="Run the correctness oracles first, the cells only if they pass.")
@@ -57,6 +62,7 @@ def sweep(
 ) -> None:
     """Run every cell of a grid into a run directory. The same command again resumes."""
     from benchmarks.selection import parse_duration, parse_selection
+    from benchmarks.starter import choose_grid
     from benchmarks.sweep import SweepOptions
     from benchmarks.sweep import sweep as run_sweep
 
@@ -67,17 +73,24 @@ def sweep(
         fresh=fresh,
         accept_plan_change=accept_plan_change,
         dry_run=dry_run,
+        plan_only=plan,
     )
-    if verified and (failed := _run_oracles(grid, settings or ())):
+    grid = choose_grid(grid, bundled, say)
+    if plan and dry_run:
+        raise UsageError("--plan and --dry-run: choose one; a dry run shows the plan too")
+    if verified and not plan and (failed := _run_oracles(grid, settings or ())):
         raise typer.Exit(failed)
     raise typer.Exit(run_sweep(grid, out=out, ray_address=ray_address, options=options))
 
 
 def verify(
     grid: Grid = None,
+    bundled: Bundled = None,
 ) -> None:
     """Check that what a grid trains is right: run the correctness oracles on its networks and cuts."""
-    raise typer.Exit(_run_oracles(grid, ()))
+    from benchmarks.starter import choose_grid
+
+    raise typer.Exit(_run_oracles(choose_grid(grid, bundled, say), ()))
 
 
 def cuts(
@@ -110,7 +123,7 @@ def schema() -> None:
     print(json.dumps(grid_schema(), indent=2))
 
 
-def _run_oracles(grid: Path | None, settings: Sequence[str]) -> int:
+def _run_oracles(grid: Path, settings: Sequence[str]) -> int:
     _prepare_for_models()
     from analysis.cli.quiet import hushed
 

@@ -18,4 +18,10 @@ SameCode = Annotated[
     tuple[Path, Path] | None,
     typer.Option(metavar="RUN RUN", help="Two runs of the same code: flag no change below what differs there."),
 ]
-Grid = Annotated[Path | None, typer.Argument(help="Grid file. Without it: the bundled quick grid.", show_default=False)]
+Grid = Annotated[
+    Path | None,
+    typer.Argument(help="Grid file. Without it: ./grid.yaml, else the bundled quick grid.", show_default=False),
+]
+Bundled = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Take a grid that comes along, such as quick, instead of a file.")
+]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.grid import QUICK
 from benchmarks.gridschema import grid_schema
+from benchmarks.starter import GRIDS
 from benchmarks.yamlfile import read_yaml
 from splitfed_core.config import CellConfig
 from splitfed_core.errors import GridError
@@ -43,7 +43,7 @@ def validator() -> Any:
 
 def test_good_grids_pass(validator: Any, tmp_path: Path) -> None:
     (tmp_path / "rich.yaml").write_text(RICH)
-    for path in (QUICK, tmp_path / "rich.yaml"):
+    for path in (*GRIDS.glob("*.yaml"), tmp_path / "rich.yaml"):
         validator.validate(read_yaml(path).values)
 
 
