@@ -1,7 +1,8 @@
-"""What this machine can hold: a warning where a grid asks for more cores than it has, a refusal where memory ends."""
+"""What this machine can hold: warnings where a grid asks for more than it has cores, a refusal where memory ends."""
 
 from collections.abc import Iterable, Iterator
 
+from benchmarks.dealing import worker_count
 from splitfed_core.cell import ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.errors import CellError
@@ -15,9 +16,22 @@ def overcommitted(configs: Iterable[CellConfig], cores: int) -> Iterator[str]:
     workers = {config.workers for config in configs if isinstance(config.workers, int)}
     threads = {config.threads for config in configs if config.threads is not None}
     for number in sorted(number for number in workers if number > cores):
-        yield f"workers {number}: there are {cores} cores, so processes take turns and phases contain waiting; use auto"
+        yield f"workers {number}: there are {cores} cores, so processes take turns and phases contain waiting for one"
     for number in sorted(number for number in threads if number > cores):
         yield f"threads {number}: there are {cores} cores; use at most {cores} divided by the processes of a cell"
+
+
+def sharing(configs: Iterable[CellConfig], cores: int) -> Iterator[str]:
+    """Say, in one line, which cells have more clients in a round than processes to hold them, and what that hides."""
+    at_once = [c for c in configs if not c.in_one_process and c.algorithm != "sl"]  # `sl` is one after the other anyway
+    shared = {(c.participants, workers) for c in at_once if c.participants > (workers := worker_count(c, cores))}
+    if shared:
+        cells = ", ".join(f"{clients} in {workers}" for clients, workers in sorted(shared))
+        yield (
+            f"clients share processes ({cells}): no more of them than processes are ever at the server at once, so "
+            "latency, queue and stragglers are those of this host; to see them side by side give each its own, with "
+            f"workers: {max(clients for clients, _ in shared)}"
+        )
 
 
 def needed_bytes(config: CellConfig, facts: ModelFacts) -> int:

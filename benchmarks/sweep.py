@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.attempt import Attempter, CellRunner
 from benchmarks.budget import Budget
-from benchmarks.capacity import overcommitted
+from benchmarks.capacity import overcommitted, sharing
 from benchmarks.console import make_console, say
 from benchmarks.dryrun import forecast, measured
 from benchmarks.environment import environment, load, usable_cores
@@ -219,7 +219,7 @@ class Sweep:
             runner.check(configs)
         except ConfigError as error:
             raise self._grid.error(error) from None
-        for warning in overcommitted(configs, runner.cores):
+        for warning in (*overcommitted(configs, runner.cores), *sharing(configs, runner.cores)):
             self._tell(f"warning: {warning}")
 
     def _begin(self, stack: ExitStack, progress: SweepProgress) -> str:

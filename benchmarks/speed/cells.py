@@ -117,7 +117,7 @@ def _next_cell(cluster: Cluster) -> Result:
         timed = min(row.started_s for row in seen.steps if not row.warmup)
         waits.append(facts["first_step_s"] + timed)
         assert waits[-1] < perf_counter() - ended  # noqa: S101  both on one clock
-    return Result(goal("next_cell"), waits, "3 clients, 3 warm-up steps each included")
+    return Result(goal("next_cell"), waits, "3 clients, three warm-up steps of each process included")
 
 
 def _many_clients(cluster: Cluster) -> Iterator[Result]:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.capacity import check_memory, needed_bytes, overcommitted
+from benchmarks.capacity import check_memory, needed_bytes, overcommitted, sharing
 from splitfed_core.cell import ModelFacts
 from splitfed_core.config import CellConfig
 from splitfed_core.errors import CellError
@@ -36,3 +36,14 @@ def test_more_than_there_are_cores_is_told_once_for_each_value() -> None:
     told = list(overcommitted([*configs, CellConfig()], cores=4))
     assert [text.split(":")[0] for text in told] == ["workers 9", "threads 5"]
     assert all("4 cores" in text for text in told)
+    assert not any("auto" in text for text in told), "fewer processes hide the queue: that is no remedy"
+
+
+def test_cells_whose_clients_share_processes_are_told_in_one_line_with_the_remedy() -> None:
+    clients = [CellConfig.parse({"clients": n, **more}) for n in (1, 4, 8, 16) for more in ({}, {"workers": n})]
+    alone = [CellConfig.parse({"clients": 8, **more}) for more in ({"algorithm": "sl"}, {"transport": "inproc"})]
+    few = CellConfig.parse({"clients": 9, "participation": 2})
+    (told,) = sharing([*clients, *alone, few], cores=4)
+    assert told.startswith("clients share processes (8 in 4, 16 in 4): ")
+    assert told.endswith("workers: 16")
+    assert not list(sharing([*alone, few], cores=4))

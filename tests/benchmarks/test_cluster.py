@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -91,6 +93,47 @@ def test_a_cell_gives_its_rows_and_facts(fixed: tuple[Notes, dict[str, Any]]) ->
     assert (facts["workers"], facts["threads"]) == (2, {"worker": 1, "main_server": 1, "fed_server": 1})
     assert facts["dataset"] == {"train": 1438, "test": 359, "shape": [8, 8, 1], "classes": 10}
     assert facts["client_parameters"] + facts["server_parameters"] == 320 + 18_496 + 4160 + 8320 + 8256 + 650
+
+
+def named_s(notes: Notes, round: int) -> float:
+    """All times of a round's clients: they hold every instant of their workers."""
+    clients = [row for row in notes.clients if row.round == round]
+    times = [(r.local_s, r.swap_s, r.push_s, r.pull_s, r.wait_s, r.end_round_s) for r in clients]
+    return sum(time or 0.0 for client in times for time in client)
+
+
+def test_the_driver_sees_of_the_workers_what_their_clients_account_for(fixed: tuple[Notes, dict[str, Any]]) -> None:
+    notes, _ = fixed
+    for row in notes.rounds:
+        assert row.workers_s is not None
+        assert row.unexplained_s is not None
+        assert row.unexplained_s > 0, "the command's and the rows' way"
+        assert row.workers_s == pytest.approx(named_s(notes, row.round) + row.unexplained_s, rel=1e-9)
+        assert row.workers_s > (row.training_s or 0.0) > 0
+        assert min(row.clients_cpu_s or 0, row.main_server_cpu_s or 0, row.fed_server_cpu_s or 0) > 0
+
+
+def test_the_steps_of_a_worker_follow_each_other_over_its_clients(fixed: tuple[Notes, dict[str, Any]]) -> None:
+    notes, _ = fixed
+    for clients in ({0, 2}, {1}):  # in one process each
+        for round in range(2):
+            rows = sorted(
+                (row for row in notes.steps if row.client_id in clients and row.round == round),
+                key=lambda row: row.started_s,
+            )
+            for before, after in pairwise(rows):
+                ended_s = before.started_s + before.step_s
+                assert after.started_s == pytest.approx(ended_s + (after.between_s or 0.0), abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clients", [1, 2, 4, 8])
+def test_one_per_cent_of_a_workers_round_is_unexplained_at_most(clients: int, cluster: Cluster) -> None:
+    dataset = {"name": "synthetic", "shape": [28, 28, 1], "examples": 15_360}  # 120 batches a round: a second or more
+    notes, more = Notes(), {"batch_size": 128, "examples_per_client": None, "workers": "auto", "rounds": 5}
+    cluster.run_cell(make_run(clients=clients, dataset=dataset, **more), notes)
+    shares = [(row.unexplained_s or 0.0) / (row.workers_s or 0.0) for row in notes.rounds]
+    assert median(shares) <= 0.01  # the median: the system may take a core away while rows are on their way
 
 
 def test_processes_stay_warm_and_a_cell_does_not_depend_on_who_ran_before(
