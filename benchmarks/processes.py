@@ -103,6 +103,10 @@ class MainServerProcess(ServerProcess):
         """Return the weights of the server-side model."""
         return self._main.get_weights()
 
+    def end_cell(self) -> dict[str, float]:
+        """Stop to serve; returns resident memory (bytes), and how many clients could train at the same time."""
+        return super().end_cell() | {"replicas": self._main.replicas}
+
     # What follows is called by clients with `transport: ray`; the others come over `RpcServer`.
 
     def step(self, request: StepRequest) -> StepReply:

@@ -3,10 +3,13 @@
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 from splitfed_core.aggregation import fedavg
 from splitfed_core.errors import CellError
@@ -22,83 +25,71 @@ from splitfed_core.wire.messages import BodyReply, BodyRequest, ServerStamps, St
 SHARED = "shared"
 
 
-class _Desk:
-    """One server-side model, stepped by one client at a time.
+class ServerModel:
+    """One compiled server-side model, and the thread of its optimizer.
 
     The gradient of the smashed data does not depend on the server's own update, so the reply goes out first and the
     optimizer runs after it, on a thread of its own, which ends the turn when it is done.
     """
 
-    def __init__(self, part: Part, turns: Turns) -> None:
+    def __init__(self, part: Part, end_turn: Callable[[], None], failures: list[Exception]) -> None:
         self.part: Any = part
-        self.update_s: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
-        self._turns = turns
-        self._idle = threading.Event()  # no step and no update of one under way
-        self._idle.set()
+        self.end_turn = end_turn
+        self._failures = failures  # of updates, whose replies are out already
         self._updater = ThreadPoolExecutor(1, thread_name_prefix="server-update")
-        self._failure: Exception | None = None  # of an update: its reply was out already
 
-    def begin(self, round: int, client_id: int, step: int) -> None:
-        """Wait for the turn; if the last update has failed, fail now instead of training on."""
-        self._turns.acquire(round, client_id, step)
-        self._idle.clear()
-        if self._failure is not None:
-            self.end()
-            raise self._failure
-
-    def end(self) -> None:
-        """End the turn."""
-        self._idle.set()
-        self._turns.release()
-
-    def update_then_end(self, round: int, client_id: int, gradients: list[Any]) -> None:
-        """Run the optimizer beside whatever follows, then end the turn."""
-        self._updater.submit(self._update, (client_id, round), gradients)
-
-    @contextmanager
-    def quiet(self) -> Iterator[Any]:
-        """Wait until no update is under way and lend the model; clients have no step open then."""
-        self._idle.wait()
-        if self._failure is not None:
-            raise self._failure
-        yield self.part
+    def update_then_end(self, gradients: list[Any]) -> Future[float]:
+        """Run the optimizer beside whatever follows, then end the turn; returns how long it will have taken."""
+        return self._updater.submit(self._update, gradients)
 
     def close(self) -> None:
         """Wait for the last update and end its thread."""
         self._updater.shutdown()
 
-    def _update(self, key: tuple[int, int], gradients: list[Any]) -> None:
+    def _update(self, gradients: list[Any]) -> float:
         started = perf_counter()
         try:
             self.part.update(gradients)
-            self.update_s[key].append(perf_counter() - started)
+            return perf_counter() - started
         except Exception as error:
-            self._failure = error
+            self._failures.append(error)
             raise
         finally:
-            self.end()
+            self.end_turn()
 
 
 class _Server:
-    """What both kinds of main server share: desks, and whose model a client trains at one."""
+    """What both kinds of main server share: models, whose turn it is at them, and the end of a round."""
 
-    def __init__(self, parts: Sequence[Part], turns: Callable[[], Turns], *, copies: bool, participants: int) -> None:
+    def __init__(self, parts: Sequence[Part], turns: Turns, *, copies: bool, participants: int) -> None:
         """Serve.
 
         Args:
             parts: Compiled server-side models, all with the same weights; more than one lets copies train in parallel.
-            turns: Makes the order of the steps at one of them.
+            turns: The order of the steps at them.
             copies: Whether every client has a copy of the model, averaged at the end of a round.
             participants: Number of clients in a round.
         """
-        self._desks = [_Desk(part, turns()) for part in parts]
+        self._turns = turns
+        self._failures: list[Exception] = []
+        self._models = [
+            ServerModel(part, partial(turns.release, number), self._failures) for number, part in enumerate(parts)
+        ]
+        for part in parts[1:]:
+            part.residency.share(parts[0].residency.shelf)
         self._copies = copies
         self._participants = participants
         self._takes, self._gives = parts[0].takes, parts[0].gives
         self._ended: dict[int, dict[int, int]] = defaultdict(dict)  # round: examples of each client that is done
         self._examples: defaultdict[tuple[int, int], int] = defaultdict(int)
+        self._updates: defaultdict[tuple[int, int], list[Future[float]]] = defaultdict(list)
         self._closing = threading.Lock()
         self._delay: Delay = delay_of("server_compute")
+
+    @property
+    def replicas(self) -> int:
+        """How many clients can be trained at the same time."""
+        return len(self._models)
 
     def end_round(self, client_id: int, round: int) -> Sequence[float]:
         """Close a client's round; the last one averages the copies, where there are copies.
@@ -106,9 +97,8 @@ class _Server:
         Returns:
             How long the optimizer took after each of the client's steps of this round.
         """
-        desk = self._desk(client_id)
-        with desk.quiet():
-            times = desk.update_s.pop((client_id, round), [])
+        self._check()
+        times = [update.result() for update in self._updates.pop((client_id, round), [])]
         with self._closing:
             ended = self._ended[round]
             ended[client_id] = self._examples.pop((client_id, round), 0)
@@ -120,39 +110,57 @@ class _Server:
 
     def get_weights(self) -> list[Array]:
         """Return the weights of the server-side model; after a round all copies have the same."""
-        with self._desks[0].quiet() as part:
-            weights: list[Array] = part.get_weights()
+        with self._aside() as model:
+            weights: list[Array] = model.part.get_weights()
             return weights
 
     def close(self) -> None:
         """Wait for the last updates and end their threads."""
-        for desk in self._desks:
-            desk.close()
+        for model in self._models:
+            model.close()
 
-    def _desk(self, client_id: int) -> _Desk:
-        return self._desks[client_id % len(self._desks)]
+    def _begin(self, round: int, client_id: int, step: int) -> ServerModel:
+        """Wait for the turn; if an update has failed, fail now instead of training on."""
+        return self._checked(self._models[self._turns.acquire(round, client_id, step)])
+
+    @contextmanager
+    def _aside(self, client_id: int | None = None) -> Iterator[ServerModel]:
+        """Lend a model outside of the order of the steps; nobody else has it meanwhile."""
+        model = self._checked(self._models[self._turns.acquire_aside(client_id)])
+        try:
+            yield model
+        finally:
+            model.end_turn()
+
+    def _checked(self, model: ServerModel) -> ServerModel:
+        try:
+            self._check()
+        except BaseException:
+            model.end_turn()
+            raise
+        return model
+
+    def _check(self) -> None:
+        if self._failures:
+            raise self._failures[0]
 
     def _owner(self, client_id: int) -> Hashable:
         return client_id if self._copies else SHARED
 
     def _average(self, examples: dict[int, int]) -> None:
         """Algorithm 1, main server: W ← Σ nₖ/n Wₖ; optimizer states stay with their copies."""
-        models = []
-        for client_id in sorted(examples):
-            part = self._desk(client_id).part
-            part.residency.seat(client_id)
-            models.append((part.get_weights(), examples[client_id]))
-        average = fedavg(models)
-        for desk in self._desks:
-            desk.part.residency.replace_first(average)
+        with ExitStack() as stack:
+            (first, *_) = [stack.enter_context(self._aside()) for _ in self._models]
+            weights = len(first.part.weights)
+            states = {client: first.part.residency.peek(client)[:weights] for client in sorted(examples)}
+            models = [([np.asarray(w) for w in state], examples[client]) for client, state in states.items()]
+            first.part.residency.replace_first(fedavg(models))
 
 
 class MainServer(_Server):
     """Has the rest of the network and gets the labels: one exchange a step."""
 
-    def __init__(
-        self, steps: Sequence[ServerStep], turns: Callable[[], Turns], *, copies: bool = False, participants: int
-    ) -> None:
+    def __init__(self, steps: Sequence[ServerStep], turns: Turns, *, copies: bool = False, participants: int) -> None:
         super().__init__(steps, turns, copies=copies, participants=participants)
         self._classes = int(self._gives.example[-1] or 0)
 
@@ -161,34 +169,33 @@ class MainServer(_Server):
         smashed = self._takes.decode("smashed", request.smashed)
         labels = decode_labels(request.labels, len(smashed), self._classes)
         decoded = perf_counter()
-        desk = self._desk(request.client_id)
-        desk.begin(request.round, request.client_id, request.step)
+        model = self._begin(request.round, request.client_id, request.step)
         try:
             started = perf_counter()
-            desk.part.residency.seat(self._owner(request.client_id))
-            loss, correct, gradient, gradients = desk.part(smashed, labels)
+            model.part.residency.seat(self._owner(request.client_id))
+            loss, correct, gradient, gradients = model.part(smashed, labels)
             self._delay(request.client_id)
             self._examples[request.client_id, request.round] += len(labels)
         except BaseException:
-            desk.end()
+            model.end_turn()
             raise
         computed = perf_counter()
-        desk.update_then_end(request.round, request.client_id, gradients)
+        self._updates[request.client_id, request.round].append(model.update_then_end(gradients))
         encoded = RAW.encode(gradient)
         return StepReply(encoded, loss, correct, ServerStamps(received_s, decoded, started, computed, perf_counter()))
 
     def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
         """Return the logits of smashed data from the model that this client trains with."""
         batch = self._takes.decode("smashed", smashed)
-        with self._desk(client_id).quiet() as part:
-            part.residency.seat(self._owner(client_id))
-            return RAW.encode(part.infer(batch))
+        with self._aside(client_id) as model:
+            model.part.residency.seat(self._owner(client_id))
+            return RAW.encode(model.part.infer(batch))
 
 
 class BodyServer(_Server):
     """Has the middle of the network and never sees a label: two exchanges a step."""
 
-    def __init__(self, step: BodyStep, turns: Callable[[], Turns], *, hold: bool, participants: int) -> None:
+    def __init__(self, step: BodyStep, turns: Turns, *, hold: bool, participants: int) -> None:
         """Serve; with `hold` a step keeps its turn across both exchanges, else others may come between."""
         super().__init__([step], turns, copies=False, participants=participants)
         self._hold = hold
@@ -198,18 +205,17 @@ class BodyServer(_Server):
         """Return the body's output, and keep what its backward pass needs."""
         smashed = self._takes.decode("smashed", request.tensor)
         decoded = perf_counter()
-        desk = self._desks[0]
-        desk.begin(request.round, request.client_id, request.step)
+        model = self._begin(request.round, request.client_id, request.step)
         try:
             started = perf_counter()
-            features, pullback = desk.part.forward(smashed)
+            features, pullback = model.part.forward(smashed)
             self._open[request.client_id] = len(smashed), pullback
         except BaseException:
-            desk.end()
+            model.end_turn()
             raise
         computed = perf_counter()
         if not self._hold:
-            desk.end()
+            model.end_turn()
         encoded = RAW.encode(features)
         return BodyReply(encoded, ServerStamps(received_s, decoded, started, computed, perf_counter()))
 
@@ -217,26 +223,26 @@ class BodyServer(_Server):
         """Return the gradient of the smashed data; then update the body."""
         gradient, pullback = self._opened(request)
         decoded = perf_counter()
-        desk = self._desks[0]
+        (model,) = self._models
         if not self._hold:
-            desk.begin(request.round, request.client_id, request.step)
+            self._begin(request.round, request.client_id, request.step)
         try:
             started = perf_counter()
             of_smashed, gradients = pullback(gradient)
             self._delay(request.client_id)
         except BaseException:
-            desk.end()
+            model.end_turn()
             raise
         computed = perf_counter()
-        desk.update_then_end(request.round, request.client_id, gradients)
+        self._updates[request.client_id, request.round].append(model.update_then_end(gradients))
         encoded = RAW.encode(of_smashed)
         return BodyReply(encoded, ServerStamps(received_s, decoded, started, computed, perf_counter()))
 
     def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
         """Return the body's output for smashed data."""
         batch = self._takes.decode("smashed", smashed)
-        with self._desks[0].quiet() as part:
-            return RAW.encode(part.infer(batch))
+        with self._aside(client_id) as model:
+            return RAW.encode(model.part.infer(batch))
 
     def _opened(self, request: BodyRequest) -> tuple[Array, Pullback]:
         """Close a forward exchange with the gradient that answers it; one that does not fit leaves it open."""

@@ -1,41 +1,97 @@
-"""Whose turn it is at the main server: the next message's, or the next client's in a fixed order."""
+"""Whose turn it is at the main server, and at which of its models: in order of arrival, or in a fixed order.
+
+A turn lasts from the moment its step may compute to the end of its update, and belongs to no thread. Whatever else uses
+a model (evaluation, averaging) takes a turn too, outside of the order.
+"""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from splitfed_core.errors import StragglerError
 
 
 class Turns(Protocol):
-    """A lock that may care who asks."""
+    """A lock around each of a server's models, which are numbered; it may care who asks."""
 
-    def acquire(self, round: int, client_id: int, step: int) -> None:
-        """Wait for the turn of this step."""
+    def acquire(self, round: int, client_id: int, step: int) -> int:
+        """Wait for the turn of this step; returns the number of its model."""
         ...
 
-    def release(self) -> None:
-        """Give the turn to the next; any thread may."""
+    def acquire_aside(self, client_id: int | None) -> int:
+        """Wait for a model outside of the order, for a client or for nobody; returns its number."""
         ...
+
+    def release(self, model: int) -> None:
+        """Give the turn at this model to the next; any thread may."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """Somebody in the queue; `model` is theirs when `called` is set."""
+
+    client_id: int | None
+    called: threading.Event = field(default_factory=threading.Event)
+    model: int = -1
 
 
 class ArrivalTurns:
-    """First come, first served."""
+    """First come, first served, at whichever model is free: at the one where the client was last, if that is.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    A client has one turn at a time: whoever waits for the end of their own last one lets others pass.
+    """
 
-    def acquire(self, round: int, client_id: int, step: int) -> None:
-        """Wait until nobody else has the turn."""
-        self._lock.acquire()
+    def __init__(self, models: int = 1) -> None:
+        self._lock = threading.Lock()  # held for moments only
+        self._queue: deque[_Waiting] = deque()
+        self._free = list(range(models))  # the one that has been free for longest first
+        self._busy: dict[int, int | None] = {}  # the client at each of the other models
+        self._last: dict[int, int | None] = {}  # who was last at a model
 
-    def release(self) -> None:
-        """Give the turn to the next."""
-        self._lock.release()
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._queue)
+
+    def acquire(self, round: int, client_id: int, step: int) -> int:
+        """Wait for everybody who came before."""
+        return self.acquire_aside(client_id)
+
+    def acquire_aside(self, client_id: int | None) -> int:
+        """Wait for everybody who came before; there is no other order."""
+        waiting = _Waiting(client_id)
+        with self._lock:
+            self._queue.append(waiting)
+            self._call()
+        waiting.called.wait()
+        return waiting.model
+
+    def release(self, model: int) -> None:
+        """Hand the model to the first in the queue, so that nobody can come in between."""
+        with self._lock:
+            self._last[model] = self._busy.pop(model)
+            self._free.append(model)
+            self._call()
+
+    def _call(self) -> None:
+        """Give the free models to those who wait, in the order of their arrival."""
+        for waiting in list(self._queue):
+            if not self._free:
+                return
+            client = waiting.client_id
+            if client is not None and client in self._busy.values():
+                continue
+            waiting.model = next((model for model in self._free if self._last.get(model) == client), self._free[0])
+            self._free.remove(waiting.model)
+            self._busy[waiting.model] = client
+            self._queue.remove(waiting)
+            waiting.called.set()
 
 
 class FixedTurns:
-    """One step after the other in a given order, whenever their messages come."""
+    """One step after the other in a given order, whenever their messages come. Of one model, whose number is 0."""
 
     def __init__(self, order: Callable[[int], Iterator[tuple[int, int]]], deadline_s: float) -> None:
         """Follow `order(round)`, which yields (client, step); nobody waits longer than the deadline."""
@@ -45,9 +101,9 @@ class FixedTurns:
         self._round = -1
         self._coming: Iterator[tuple[int, int]] = iter(())
         self._next: tuple[int, int] | None = None
-        self._taken = False
+        self._taken = self._aside = False
 
-    def acquire(self, round: int, client_id: int, step: int) -> None:
+    def acquire(self, round: int, client_id: int, step: int) -> int:
         """Wait for this step's place in the order.
 
         Raises:
@@ -64,10 +120,27 @@ class FixedTurns:
                     f"step) {self._next}, which comes first in the fixed order; raise timeout_s or find the lost client"
                 )
             self._taken = True
+        return 0
 
-    def release(self) -> None:
+    def acquire_aside(self, client_id: int | None) -> int:
+        """Wait until no step is under way; whose turn comes next does not change.
+
+        Raises:
+            StragglerError: A step was under way for too long.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._taken, self._deadline_s):
+                raise StragglerError(
+                    f"round {self._round}: (client, step) {self._next} kept the main server for {self._deadline_s:g} "
+                    "s; raise timeout_s or find the lost client"
+                )
+            self._taken = self._aside = True
+        return 0
+
+    def release(self, model: int) -> None:
         """Give the turn to the next in order."""
         with self._changed:
-            self._taken = False
-            self._next = next(self._coming, None)
+            if not self._aside:
+                self._next = next(self._coming, None)
+            self._taken = self._aside = False
             self._changed.notify_all()

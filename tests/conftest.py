@@ -5,7 +5,7 @@ import os
 # Read when the libraries are imported: same results on any number of cores, no chatter, no phoning home.
 os.environ |= {
     "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "4",  # every exchange that waits inside a graph keeps one of them
+    "TF_NUM_INTEROP_THREADS": "16",  # every exchange that waits inside a graph keeps one of them
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "RAY_USAGE_STATS_ENABLED": "0",
     "FLWR_TELEMETRY_ENABLED": "0",

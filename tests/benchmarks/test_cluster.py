@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from benchmarks.cluster import Cluster
+from benchmarks.environment import usable_cores
 from benchmarks.plan import CellRun
 from splitfed_core.config import CellConfig
 from splitfed_core.errors import CellError, CellTimeoutError, ConfigError
@@ -93,6 +94,12 @@ def test_a_cell_gives_its_rows_and_facts(fixed: tuple[Notes, dict[str, Any]]) ->
     assert (facts["workers"], facts["threads"]) == (2, {"worker": 1, "main_server": 1, "fed_server": 1})
     assert facts["dataset"] == {"train": 1438, "test": 359, "shape": [8, 8, 1], "classes": 10}
     assert facts["client_parameters"] + facts["server_parameters"] == 320 + 18_496 + 4160 + 8320 + 8256 + 650
+
+
+@pytest.mark.parametrize(("algorithm", "at_once"), [("sflv1", min(3, usable_cores())), ("sflv2", 1)])
+def test_a_cell_says_how_many_clients_its_server_trains_at_once(algorithm: str, at_once: int, cluster: Cluster) -> None:
+    facts = cluster.run_cell(make_run(algorithm=algorithm, rounds=1), Notes())
+    assert facts["roles"]["main_server"]["replicas"] == at_once
 
 
 def named_s(notes: Notes, round: int) -> float:

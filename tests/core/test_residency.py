@@ -46,3 +46,22 @@ def test_replacing_the_first_variables_reaches_everybody_and_leaves_the_rest(var
         "absent": ([7, 8], 1),
         "new": ([7, 8], 0),
     }
+
+
+def test_a_state_is_at_one_of_several_sets_of_variables_and_goes_to_any() -> None:
+    variables = [keras.Variable([1.0, 2.0]) for _ in range(2)]
+    first, second = map(Residency, [[v] for v in variables])
+    second.share(first.shelf)
+    for owner, values in (("a", [3, 4]), ("b", [5, 6])):
+        first.seat(owner)
+        variables[0].assign(np.array(values, np.float32))
+    assert second.seat("b")  # straight out of the other's variables
+    assert variables[1].numpy().tolist() == [5, 6]
+    variables[1].assign(np.array([7, 8], np.float32))
+    second.seat("a")
+    assert first.seat("b")
+    assert [v.numpy().tolist() for v in variables] == [[7, 8], [3, 4]]
+    first.replace_first([np.array([0, 1], np.float32)])
+    assert [[array.numpy().tolist() for array in first.peek(owner)] for owner in "abc"] == [[[0, 1]]] * 3
+    second.restart([np.array([1, 2], np.float32)])
+    assert [[array.numpy().tolist() for array in r.peek("a")] for r in (first, second)] == [[[0, 1]], [[1, 2]]]

@@ -36,7 +36,7 @@ def make(federations: Any) -> Iterator[Make]:
     def build(clients: int, **parameters: Any) -> MainServer | BodyServer:
         config = federations.config(clients=clients, **parameters)
         examples = dict.fromkeys(range(clients), 16)
-        made.append(build_main_server(federations.key, config, federations.shape, examples, desks=2))
+        made.append(build_main_server(federations.key, config, federations.shape, examples, replicas=2))
         return made[-1]
 
     yield build
@@ -59,7 +59,7 @@ def slow(federations: Any) -> Iterator[MainServer]:
         update(gradients)
 
     part.update = slow_update
-    server = MainServer([part], ArrivalTurns, participants=1)
+    server = MainServer([part], ArrivalTurns(), participants=1)
     yield server
     server.close()
 
@@ -190,3 +190,23 @@ def test_copies_train_apart_and_are_averaged_by_examples_when_all_have_ended(mak
     first, second = (server.get_weights() for server in alone)
     for mean, one, other in zip(together.get_weights(), first, second, strict=True):
         np.testing.assert_allclose(mean, (6 * one + 2 * other) / 8, rtol=1e-6, atol=1e-7)
+
+
+def test_copies_that_predict_at_the_same_time_stay_whole(make: Make) -> None:
+    busy, calm = make(6, algorithm="sflv1"), make(6, algorithm="sflv1")
+    for server in (busy, calm):
+        for client in range(6):
+            server.step(request(client, 0), 0.0)
+    asked = [(client, request(client, 100 + n).smashed) for n in range(20) for client in range(6)]
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda ask: busy.predict(*ask).payload, asked))
+    assert [bytes(a) for a in answers] == [bytes(calm.predict(*ask).payload) for ask in asked]
+    then = [request(client, 1) for client in range(6)]
+    assert [busy.step(r, 0.0).loss for r in then] == [calm.step(r, 0.0).loss for r in then]
+
+
+def test_copies_train_alike_at_whichever_replica_is_free(make: Make, federations: Any) -> None:
+    busy, calm = make(5, algorithm="sflv1"), make(5, algorithm="sflv1", participation=1)
+    done = all_at_once(busy, clients=5, steps=8)
+    assert (busy.replicas, calm.replicas) == (2, 1)
+    assert losses(done) == [calm.step(asked, 0.0).loss for asked, _ in done]

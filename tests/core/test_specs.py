@@ -56,7 +56,7 @@ def serve(federations: Any) -> Iterator[Serve]:
 
         def start(**parameters: Any) -> list[GrpcTransport]:
             config = federations.config(clients=2, **parameters)
-            main = build_main_server(federations.key, config, federations.shape, {0: 8, 1: 8}, desks=2)
+            main = build_main_server(federations.key, config, federations.shape, {0: 8, 1: 8}, replicas=2)
             stack.callback(main.close)
             server = stack.enter_context(RpcServer(token=TOKEN, callers=8, main=main))
             calls = [GrpcTransport(server.address, token=TOKEN, deadline_s=20) for _ in range(8)]

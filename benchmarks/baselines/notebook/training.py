@@ -21,6 +21,8 @@ from splitfed_core.wire.codecs import Array
 class TrainingServer(Server):
     """Holds the shared server-side model; its threads step it as calls come, without a lock."""
 
+    replicas = 1
+
     def __init__(self, key: CellKey, config: CellConfig, shape: DataShape, token: str) -> None:
         """Build the model and serve it."""
         network = Network(config, shape, key.seed)
