@@ -160,6 +160,9 @@ def _facts(attempt: Attempt) -> dict[str, Any]:
     found: dict[str, Any] = {name: number(facts.get(name)) for name in names}
     roles = facts.get("roles")
     found["workers_used"] = number(facts.get("workers"))
+    dataset = facts.get("dataset")
+    found["test_examples"] = number(dataset.get("test")) if isinstance(dataset, dict) else float("nan")
+    found |= _crowd(attempt.config, found["workers_used"])
     if attempt.config.get("isolation") == "cell":  # else memory is that of the largest cell so far
         used = roles.items() if isinstance(roles, dict) else ()
         found |= {f"{role}_rss_bytes": number(of.get("rss_bytes")) for role, of in used if isinstance(of, dict)}
@@ -171,6 +174,16 @@ def _facts(attempt: Attempt) -> dict[str, Any]:
     )
     env, wall = str(attempt.manifest.get("env", "")), number(attempt.manifest.get("wall_s"))
     return found | {"env": env, "wall_s": wall, "canary_s": sum(canaries) / len(canaries) if canaries else float("nan")}
+
+
+def _crowd(config: Mapping[str, object], workers: float) -> dict[str, Any]:
+    """Return how many clients a round has, and whether some of those that should train at once share a process."""
+    clients, chosen = config.get("clients"), config.get("participation")
+    if not isinstance(clients, int):
+        return {"participants": float("nan"), "crowded": False}
+    participants = chosen if isinstance(chosen, int) else max(1, round(number(chosen or 1.0) * clients))
+    at_once = config.get("algorithm") != "sl"  # there one client trains after the other, wherever they are
+    return {"participants": participants, "crowded": at_once and clients > workers}
 
 
 def number(value: object) -> float:

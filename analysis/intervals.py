@@ -17,6 +17,9 @@ from analysis.units import span
 FEWEST = 3
 """No interval is given with fewer repeats."""
 
+_NORMAL = 1.959964
+"""Half the width of a 95 % interval, in standard deviations of a normal distribution."""
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -56,6 +59,21 @@ def interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     if n < FEWEST:
         return float(values.mean()) if n else math.nan, math.nan
     return float(values.mean()), float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(n)
+
+
+def with_sampling(reach: npt.ArrayLike, *tested: tuple[npt.ArrayLike, npt.ArrayLike]) -> npt.NDArray[np.float64]:
+    """Widen the reach of a 95 % interval of an accuracy by what other test examples would change.
+
+    All repeats are tested on the same examples, so that more repeats do not make this smaller.
+
+    Args:
+        reach: Over repeats.
+        tested: Accuracies and the number of their test examples (NaN if unknown: then nothing is added); for a
+            difference those of both sides, which is too wide where both miss the same examples, never too narrow.
+    """
+    shares = [(np.asarray(accuracy, dtype=float), np.asarray(count, dtype=float)) for accuracy, count in tested]
+    variance = sum(np.nan_to_num(accuracy * (1 - accuracy) / count) for accuracy, count in shares)
+    return np.asarray(np.sqrt(np.asarray(reach, dtype=float) ** 2 + _NORMAL**2 * variance))
 
 
 def compare(results: Results, axis: str, value: object, base: object, name: str) -> Ratio | None:

@@ -28,19 +28,29 @@ _NOTHING = {"examples_per_client": "all examples"}
 """What no value means, where it means something."""
 
 _SHORT = {"aggregation": "agg. {}", "cut_layer": "{}", "clients": "{} cl.", "batch_size": "b{}"}
-_TITLES = {"cell_id": "cell"}
+_TITLES = {"cell_id": "cell", "workers_used": "workers"}
 _LONGEST = 20
 
 
 @dataclass(frozen=True)
 class Names:
-    """How the axes of some cells are said; what moves together with an axis is said with it."""
+    """How the axes of some cells are said; what moves together with an axis is said with it.
+
+    Args:
+        together: What moves together with each axis.
+        shared: In how many workers so many clients were, where these are fewer.
+    """
 
     together: Together = field(default_factory=dict)
+    shared: Mapping[Value, int] = field(default_factory=dict)
 
     def title(self, axis: str) -> str:
         """Name an axis: `batch size`, `batch size/learning rate`."""
         return "/".join(title(name) for name in self.parameters(axis))
+
+    def label(self, axis: str) -> str:
+        """Name an axis beside its ticks: `clients in workers` where clients share some."""
+        return self.title(axis) + (" in workers" if axis == "clients" and self.shared else "")
 
     def parameters(self, axis: str) -> tuple[str, ...]:
         """Return the parameters that an axis stands for."""
@@ -49,16 +59,24 @@ class Names:
     def word(self, axis: str, value: Any, *, short: bool = False) -> str:
         """Say one value of an axis: `3 clients`, `batch 64, learning rate 0.01`."""
         others = [(name, at[value]) for name, at in self._companions(axis).items() if value in at]
-        return ", ".join(_word(name, one, short=short) for name, one in [(axis, value), *others])
+        own = _word(axis, value, short=short)
+        if (workers := self._workers(axis, value)) is not None:
+            own += f" in {workers}" if short else f" in {workers} worker{'s' * (workers != 1)}"
+        return ", ".join([own, *(_word(name, one, short=short) for name, one in others)])
 
     def tick(self, axis: str, value: Any) -> str:
         """Say one value of an axis where the axis is named beside it: `64`, `64/0.01`."""
-        return "/".join(brief(one) for one in (value, *(at.get(value) for at in self._companions(axis).values())))
+        workers = self._workers(axis, value)
+        own = brief(value) if workers is None else f"{brief(value)} in {workers}"
+        return "/".join([own, *(brief(at.get(value)) for at in self._companions(axis).values())])
 
     def words(self, values: Mapping[Any, Any], axes: Iterable[str], *, short: bool = False) -> str:
         """Say a cell by its axes: `3 clients · cut dense1`; that it lacks what does not apply goes without saying."""
         said = [axis for axis in axes if values[axis] != NOTHING or axis not in MAY_NOT_APPLY]
         return " · ".join(self.word(axis, values[axis], short=short) for axis in said) or NOTHING
+
+    def _workers(self, axis: str, value: Any) -> int | None:
+        return self.shared.get(value) if axis == "clients" and "workers" not in self._companions(axis) else None
 
     def _companions(self, axis: str) -> Mapping[str, Mapping[Value, Value]]:
         """Return what is named with an axis. Runs have names of their own: how else they differ is a caution."""

@@ -62,7 +62,8 @@ class Steps:
     """What the steps of an attempt come to: those of the most frequent batch size, warm-up left out.
 
     Args:
-        phases: Of each phase the median, the mean, and `typical_s`: its mean over the steps `between_quartiles`.
+        phases: Of each phase the median, the mean, `typical_s`: its mean over the steps
+            `between_quartiles`, and `least_s`: what it takes when nothing is in its way.
     """
 
     phases: pd.DataFrame
@@ -107,13 +108,18 @@ def reduce_steps(steps: pd.DataFrame) -> Steps:
     network = _network_by_round(column)
     return Steps(
         pd.DataFrame(
-            [(phase, median(took), mean(took), mean(took[typical])) for phase, took in phases],
-            columns=["phase", "median_s", "mean_s", "typical_s"],
+            [(phase, median(took), mean(took), mean(took[typical]), _least(took)) for phase, took in phases],
+            columns=["phase", "median_s", "mean_s", "typical_s", "least_s"],
         ).dropna(),
         pd.DataFrame({"q": QUANTILES, "step_s": [quantile(step_s, q) for q in QUANTILES]}).dropna(),
         loss_curve(steps),
         network.assign(network_kbit_per_s=network["kbit"] / network["transfer_s"])[["round", "network_kbit_per_s"]],
     )
+
+
+def _least(took: Array) -> float:
+    """Return what a phase takes when nothing is in its way: the 5th percentile."""
+    return float(np.quantile(took, 0.05)) if len(took) else float("nan")
 
 
 def _network_by_round(column: Column) -> pd.DataFrame:
@@ -154,6 +160,7 @@ def reduce_rounds(rounds: pd.DataFrame, warm_up: float) -> tuple[pd.DataFrame, N
     )
     return grown, {
         "train_s": float(elapsed.iloc[-1]) if len(elapsed) else float("nan"),
+        "model_bytes_per_round": mean(rounds[counted[2:]].fillna(0).sum(axis=1).to_numpy(dtype=float)),
         "clients_lost": float(rounds["clients_lost"].sum()),
         "diverged": not np.isfinite(rounds["train_loss"]).all(),
     }

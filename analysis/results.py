@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.axes import Axes, find_axes
 from analysis.csvfile import read_rows
-from analysis.digest import FRAMES, NOTHING, Digest, digest
+from analysis.digest import FRAMES, NOTHING, Digest, Value, digest
 from analysis.metrics import METRICS
 from analysis.naming import Names
 from analysis.runs import Problem, Run, open_runs
@@ -29,7 +29,8 @@ class Results:
         names: How axes and their values are said, with what moves together with them.
         palette: The same for all cells that were loaded: colours go by it, so that they stay when cells are left out.
         cells: One line per cell and repeat: parameters, status, reason and every metric.
-        phases: Of each phase of a step median, mean, and mean over the steps between the quartiles of `step_s`.
+        phases: Of each phase of a step median, mean, and mean over the steps between the quartiles of `step_s`,
+            and 5th percentile.
         latency: Percentiles of the step time, where there are enough steps for them.
         curve: Training loss over steps, mean of the clients.
         rounds: `rounds.csv` with running totals of bytes and time, and network throughput.
@@ -61,12 +62,18 @@ class Results:
 
     def having(self, column: str) -> "Results":
         """Return the results of those cells that have a metric, with the axes that still vary among them."""
-        usable = self.cells["usable"] & self.cells[column].notna()
+        return self.where(self.cells[column].notna())
+
+    def where(self, chosen: "pd.Series[bool]") -> "Results":
+        """Return the results of some lines of `cells`, with the axes that still vary among them."""
+        usable = self.cells["usable"] & chosen
         left = {
             axis: tuple(v for v in values if v in set(self.cells[axis][usable])) for axis, values in self.axes.items()
         }
         axes = {axis: values for axis, values in left.items() if len(values) > 1}
-        return replace(self, axes=axes, cells=self.cells.assign(usable=usable))
+        keys = self.cells.loc[usable, list(KEY)]
+        frames = {name: getattr(self, name).merge(keys, on=list(KEY)) for name in FRAMES}
+        return replace(self, axes=axes, cells=self.cells.assign(usable=usable), **frames)
 
     def steps(self, *names: str) -> pd.DataFrame:
         """Read the raw steps of all usable cells, the named columns or all: large runs have millions of them."""
@@ -108,7 +115,7 @@ def load(*runs: str | Path) -> Results:
         runs=opened,
         axes=axes,
         palette=axes,
-        names=Names(varying.together),
+        names=Names(varying.together, _shared_workers(cells[cells["usable"]])),
         cells=cells.assign(**absent),
         **{name: _join(digests, name, axes) for name in FRAMES},
         problems=tuple(problems),
@@ -121,6 +128,17 @@ def _check_told_apart(cells: pd.DataFrame, axes: Axes) -> None:
     apart, there = (len(cells[[*by]].drop_duplicates()) for by in (dict.fromkeys(("run", *axes)), ("run", "cell_id")))
     if apart != there:
         raise AssertionError(f"{there} cells, but {', '.join(axes)} tell {apart} apart")
+
+
+def _shared_workers(cells: pd.DataFrame) -> dict[Value, int]:
+    """Return in how many workers so many clients were, for numbers of clients that had fewer in all their cells."""
+    if "clients" not in cells:
+        return {}
+    each = cells.groupby("clients").agg(
+        crowded=("crowded", "all"), least=("workers_used", "min"), most=("workers_used", "max")
+    )
+    told = each[each["crowded"] & (each["least"] == each["most"])]
+    return dict(zip(told.index.tolist(), told["least"].astype(int).tolist(), strict=True))
 
 
 def _join(digests: list[Digest], name: str, axes: Axes) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.digest import Value
+from analysis.digest import NOTHING, Value
 from analysis.metrics import METRICS, Metric
 from analysis.naming import title
 from analysis.results import Results
@@ -65,7 +65,7 @@ class Table:
 
 def table(results: Results, names: tuple[str, ...] = SHOWN) -> Table:
     """Make the table of the usable cells, metrics without any value left out."""
-    axes = tuple(name for axis in results.axes for name in results.names.parameters(axis)) or ("algorithm",)
+    axes = _named(results)
     known = [METRICS[name] for name in names if results.ok[name].notna().any()]
     cells = tuple(_cell(part, axes, known) for _, part in results.ok.groupby(["run", "cell_id"], sort=False))
     ordered = sorted(cells, key=lambda cell: tuple(_place(results, axis, cell.values[axis]) for axis in axes))
@@ -74,11 +74,26 @@ def table(results: Results, names: tuple[str, ...] = SHOWN) -> Table:
     )
 
 
+def _named(results: Results) -> tuple[str, ...]:
+    """Return the parameters that name a cell, the number of workers beside that of clients."""
+    named = [name for axis in results.axes for name in results.names.parameters(axis) if name != "workers"]
+    place = named.index("clients") + 1 if "clients" in named else len(named)
+    known = bool(results.ok["workers_used"].notna().any())
+    return (*(named[:place] or ["algorithm"]), *(["workers_used"] * known), *named[place:])
+
+
 def _cell(part: pd.DataFrame, axes: tuple[str, ...], metrics: list[Metric]) -> Cell:
     names = [metric.name for metric in metrics]
     first = part.iloc[0]
-    values = {axis: first.get(axis, "–") for axis in axes}
+    values = {axis: _value(first.get(axis, NOTHING)) for axis in axes}
     return Cell(str(first["cell_id"]), values, len(part), dict(part[names].mean()), dict(part[names].std()))
+
+
+def _value(value: Value) -> Value:
+    """Return a value as it is shown: a count that pandas made a float is a count again."""
+    if isinstance(value, float) and math.isnan(value):
+        return NOTHING
+    return int(value) if isinstance(value, float) and value.is_integer() and value > 1 else value
 
 
 def _place(results: Results, axis: str, value: Value) -> int:

@@ -105,10 +105,12 @@ FIGURES: dict[str, Spec] = {
         ),
         Spec(
             "links",
-            "Prediction: the step over slower links",
-            "A prediction from measured compute and counted bytes: each message takes its bits divided by the "
-            "bandwidth, or what loopback took if that is longer. Each client has a link of its own; propagation "
-            "delay and loss are left out.",
+            "Prediction: the round over slower links",
+            "A prediction from measured compute and counted bytes: the steps of a client one after the other, then its "
+            "model to the fed server and back. Each message takes its bits divided by the bandwidth, or what loopback "
+            "took at its quickest if that is longer. Clients work at the same time, each on a link of its own (with sl "
+            "in turn). As measured on this host stay computing and waiting for the main server; left out are "
+            "propagation delay, loss, changes of client and stragglers.",
             links,
         ),
         Spec(
@@ -137,8 +139,9 @@ FIGURES: dict[str, Spec] = {
         Spec(
             "pareto",
             "Accuracy against bytes and time",
-            "One mark per cell; further up and further left is better. Ringed cells are on the Pareto front (at "
-            "most six are shown): no other cell is at least as good in accuracy, bytes and time together.",
+            "One mark per cell; further up and further left is better. Ringed cells are on the Pareto front in most "
+            "resamples of repeats and of the test examples (the share is given; at most six are shown): no other cell "
+            "is at least as good in accuracy, bytes and time together.",
             pareto,
         ),
         Spec(

@@ -100,7 +100,7 @@ def resources(results: Results, choice: Choice = NO_CHOICE) -> Figure:
                 panel.axes.bar(range(len(values)), heights, 0.6, bottom=below, color=theme.ROLE_COLOURS[role])
                 below = below + heights
             panel.ticks(facets.ticks(results, roles.x))
-            panel.label(f"({scale.unit})", results.names.title(roles.x) if roles.x else "")
+            panel.label(f"({scale.unit})", results.names.label(roles.x) if roles.x else "")
         theme.legend(
             figure,
             [(role.replace("_", " "), {"facecolor": theme.ROLE_COLOURS[role]}) for role in roles_used],

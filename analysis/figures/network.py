@@ -31,7 +31,7 @@ def network(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             scale = scale_for(unit, results.ok[f"uplink_{suffix}"])
             _pairs(panel.axes, panel.pick(results.ok), (suffix, unit), results, roles.x)
             panel.ticks(facets.ticks(results, roles.x))
-            panel.label(f"({scale.unit})", results.names.title(roles.x) if roles.x else "")
+            panel.label(f"({scale.unit})", results.names.label(roles.x) if roles.x else "")
             panel.axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _, by=scale.factor: f"{y * by:,.6g}"))
         theme.legend(figure, [(text, {"facecolor": paint}) for _, text, paint in _WAYS], patches=True)
         theme.note(figure, theme.averaged(results, roles))
@@ -70,7 +70,7 @@ def network_over_rounds(results: Results, choice: Choice = NO_CHOICE) -> Figure:
 
 
 def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
-    """Predict the step latency over slower links, from measured compute and counted bytes."""
+    """Predict the time of a round over slower links, from measured compute and counted bytes."""
     results = _exchanging(results)
     predicted = predict(results)
     parts = {"hue": ("cut_layer", "batch_size", "*"), "col": ("batch_size", "clients", "*")}
@@ -81,22 +81,22 @@ def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         for panel in panels:
             _fan(panel.axes, panel.pick(predicted), results, roles)
             panel.ticks(names)
-            panel.label("step latency, predicted beyond loopback", "link of each client")
+            panel.label("time of a round", "link of each client")
         theme.legend(figure, theme.keys(results, roles.hue, None) + _PREDICTED)
         theme.note(figure, " · ".join(filter(None, ("PREDICTION, not a measurement", theme.averaged(results, roles)))))
     return figure
 
 
 _PREDICTED: list[theme.Entry] = [
-    ("measured", {"linestyle": "", "marker": "o"}),
+    ("of measured steps", {"linestyle": "", "marker": "o"}),
     ("predicted", {"linestyle": "--", "marker": "o", "markerfacecolor": theme.PAPER}),
 ]
 
 
 def _fan(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> None:
-    """Draw the measured step as a full mark and the predicted ones as hollow marks on a dashed line."""
+    """Draw the round of measured steps as a full mark and the predicted ones as hollow marks on a dashed line."""
     for value in results.axes[roles.hue] if roles.hue else ("",):
-        means = facets.only(frame, {roles.hue: value} if roles.hue else {}).groupby("link")["step_s"].mean()
+        means = facets.only(frame, {roles.hue: value} if roles.hue else {}).groupby("link")["round_s"].mean()
         paint, shape = theme.colour(roles.hue, value, results.palette), theme.marker(roles.hue, value, results.palette)
         axes.plot(means.index, means, ls="--", lw=1.2, marker=shape, color=paint, mfc=theme.PAPER)
         axes.plot(means.index[:1], means.iloc[:1], ls="", marker=shape, color=paint)

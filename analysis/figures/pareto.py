@@ -1,8 +1,5 @@
-"""The Pareto front: which cells no other cell beats in accuracy, bytes and time together."""
+"""The Pareto front: accuracy against bytes and time, and which cells are on the front in most resamples."""
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,22 +8,23 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from analysis import layout
 from analysis.figures import facets, theme
 from analysis.figures.theme import NotShownError
+from analysis.front import front_of
 from analysis.layout import NO_CHOICE, Choice, Roles
+from analysis.resampling import MOST, percent
 from analysis.results import Results
 from analysis.units import human
 
-_NEEDED = ["final_eval_accuracy", "total_bytes", "train_s"]
 _MOST_NUMBERED = 6
 _WAYS = {"bytes sent in all (← better)": ("total_bytes", "B"), "training time (← better)": ("train_s", "s")}
 
 
 def pareto(results: Results, choice: Choice = NO_CHOICE) -> Figure:
-    """Draw final accuracy against bytes and time; cells that no other beats in all three are numbered."""
-    frame = cell_means(results)
+    """Draw final accuracy against bytes and time; cells that in most resamples no other beats are numbered."""
+    frame = front_of(results)
     if len(frame) < 2:
         raise NotShownError("the grid has fewer than two cells with a test accuracy")
     roles = layout.assign(results, {"hue": ("aggregation", "*")}, Choice(hue=choice.hue))
-    front = _some(frame[on_front(frame)].sort_values("final_eval_accuracy").reset_index(drop=True))
+    front = _some(frame[frame["front_share"] > MOST])
     with theme.themed():
         figure, panels = facets.facets(results, Roles(), cols=list(_WAYS), height=3.0, sharex=False)
         for panel in panels:
@@ -40,25 +38,10 @@ def pareto(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     return figure
 
 
-def cell_means(results: Results) -> pd.DataFrame:
-    """Return accuracy, bytes and training time of each cell, mean over its repeats."""
-    axes = [axis for axis in results.axes if axis != "run"]
-    cells = results.ok.dropna(subset=_NEEDED).groupby(["run", "cell_id"], sort=False)
-    how: Any = {**dict.fromkeys(_NEEDED, "mean"), **dict.fromkeys(axes, "first")}
-    means: pd.DataFrame = cells.agg(how).reset_index()
-    return means
-
-
-def on_front(frame: pd.DataFrame) -> list[bool]:
-    """Tell which cells no other cell beats: none is at least as good in accuracy, bytes and time and better in one."""
-    points = np.column_stack([-frame["final_eval_accuracy"], frame["total_bytes"], frame["train_s"]])
-    return [not any((points <= point).all(axis=1) & (points < point).any(axis=1)) for point in points]
-
-
 def _some(front: pd.DataFrame) -> pd.DataFrame:
-    """Return as many cells of the front as can be numbered, from the worst accuracy on it to the best."""
-    places = np.unique(np.linspace(0, len(front) - 1, min(len(front), _MOST_NUMBERED)).round().astype(int))
-    return front.iloc[places].reset_index(drop=True)
+    """Return as many cells of the front as can be numbered, the surest ones, from the worst accuracy to the best."""
+    surest = front.sort_values("front_share", ascending=False, kind="stable").head(_MOST_NUMBERED)
+    return surest.sort_values("final_eval_accuracy", kind="stable").reset_index(drop=True)
 
 
 def _cloud(axes: Axes, frame: pd.DataFrame, name: str, results: Results, hue: str | None) -> None:
@@ -92,4 +75,5 @@ def _entries(results: Results, hue: str | None, front: pd.DataFrame) -> list[the
     colours = [(text, {**look, "linestyle": ""}) for text, look in theme.keys(results, hue, None)]
     ring = {"marker": "o", "linestyle": "", "markerfacecolor": theme.PAPER}
     lines = enumerate((dict(line) for _, line in front.iterrows()), start=1)
-    return colours + [(f"{i}: {results.names.words(line, results.axes, short=True)}", ring) for i, line in lines]
+    words = [(i, results.names.words(line, results.axes, short=True), line["front_share"]) for i, line in lines]
+    return colours + [(f"{i}: {told} ({percent(share)})", ring) for i, told, share in words]

@@ -58,7 +58,7 @@ def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
             name, scale = rows[panel.row]
             frame = panel.pick(results.ok)
             _lines(panel.axes, frame.assign(y=frame[name] * scale.factor), results, roles)
-            panel.label(f"({scale.unit})" if scale.unit else "", results.names.title(roles.x or ""))
+            panel.label(f"({scale.unit})" if scale.unit else "", results.names.label(roles.x or ""))
             panel.ticks(labels)
         facets.close(panels, zero="y")
         theme.legend(figure, theme.keys(results, roles.hue, roles.style))

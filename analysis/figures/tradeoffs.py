@@ -147,8 +147,8 @@ def heatmap(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             )
             panel.axes.grid(visible=False)
             panel.axes.tick_params(length=0, rotation=0)
-            panel.label(results.names.title(y), results.names.title(roles.x or ""))
-            panel.axes.set_ylabel(results.names.title(y) if panel.left else "")
+            panel.label(results.names.label(y), results.names.label(roles.x or ""))
+            panel.axes.set_ylabel(results.names.label(y) if panel.left else "")
         what = f"{measure.title.lower()}{f' ({scale.unit})' if scale.unit else ''}, {measure.better} is better"
         theme.note(figure, " · ".join(filter(None, (what, theme.averaged(results, roles)))))
     return figure

@@ -50,7 +50,7 @@ def test_zipped_parameters_are_named_together(make_run: MakeRun) -> None:
     assert results.names.title("batch_size") == "batch size/learning rate"
     assert results.names.word("batch_size", 64) == "batch 64, learning rate 0.002"
     assert results.names.tick("batch_size", 32) == "32/0.001"
-    assert table(results).axes == ("batch_size", "learning_rate")
+    assert table(results).axes == ("batch_size", "learning_rate", "workers_used")
     labels = FIGURES["effects"].draw(results, Choice()).axes[0].get_yticklabels()
     assert [label.get_text() for label in labels] == ["batch 64, learning rate 0.002 vs 32/0.001"]
 
@@ -63,8 +63,8 @@ def test_what_an_override_changes_is_named_with_the_axis_it_follows(make_run: Ma
         override=lambda c: {"batch_size": 8 if c["clients"] == 4 else 32},
     )
     names = load(run).names
-    assert names.word("clients", 4) == "4 clients, batch 8"
-    assert names.tick("clients", 3) == "3/32"
+    assert names.word("clients", 4) == "4 clients in 2 workers, batch 8"
+    assert names.tick("clients", 3) == "3 in 2/32"
     assert names.title("aggregation") == "aggregation"
 
 

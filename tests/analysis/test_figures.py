@@ -16,9 +16,8 @@ from matplotlib.transforms import Bbox
 
 import analysis
 from analysis.figures import facets, theme
-from analysis.figures.pareto import on_front
 from analysis.layout import Choice
-from analysis.links import LINKS, predict
+from analysis.resampling import on_front
 from analysis.results import Results, load
 from analysis.targets import reached, target_accuracy
 from splitfed_core.rows import PHASES
@@ -110,16 +109,6 @@ def test_labels_that_are_too_many_for_colours_are_a_map(results: Results) -> Non
     assert (shown / shown[1]).T.tolist() == [list(range(13))] * shown.shape[1]  # a row per label, a column per client
 
 
-def test_links_are_predicted_from_compute_and_bytes(results: Results) -> None:
-    predicted = predict(results).set_index(["cell_id", "repeat", "link"])["step_s"]
-    line = results.ok[results.ok["cut_layer"] == "conv1"].iloc[0]
-    phases = results.phases.set_index(["cell_id", "repeat", "phase"])["mean_s"].loc[(line["cell_id"], line["repeat"])]
-    bits = 8 * (line["uplink_bytes_per_step"] + line["downlink_bytes_per_step"])
-    expected = phases.sum() - phases["uplink_s"] - phases["downlink_s"] + bits / LINKS[-1].bits_per_s
-    assert predicted.loc[(line["cell_id"], line["repeat"], 0)] == pytest.approx(phases.sum())
-    assert predicted.loc[(line["cell_id"], line["repeat"], len(LINKS))] == pytest.approx(expected)
-
-
 def test_a_target_is_reached_in_the_first_round_that_has_it(results: Results) -> None:
     goal = target_accuracy(results)
     assert goal == 0.85, "the highest round figure that half of the cells reach"
@@ -129,14 +118,8 @@ def test_a_target_is_reached_in_the_first_round_that_has_it(results: Results) ->
 
 
 def test_a_cell_is_on_the_front_unless_another_is_at_least_as_good_in_all() -> None:
-    cells = pd.DataFrame(
-        {
-            "final_eval_accuracy": [0.9, 0.9, 0.8, 0.95],
-            "total_bytes": [10, 10, 5, 20],
-            "train_s": [1.0, 2.0, 1.0, 9.0],
-        }
-    )
-    assert on_front(cells) == [True, False, True, True]
+    accuracy, sent, time = [0.9, 0.9, 0.8, 0.95], [10, 10, 5, 20], [1.0, 2.0, 1.0, 9.0]
+    assert on_front(np.column_stack([-np.array(accuracy), sent, time])).tolist() == [True, False, True, True]
 
 
 def test_an_axis_has_the_same_colours_when_cells_are_left_out(results: Results) -> None:

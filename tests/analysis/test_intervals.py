@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from analysis.cautions import cautions
-from analysis.findings import findings, times_faster
+from analysis.findings import findings
+from analysis.findings.finding import times_faster
 from analysis.intervals import Ratio, band, compare, interval, log_band
 from analysis.results import Results, load
 

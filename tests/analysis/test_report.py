@@ -64,7 +64,7 @@ def test_ids_are_unique_on_the_page(grid_report: Path) -> None:
 def test_tables_hold_one_line_per_cell(grid_report: Path) -> None:
     assert len((grid_report / "tables" / "cells.csv").read_text().splitlines()) == 1 + 8
     latex = (grid_report / "tables" / "cells.tex").read_text()
-    assert latex.startswith("\\begin{tabular}{lllrrrrr}\n\\toprule\n")
+    assert latex.startswith("\\begin{tabular}{llllrrrrr}\n\\toprule\n")
     assert latex.count("\\\\\n") == 1 + 8
 
 
@@ -97,7 +97,7 @@ def test_one_figure_alone(grid_run: Path, tmp_path: Path) -> None:
     made = report([grid_run], tmp_path / "out", only="metric", formats=("svg",), choice=choice)
     assert list((tmp_path / "out").rglob("*.*")) == [made]
     drawn = set(re.findall(r"<!-- (.*?) -->", made.read_text()))
-    assert {"2 clients", "4 clients", "cut layer", "training time in all", "(ms)"} <= drawn
+    assert {"2 clients", "4 clients in 2 workers", "cut layer", "training time in all", "(ms)"} <= drawn
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="xdg-open opens files")
