@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.environment import environment, load
 from benchmarks.startup import keep_freed_memory, redirect_output, start_tensorflow
+from splitfed_core.appfolder import set_app_folder
 from splitfed_core.errors import CellError, SfbenchError, gist
 
 if TYPE_CHECKING:  # imports TensorFlow
@@ -56,6 +57,7 @@ class Process:
         keep_freed_memory()
         self._app = Path(app_path[0]) if app_path else Path.cwd()
         sys.path.extend(app_path)
+        set_app_folder(self._app)
         if threads != 0:
             start_tensorflow(threads)
 

@@ -8,9 +8,11 @@ import json
 import re
 from difflib import get_close_matches
 from functools import cache
+from posixpath import normpath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -55,6 +57,15 @@ def _name_to_mapping(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _one_spelling(model: str) -> str:
+    """Return a model that is named by its file in the one way that is hashed: from the user's folder, with `./`."""
+    path, colon, function = model.rpartition(":")
+    if model.startswith("keras:") or not (path.endswith(".py") or "/" in path):
+        return model
+    path = normpath(path)
+    return f"{path if path.startswith(('/', '../')) else f'./{path}'}{colon}{function}"
+
+
 Choice = Annotated[Named, BeforeValidator(_name_to_mapping), PlainSerializer(Named.plain)]
 
 
@@ -73,7 +84,11 @@ class CellConfig(BaseModel):
         Named(name="digits"), description="digits, synthetic, parquet, csv, imagefolder or a hub name"
     )
     partitioner: Choice | None = Field(Named(name="iid"), description="how the training data is dealt to the clients")
-    model: str = Field("notebook_cnn", min_length=1, description="the network")
+    model: Annotated[str, AfterValidator(_one_spelling)] = Field(
+        "notebook_cnn",
+        min_length=1,
+        description="the network: built in, keras:<Name>, ./file.py:function or module:function",
+    )
     loss: str = Field("sparse_categorical_crossentropy", min_length=1, description="a Keras loss, by name")
     algorithm: Algorithm = Field("sflv2", description="how the two sides train together")
     clients: int | None = Field(3, ge=1, strict=True, description="number of clients")

@@ -95,7 +95,10 @@ def verify(
 
 def cuts(
     model: Annotated[
-        str, typer.Argument(help="notebook_cnn, mlp, lenet5, resnet20, keras:<Name> or package.module:function.")
+        str,
+        typer.Argument(
+            help="notebook_cnn, mlp, lenet5, resnet20, keras:<Name>, ./file.py:function or package.module:function."
+        ),
     ],
     input_shape: Annotated[
         str, typer.Option(metavar="H,W,C", help="Shape of one example: height, width, channels.")

@@ -18,7 +18,7 @@ def build_model(name: str, input_shape: Shape, num_classes: int, seed: int) -> k
     """Build the unsplit network; the same seed gives the same initial weights and dropout masks.
 
     Args:
-        name: `lenet5`, `keras:MobileNetV2` or `package.module:function`.
+        name: `lenet5`, `keras:MobileNetV2`, `./file.py:function` or `package.module:function`.
         input_shape: Of one example.
         num_classes: Number of logits.
         seed: Of every random number the network draws.
@@ -47,7 +47,7 @@ def _find(name: str, input_shape: Shape) -> BuildNetwork:
     if name not in NETWORKS:
         raise ConfigError(
             f"model {name!r} is unknown; choose one of {', '.join(NETWORKS)}, {_KERAS}<Name> of keras.applications, or "
-            "your own package.module:function",
+            "your own ./file.py:function or package.module:function",
             "model",
         )
     network = NETWORKS[name]

@@ -51,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("benchmarks", "analysis"):
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text("raise ImportError('this is the wrong package')")
+    (folder / "analysis" / "nets.py").write_text("from mymodel import net")
     (folder / "mymodel.py").write_text(MODEL)
     (folder / "grid.yaml").write_text(GRID)
     return folder
@@ -109,6 +110,17 @@ def test_what_is_finished_is_not_run_again_and_the_answer_comes_at_once(sfbench:
     assert (done.returncode, "| ray" in done.stderr) == (0, False)
     assert "2 of 2" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in folder.glob("runs/shop/cells/**/*")} == before
+
+
+def test_a_model_in_a_folder_that_is_called_as_ours_is_named_by_its_file(sfbench: Sfbench, folder: Path) -> None:
+    named = GRID.replace("mymodel:net", "./analysis/nets.py:net").replace("[8, 12, 32]", "[8]").replace("shop", "file")
+    (folder / "file.yaml").write_text(named)
+    done = sfbench("sweep", "file.yaml")
+    assert done.returncode == 0, done.stderr
+    (folder / "file.yaml").write_text(named.replace("./analysis/nets.py:net", "analysis.nets:net"))
+    done = sfbench("sweep", "file.yaml", "--out", "runs/dotted")
+    assert done.returncode == 2
+    assert "name the file: ./analysis/nets.py:net" in done.stderr
 
 
 def test_the_report_is_one_page_with_figures_made_without_tensorflow(sfbench: Sfbench, folder: Path) -> None:

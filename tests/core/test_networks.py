@@ -1,9 +1,11 @@
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from splitfed_core.config import CellConfig
 from splitfed_core.errors import ConfigError
 from splitfed_core.models import build_model, split
 
@@ -125,6 +127,62 @@ def test_networks_that_cannot_work_are_refused(name: str, shape: tuple[int, ...]
     with pytest.raises(ConfigError, match=words) as caught:
         build_model(name, shape, 10, seed=0)
     assert caught.value.parameter == "model"
+
+
+def test_a_model_is_named_by_its_file_whatever_the_file_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "analysis" / "__init__.py").write_text("from .nets import good\n")
+    (tmp_path / "analysis" / "nets.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    for name in ("./analysis/__init__.py:good", "analysis/nets.py:good", f"{tmp_path}/own_model.py:good"):
+        model = build_model(name, (4,), 3, seed=0)
+        assert model.count_params() == build_model("own_model:good", (4,), 3, seed=0).count_params()
+    assert sys.modules["analysis"].__file__ != str(tmp_path / "analysis" / "__init__.py")
+
+
+def test_paths_start_in_the_user_s_folder_and_not_in_that_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "away").mkdir()
+    monkeypatch.chdir(tmp_path / "away")
+    monkeypatch.setenv("SFBENCH_APP_FOLDER", str(tmp_path))
+    assert build_model("./own_model.py:without_input", (4, 5), 3, seed=0).count_params() == 63
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("analysis:build", r"'analysis' is a package of sfbench itself.* name the file: ./analysis/__init__.py:build"),
+        ("analysis.nets:build", r"name the file: ./analysis/nets.py:build"),
+        ("./gone.py:build", r"there is no Python file .*/gone.py; paths start where sfbench does"),
+        ("./analysis:build", r"there is no Python file .*/analysis; name it: ./analysis/__init__.py"),
+        ("./needy.py:build", r"No module named 'analysis.layers'; that is a package of sfbench; .* `from .module"),
+        ("./broken_model.py:build", r"SyntaxError: .*; python ./broken_model.py shows the same"),
+        ("./own_model.py:great", r"'./own_model.py' has no function 'great'; it has good, without_input"),
+        ("./own_model.py:fails", r"raised KeyError: \(8,\) \(.*own_model.py, line 15\)"),
+    ],
+)
+def test_a_file_that_holds_no_model_is_refused_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "analysis" / "__init__.py").write_text("")
+    (tmp_path / "needy.py").write_text("import analysis.layers\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=words) as caught:
+        build_model(name, (8,), 10, seed=0)
+    assert caught.value.parameter == "model"
+
+
+def test_one_file_is_one_cell_however_its_path_is_spelled() -> None:
+    cells = [
+        CellConfig.parse({"model": m}).cell_id for m in ("a.py:f", "./a.py:f", "./b/../a.py:f", "a:f", "../a.py:f")
+    ]
+    assert len(set(cells[:3])) == 1
+    assert len(set(cells)) == 3
+    assert CellConfig.parse({"model": "keras:MobileNetV2"}).model == "keras:MobileNetV2"
 
 
 def test_a_sequential_model_without_input_is_built_for_the_data() -> None:
