@@ -127,7 +127,7 @@ class Cluster:
         dataset, shared = self._dataset(config.dataset)
         indices = deal(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
-        for warning in warnings_of(dataset, config.batch_size, indices):
+        for warning in warnings_of(dataset, config, indices):
             observer.warn(warning)
         empty = without_examples(config, indices)
         indices = {client: rows for client, rows in indices.items() if client not in empty}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from splitfed_core.config import CellConfig
 from splitfed_core.data.dataset import Dataset, IndexArray, Labels
 
 _FEW_TESTS = 100
@@ -43,22 +44,18 @@ def _stands_for(column: NDArray[Any], y: Labels) -> bool:
     return len(values) == classes == len(np.unique(codes * (y.max() + 1) + y))
 
 
-def warnings_of(dataset: Dataset, batch_size: int, indices: Mapping[int, IndexArray]) -> list[str]:
-    """Return the warnings of a data set, and those of how a cell uses it.
-
-    Args:
-        dataset: The whole data set.
-        batch_size: Examples in a mini-batch.
-        indices: The training examples of each client.
-    """
+def warnings_of(dataset: Dataset, config: CellConfig, indices: Mapping[int, IndexArray]) -> list[str]:
+    """Return the warnings of a data set, and those of how a cell uses it; `indices` are each client's examples."""
     found = [f"dataset {dataset.name!r}: {text}" for text in dataset.warnings]
-    if len(dataset.y_train) < batch_size:
+    if len(dataset.y_train) < config.batch_size:
         found.append(
             f"dataset {dataset.name!r} has {len(dataset.y_train)} training examples, fewer than a mini-batch of "
-            f"{batch_size}: no step is a full one, and times are those of smaller ones"
+            f"{config.batch_size}: no step is a full one, and times are those of smaller ones"
         )
-    empty = [client for client, rows in indices.items() if not len(rows)]
-    if empty:
-        shown = ", ".join(map(str, empty[:10])) + (", …" if len(empty) > 10 else "")
-        found.append(f"{len(empty)} of {len(indices)} clients got no examples and never take part: {shown}")
+    empty = sum(not len(rows) for rows in indices.values())
+    if empty and config.partitioner is not None:
+        found.append(
+            f"partitioner {config.partitioner.plain()!r} leaves {empty} of {len(indices)} clients without examples: "
+            "they never take part (labels.csv says who)"
+        )
     return found

@@ -211,7 +211,7 @@ def test_clients_without_examples_sit_out_and_are_told(cluster: Cluster) -> None
     assert (len(counts), facts["examples"]) == (20, 1438)
     assert {row.client_id for row in notes.steps} == {row.client_id for row in notes.clients} == holders
     assert [(row.clients_ok, row.clients_lost) for row in notes.rounds] == [(len(holders), 0)] * 2
-    assert any(f"{20 - len(holders)} of 20 clients got no examples" in text for text in notes.warnings)
+    assert any(f"leaves {20 - len(holders)} of 20 clients without examples" in text for text in notes.warnings)
 
 
 def test_a_cut_that_is_not_there_is_refused_before_anything_runs(cluster: Cluster) -> None:

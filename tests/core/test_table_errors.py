@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from splitfed_core.config import Named
-from splitfed_core.data import Dataset, load_dataset
+from splitfed_core.config import CellConfig, Named
+from splitfed_core.data import Dataset, load_dataset, warnings_of
 from splitfed_core.errors import ConfigError
 
 # datasets leaves the files it reads to the garbage collector
@@ -128,3 +128,17 @@ def test_what_makes_an_accuracy_mean_less_is_told() -> None:
     many = {"a": np.arange(200.0), "b": np.arange(200) % 2 * 7.5, "label": np.arange(200) % 2}
     (told,) = load(many, many).warnings
     assert told == "feature 'b' alone decides the label 'label': is it the label under another name?"
+
+
+def test_how_a_cell_uses_its_data_is_told() -> None:
+    dataset = load(
+        {"a": np.arange(9.0), "label": np.arange(9) % 2}, {"a": np.arange(200.0), "label": np.arange(200) % 2}
+    )
+    config = CellConfig.parse({"batch_size": 16, "clients": 2})
+    indices = {0: np.arange(9), 1: np.arange(0)}
+    assert warnings_of(dataset, config, indices) == [
+        "dataset 'parquet' has 9 training examples, fewer than a mini-batch of 16: no step is a full one, and times "
+        "are those of smaller ones",
+        "partitioner 'iid' leaves 1 of 2 clients without examples: they never take part (labels.csv says who)",
+    ]
+    assert warnings_of(dataset, CellConfig.parse({"batch_size": 9}), {0: np.arange(9)}) == []
