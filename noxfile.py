@@ -20,7 +20,7 @@ GENERATED = {
 def install(session: nox.Session, *groups: str, project: bool = True) -> None:
     """Install dependency groups, and the project itself, in the versions of constraints.txt."""
     packages = nox.project.dependency_groups(PYPROJECT, *groups) if groups else ()
-    editable = ("-e", ".") if project else ()
+    editable = ("-e", ".[run]") if project else ()
     # Where Python may write no bytecode, each of the many processes that tests start would compile TensorFlow anew.
     compiled = {"UV_COMPILE_BYTECODE": "1"} if "test" in groups else {}
     session.install(*editable, *packages, "-c", "constraints.txt", env=compiled)

@@ -6,6 +6,7 @@ The names here are the names in a grid's `base:` and `axes:`, and the columns of
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 from posixpath import normpath
@@ -43,6 +44,11 @@ class Named(BaseModel):
     def settings(self) -> dict[str, Any]:
         """The settings beside the name."""
         return dict(self.model_extra or {})
+
+    @classmethod
+    def of(cls, value: "Named | str | Mapping[str, Any]") -> "Named":
+        """Read what a grid could hold: a name, or a mapping with `name`."""
+        return cls.model_validate(_name_to_mapping(value))
 
     def plain(self) -> str | dict[str, Any]:
         """Return the shortest form a grid could hold: the bare name where there are no settings."""

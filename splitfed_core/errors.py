@@ -4,7 +4,8 @@ SfbenchError
 ├── UsageError              the user can mend it: exit code 2
 │   ├── ConfigError         a parameter of a cell
 │   ├── GridError           a grid file; says file and line
-│   └── NotARunError        a path that holds no run
+│   ├── NotARunError        a path that holds no run
+│   └── NotInstalledError   a package that is missing, with the extra that has it
 ├── DataError               runs without usable rows: exit code 3
 └── CellError               a cell could not be finished: its status and reason
 ├── RemoteError         the other side of the wire refused or failed
@@ -57,6 +58,10 @@ class ConfigError(UsageError):
     def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, str | None]]:
         """Keep the parameter when Ray carries the error between processes."""
         return type(self), (str(self), self.parameter)
+
+
+class NotInstalledError(UsageError):
+    """What is asked for takes packages that are not installed."""
 
 
 class GridError(UsageError):

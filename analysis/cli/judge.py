@@ -9,6 +9,7 @@ import typer
 from analysis.cli.console import say, take_termination_as_interrupt
 from analysis.cli.options import Metrics, MinEffects, SameCode, Settings
 from splitfed_core.errors import ExitCode
+from splitfed_core.installed import require_run
 
 
 def report(
@@ -98,6 +99,7 @@ def ab(
     ] = True,
 ) -> None:
     """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes."""
+    require_run("sfbench ab")
     from analysis.compare import compare as compare_sides
     from analysis.compare import read_rules, write
     from analysis.metrics import METRICS
@@ -132,6 +134,7 @@ def doctor(
     duet: Annotated[bool, typer.Option("--duet", help="Run both sides of a pair at the same time.")] = False,
 ) -> None:
     """Measure the noise of this machine: what a gate can see here, how many pairs and minutes that takes."""
+    require_run("sfbench doctor")
     from analysis.doctor import examine, show
     from benchmarks.doctor import GRID, advise, compare_with_itself, describe
 

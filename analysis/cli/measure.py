@@ -11,6 +11,7 @@ import typer
 from analysis.cli.console import say
 from analysis.cli.options import Bundled, Grid, Settings
 from splitfed_core.errors import UsageError
+from splitfed_core.installed import require_run
 
 
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("grid.yaml")) -> None:
@@ -61,6 +62,7 @@ def sweep(
     ] = False,
 ) -> None:
     """Run every cell of a grid into a run directory. The same command again resumes."""
+    require_run("sfbench sweep")
     from benchmarks.selection import parse_duration, parse_selection
     from benchmarks.starter import choose_grid
     from benchmarks.sweep import SweepOptions
@@ -88,6 +90,7 @@ def verify(
     bundled: Bundled = None,
 ) -> None:
     """Check that what a grid trains is right: run the correctness oracles on its networks and cuts."""
+    require_run("sfbench verify")
     from benchmarks.starter import choose_grid
 
     raise typer.Exit(_run_oracles(choose_grid(grid, bundled, say), ()))
@@ -106,6 +109,7 @@ def cuts(
     classes: Annotated[int, typer.Option(min=2, help="Number of labels.")] = 10,
 ) -> None:
     """Show where a network can be cut: weights and work of each side, bytes across."""
+    require_run("sfbench cuts")
     from analysis.cli.cuts import show_cuts
     from analysis.cli.quiet import hushed
 

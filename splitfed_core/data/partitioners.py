@@ -4,7 +4,7 @@ import importlib
 import inspect
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from textwrap import shorten
@@ -23,7 +23,11 @@ _LEAST = "min_partition_size"
 
 
 def partition(
-    dataset: Dataset, choice: Named, clients: int, seed: int, examples_per_client: int | None = None
+    dataset: Dataset,
+    choice: Named | str | Mapping[str, Any],
+    clients: int,
+    seed: int,
+    examples_per_client: int | None = None,
 ) -> list[IndexArray]:
     """Deal the training examples to the clients.
 
@@ -37,7 +41,7 @@ def partition(
     Raises:
         ConfigError: Unknown partitioner, wrong setting, more clients than examples.
     """
-    examples = len(dataset.y_train)
+    choice, examples = Named.of(choice), len(dataset.y_train)
     if clients > examples:
         raise ConfigError(
             f"clients {clients}: {dataset.name!r} has {examples} training examples, and every client needs one",

@@ -1,8 +1,9 @@
 """Where the examples come from: the embedded `digits`, seeded `synthetic`, or a table (`tables.py`)."""
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,12 +39,16 @@ class SyntheticSettings(BaseModel):
     seed: int = Field(0, ge=0)
 
 
-def load_dataset(choice: Named) -> Dataset:
+def load_dataset(choice: Named | str | Mapping[str, Any]) -> Dataset:
     """Load a data set by name; any name that is not ours is looked up on the Hugging Face hub.
+
+    Args:
+        choice: As in a grid: `"digits"`, `{"name": "csv", "data_files": …}`.
 
     Raises:
         ConfigError: An unknown name, a wrong setting, data that cannot be read or reached.
     """
+    choice = Named.of(choice)
     if choice.name == "digits":
         return _digits(read_settings(choice, DigitsSettings, "dataset"))
     if choice.name == "synthetic":

@@ -14,8 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-import analysis
-from analysis.figures import facets, theme
+from analysis.figures import FIGURES, facets, theme
 from analysis.layout import Choice
 from analysis.resampling import on_front
 from analysis.results import Results, load
@@ -66,27 +65,27 @@ def check_layout(figure: Figure) -> None:
         assert box.x1 <= figure.bbox.x1
 
 
-@pytest.mark.parametrize("name", analysis.FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_nothing_overlaps(results: Results, name: str) -> None:
-    check_layout(analysis.FIGURES[name].draw(results, CHOICE))
+    check_layout(FIGURES[name].draw(results, CHOICE))
 
 
 @pytest.mark.parametrize("name", ["effects", "phases", "speed", "latency", "network", "loss", "target", "resources"])
 def test_nothing_overlaps_with_many_long_names(make_run: MakeRun, name: str) -> None:
     models = [f"my_package.my_models:residual_network_{n}" for n in range(5)]
     run = make_run("long", {"model": models, "batch_size": [8, 16, 32, 64, 128]}, repeats=1, base={"rounds": 2})
-    check_layout(analysis.FIGURES[name].draw(load(run), CHOICE))
+    check_layout(FIGURES[name].draw(load(run), CHOICE))
 
 
 def test_runs_with_different_axes_are_drawn_together(make_run: MakeRun) -> None:
     runs = [make_run("base", {"clients": [2, 3]}), make_run("head", {"batch_size": [16, 64]})]
     both = load(*runs)
     assert tuple(both.axes) == ("run", "clients", "batch_size")
-    assert all(spec.draw(both, CHOICE).axes for spec in analysis.FIGURES.values())
+    assert all(spec.draw(both, CHOICE).axes for spec in FIGURES.values())
 
 
 def test_phases_sum_to_a_whole_step(results: Results) -> None:
-    figure = analysis.FIGURES["phases"].draw(results, CHOICE)
+    figure = FIGURES["phases"].draw(results, CHOICE)
     share = figure.axes[1]
     widths = pd.Series([patch.get_width() for patch in share.patches if isinstance(patch, Rectangle)])
     assert len(widths) % len(PHASES) == 0
@@ -94,7 +93,7 @@ def test_phases_sum_to_a_whole_step(results: Results) -> None:
 
 
 def test_bars_of_labels_hold_the_examples_of_each_client(results: Results) -> None:
-    figure = analysis.FIGURES["labels"].draw(results, CHOICE)
+    figure = FIGURES["labels"].draw(results, CHOICE)
     drawn = [patch.get_height() for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
     first = results.labels[(results.labels["clients"] == results.axes["clients"][0]) & (results.labels["repeat"] == 0)]
     one = first[first["cell_id"] == first["cell_id"].iloc[0]].sort_values(["label", "client_id"])
@@ -103,7 +102,7 @@ def test_bars_of_labels_hold_the_examples_of_each_client(results: Results) -> No
 
 def test_labels_that_are_too_many_for_colours_are_a_map(results: Results) -> None:
     many = [results.labels.assign(label=str(label), examples=label) for label in range(13)]
-    figure = analysis.FIGURES["labels"].draw(replace(results, labels=pd.concat(many)), CHOICE)
+    figure = FIGURES["labels"].draw(replace(results, labels=pd.concat(many)), CHOICE)
     shown = figure.axes[0].images[0].get_array()
     assert shown is not None
     assert (shown / shown[1]).T.tolist() == [list(range(13))] * shown.shape[1]  # a row per label, a column per client
@@ -169,9 +168,3 @@ def test_bars_that_do_not_fit_are_averaged_over_the_axis_that_matters_least(resu
         "aggregation",
     )
     assert facets.fit(results, ("clients", "cut_layer", "aggregation"), "uplink_bytes_per_step", 2) == ("cut_layer",)
-
-
-def test_the_python_interface_is_light_until_it_is_used() -> None:
-    assert isinstance(analysis.load, Callable)  # type: ignore[arg-type]
-    with pytest.raises(AttributeError, match="has no attribute 'lod'"):
-        analysis.lod  # noqa: B018

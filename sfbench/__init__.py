@@ -1,0 +1,108 @@
+"""Everything that a script or a notebook needs, under one name; each is loaded when it is first asked for.
+
+    import sfbench
+    results = sfbench.load("runs/quick")
+    results.cells                                 # one line per cell and repeat
+    sfbench.FIGURES["phases"].draw(results)       # a matplotlib Figure
+
+`docs/api.md` goes through it. `pip install sfbench` has what reads results; what trains needs `sfbench[run]`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from splitfed_core.installed import require_run
+
+if TYPE_CHECKING:
+    from analysis.compare import Compared, compare
+    from analysis.figures import FIGURES
+    from analysis.layout import Choice
+    from analysis.metrics import METRICS
+    from analysis.report import report
+    from analysis.results import Results, load
+    from benchmarks.sweep import sweep
+    from splitfed_core.config import CellConfig
+    from splitfed_core.data import Dataset, load_dataset, partition
+    from splitfed_core.errors import (
+        CellError,
+        ConfigError,
+        DataError,
+        GridError,
+        NotARunError,
+        NotInstalledError,
+        SfbenchError,
+        UsageError,
+    )
+    from splitfed_core.models import SplitModel, UShapeModel, build_model, split, split_ushape
+
+    __version__: str
+
+__all__ = [
+    "FIGURES",
+    "METRICS",
+    "CellConfig",
+    "CellError",
+    "Choice",
+    "Compared",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "GridError",
+    "NotARunError",
+    "NotInstalledError",
+    "Results",
+    "SfbenchError",
+    "SplitModel",
+    "UShapeModel",
+    "UsageError",
+    "__version__",
+    "build_model",
+    "compare",
+    "load",
+    "load_dataset",
+    "partition",
+    "report",
+    "split",
+    "split_ushape",
+    "sweep",
+]
+
+_HOMES = {
+    "analysis.compare": ("Compared", "compare"),
+    "analysis.figures": ("FIGURES",),
+    "analysis.layout": ("Choice",),
+    "analysis.metrics": ("METRICS",),
+    "analysis.report": ("report",),
+    "analysis.results": ("Results", "load"),
+    "benchmarks.sweep": ("sweep",),
+    "splitfed_core.config": ("CellConfig",),
+    "splitfed_core.data": ("Dataset", "load_dataset", "partition"),
+    "splitfed_core.errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "splitfed_core.models": ("SplitModel", "UShapeModel", "build_model", "split", "split_ushape"),
+}
+_OF_THE_EXTRA = ("benchmarks.sweep", "splitfed_core.data", "splitfed_core.models")
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name from where it lives, and keep it.
+
+    Raises:
+        NotInstalledError: It takes packages of the extra `run`, which are missing.
+    """
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("sfbench")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'sfbench' has no attribute {name!r}")
+    home = _HOME_OF[name]
+    if home in _OF_THE_EXTRA:  # now, not at the first call that needs one of them
+        require_run(f"sfbench.{name}")
+    found = globals()[name] = getattr(import_module(home), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the names, without loading them."""
+    return sorted(__all__)
