@@ -24,7 +24,7 @@ from benchmarks.resume import Survey, environment_changes, plan_change
 from benchmarks.rundir import RunDirectory
 from benchmarks.selection import Selection
 from benchmarks.starter import grid_words
-from splitfed_core.errors import ConfigError, ExitCode, UsageError
+from splitfed_core.errors import ConfigError, ExitCode, StartError, UsageError
 
 OpenRunner = Callable[[], AbstractContextManager[CellRunner]]
 
@@ -75,9 +75,9 @@ def sweep(
     """
 
     def open_cluster() -> AbstractContextManager[CellRunner]:
-        from benchmarks.cluster import Cluster  # Ray is slow to import, and a finished sweep needs none
+        from benchmarks.cluster import open_cluster as open_ray  # a finished sweep needs none
 
-        return Cluster(ray_address=ray_address, app_path=[Path.cwd()])
+        return open_ray(ray_address=ray_address, app_path=[Path.cwd()])
 
     work = Sweep(load_grid(grid, options.settings), out, options, _command(grid, out, options))
     if options.plan_only:
@@ -192,7 +192,10 @@ class Sweep:
         """Start the processes, then run one cell after the other."""
         progress = stack.enter_context(make_progress(self._errors, len(todo)))
         progress.say(f"{self._directory.root}: {len(todo)} of {len(self._chosen)} {self._unit} to run")
-        runner = stack.enter_context(open_runner())
+        try:
+            runner = stack.enter_context(open_runner())
+        except StartError as error:
+            raise StartError(f"{error}; then try it again: {self._command}") from error
         self._check_cells(runner, todo)
         env = self._begin(stack, progress)
         interrupt = stack.enter_context(Interrupt(progress.say))

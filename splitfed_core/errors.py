@@ -7,6 +7,7 @@ SfbenchError
 │   ├── NotARunError        a path that holds no run
 │   └── NotInstalledError   a package that is missing, with the extra that has it
 ├── DataError               runs without usable rows: exit code 3
+├── StartError              what runs the cells does not start
 └── CellError               a cell could not be finished: its status and reason
 ├── RemoteError         the other side of the wire refused or failed
 ├── StragglerError      a client's model did not arrive in time
@@ -83,6 +84,10 @@ class NotARunError(UsageError):
 
 class DataError(SfbenchError):
     """Runs were found, but nothing in them can be used."""
+
+
+class StartError(SfbenchError):
+    """What runs the cells could not be started; no cell has been touched."""
 
 
 class CellError(SfbenchError):

@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.cluster.private import keep_private
+
 if TYPE_CHECKING:
-    from benchmarks.cluster import Cluster
+    from benchmarks.cluster.cluster import Cluster
+
+keep_private()  # before any test imports Ray
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator["Cluster"]:
     """Start one Ray for the session; its processes stay warm from test to test."""
-    from benchmarks.cluster import Cluster
+    from benchmarks.cluster import open_cluster
 
-    with Cluster() as running:
+    with open_cluster() as running:
         yield running

@@ -18,6 +18,7 @@ from benchmarks.cluster.cell import Cell, Processes
 from benchmarks.cluster.logs import Logs
 from benchmarks.cluster.nodes import check_versions, describe_nodes, explain_loss
 from benchmarks.cluster.placement import Node, find_nodes, on
+from benchmarks.cluster.start import join_ray, start_ray
 from benchmarks.dealing import deal, servers_of, shape_of, without_examples, worker_count
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
@@ -36,12 +37,7 @@ class Cluster:
     """Runs cells on Ray. A context manager: leaving it ends the processes, and the Ray that it started."""
 
     def __init__(self, *, ray_address: str | None = None, app_path: Sequence[Path] = ()) -> None:
-        """Join or start Ray.
-
-        Args:
-            ray_address: Of a cluster to join; without it a local one is started.
-            app_path: Folders from which workers import a user's own modules; they come last on their path.
-        """
+        """Join or start Ray; see `open_cluster`, which is to be called instead."""
         self._stack = ExitStack()
         self._printed = Logs(self._stack)
         self._token = new_token()
@@ -54,12 +50,7 @@ class Cluster:
         # (The `working_dir` of a runtime environment does the same, but Ray is seconds slower with one.)
         empty = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sfbench-empty-"))
         with chdir(empty):
-            ray.init(
-                address=ray_address,
-                include_dashboard=None if ray_address else False,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
+            join_ray(ray_address) if ray_address else start_ray()
         self._stack.callback(ray.shutdown)
         self._placement = find_nodes()
 

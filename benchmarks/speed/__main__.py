@@ -44,10 +44,10 @@ def _results(wanted: set[str]) -> Iterator[Result]:
     if wanted & {"codec", "lists", "rpc"}:
         yield from (result for result in wire.measure() if result.goal.name in wanted)
     if wanted & {*CELLS, "flower"}:
-        from benchmarks.cluster import Cluster
+        from benchmarks.cluster import open_cluster
         from benchmarks.speed import cells
 
-        with Cluster() as cluster:
+        with open_cluster() as cluster:
             yield from cells.measure(cluster, wanted)
 
 

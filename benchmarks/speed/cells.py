@@ -9,7 +9,7 @@ from statistics import fmean, median
 from time import perf_counter
 from typing import Any
 
-from benchmarks.cluster import Cluster
+from benchmarks.cluster.cluster import Cluster
 from benchmarks.plan import CellRun
 from benchmarks.speed.goals import Result, goal, ratios
 from benchmarks.summary import Tally

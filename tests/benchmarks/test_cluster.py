@@ -1,19 +1,24 @@
 """Real Ray, real processes. The tests build on each other's warm processes; those that end them come last."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import psutil
 import pytest
+import ray
 
-from benchmarks.cluster import Cluster
+from benchmarks.cluster.cluster import Cluster
 from benchmarks.environment import usable_cores
 from benchmarks.plan import CellRun
 from splitfed_core.config import CellConfig
@@ -271,3 +276,31 @@ def test_a_cell_that_runs_over_its_time_is_ended(cluster: Cluster) -> None:
     assert len(notes.rounds) > 0
     _, alive = psutil.wait_procs(warm, timeout=10)
     assert (len(warm), alive) == (4, [])  # none of them goes on with a cell that is given up
+
+
+def test_ray_and_the_cells_are_reached_from_this_host_alone(cluster: Cluster) -> None:
+    heard: set[str] = set()
+
+    def listen() -> None:
+        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                heard.update(c.laddr.ip for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN)
+
+    cluster.run_cell(make_run(rounds=1), Notes(after_round=listen))
+    assert heard <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    assert heard
+
+
+def test_ray_takes_nobody_without_the_token_and_tells_it_nobody(cluster: Cluster) -> None:
+    token = os.environ["RAY_AUTH_TOKEN"]
+    address = ray.get_runtime_context().gcs_address
+    code = f"import ray; ray.init('{address}', log_to_driver=False)"
+    for mode in ("token", "disabled"):
+        env = {**os.environ, "RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN": "a guess of somebody else on this host"}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)  # noqa: S603
+        assert done.returncode != 0
+        assert "InvalidAuthToken" in done.stderr or "Failed to connect" in done.stderr
+    told = [word for process in psutil.Process().children(recursive=True) for word in process.cmdline()]
+    logs = Path(ray._private.worker._global_node.get_session_dir_path()).rglob("*.*")
+    told += [path.read_text(errors="replace") for path in logs if path.is_file()]
+    assert not [text for text in told if token in text]

@@ -12,7 +12,7 @@ from time import perf_counter
 
 import pytest
 
-from benchmarks.cluster import Cluster
+from benchmarks.cluster.cluster import Cluster
 
 SFBENCH = Path(sys.executable).with_name("sfbench")
 GRID = """

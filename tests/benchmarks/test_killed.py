@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cluster import Cluster
+from benchmarks.cluster.cluster import Cluster
 from benchmarks.grid import load_grid
 from benchmarks.sweep import Sweep, SweepOptions
 
