@@ -12,7 +12,7 @@ from benchmarks.rundir import RunDirectory
 from benchmarks.sink import CellSink
 from benchmarks.summary import Tally
 from splitfed_core.config import CellConfig
-from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
+from splitfed_core.errors import CellError, CellTimeoutError, ConfigError, SfbenchError
 from splitfed_core.rows import CellSummary, ClientRow, LabelRow, RoundRow, StepRow
 
 
@@ -23,8 +23,12 @@ class CellRunner(Protocol):
     def cores(self) -> int:
         """The cores that its processes may use, on all nodes together."""
 
-    def check(self, configs: Sequence[CellConfig]) -> None:
-        """Raise `ConfigError` for a cell that cannot be run."""
+    def check(self, configs: Sequence[CellConfig]) -> Mapping[int, ConfigError]:
+        """Return why cells cannot be run, by their places; to run such a one raises the same.
+
+        Raises:
+            ConfigError: None of them can be run here.
+        """
 
     def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
         """Run one cell and repeat and return the facts of its manifest."""

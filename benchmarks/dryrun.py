@@ -10,7 +10,7 @@ from benchmarks.estimate import Estimate, Observed, estimate, kind, longer, memo
 from benchmarks.plan import CellRun
 from benchmarks.resume import Survey
 from splitfed_core.config import CellConfig
-from splitfed_core.errors import CellError
+from splitfed_core.errors import SfbenchError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
 
 MAX_PROBES = 16
@@ -93,7 +93,7 @@ def forecast(
     for config in probes([config for config in configs.values() if kind(config, cores) in wanted], cores):
         try:
             observed.setdefault(kind(config, cores), []).append(_probe(config, runner, cores))
-        except CellError as error:
+        except SfbenchError as error:
             failed[kind(config, cores)] = str(error)
     estimates = {
         cell_id: estimate(config, observed[kind(config, cores)], cores)

@@ -49,9 +49,14 @@ class Grid:
         """All axes with their values, those that move together too."""
         return dict(self.axes) | {name: values for group in self.zips for name, values in group.items()}
 
-    def error(self, error: ConfigError, before: str = "") -> GridError:
-        """Add the place in this file to the error of a parameter, as near as its message tells."""
-        return self.source.error(f"{before}{error}", *self._keys_of(error.parameter or "", str(error)))
+    def error(self, error: ConfigError, before: str = "", config: CellConfig | None = None) -> GridError:
+        """Add the place in this file to the error of a parameter, as near as its message or the cell tells."""
+        name = error.parameter or ""
+        keys = self._keys_of(name, str(error))
+        if config is not None and isinstance(self.source.get(*keys), list):
+            values = self.varied.get(name, ())
+            keys += tuple(i for i, value in enumerate(values) if value == getattr(config, name))[:1]
+        return self.source.error(f"{before}{error}", *keys)
 
     def _keys_of(self, name: str, message: str) -> tuple[Key, ...]:
         """Find where the value of a parameter that `message` quotes stands."""

@@ -1,6 +1,7 @@
 """A sweep: runs what is not done yet of a grid, one cell at a time, and survives what happens to it."""
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from benchmarks.resume import Survey, environment_changes, plan_change
 from benchmarks.rundir import RunDirectory
 from benchmarks.selection import Selection
 from benchmarks.starter import grid_words
-from splitfed_core.errors import ConfigError, ExitCode, StartError, UsageError
+from splitfed_core.errors import ConfigError, ExitCode, GridError, StartError, UsageError
 
 OpenRunner = Callable[[], AbstractContextManager[CellRunner]]
 
@@ -216,12 +217,17 @@ class Sweep:
                 break
 
     def _check_cells(self, runner: CellRunner, todo: Sequence[CellRun]) -> None:
-        """Let the runner look at every cell before the first one begins."""
+        """Let the runner look at every cell before the first one begins; one that it refuses stops no other."""
+        configs = list({run.cell_id: run.config for run in todo}.values())
         try:
-            configs = list({run.cell_id: run.config for run in todo}.values())
-            runner.check(configs)
+            refused = runner.check(configs)
         except ConfigError as error:
             raise self._grid.error(error) from None
+        told = Counter(str(self._grid.error(error, config=configs[number])) for number, error in refused.items())
+        if len(refused) == len(configs):
+            raise GridError("\n".join(told))
+        for reason, cells in told.items():
+            self._tell(f"warning: {reason}; {cells} of {len(configs)} cells fail for it, the others are run")
         for warning in (*overcommitted(configs, runner.cores), *sharing(configs, runner.cores)):
             self._tell(f"warning: {warning}")
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Collection, Hashable, Sequence
 from contextlib import ExitStack, chdir, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
 from types import TracebackType
@@ -25,7 +26,7 @@ from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProc
 from splitfed_core.cell import CellKey, ModelFacts
 from splitfed_core.config import CellConfig, Named
 from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards, warnings_of
-from splitfed_core.errors import CellError, SfbenchError
+from splitfed_core.errors import CellError, ConfigError, SfbenchError
 from splitfed_core.rounds import train
 from splitfed_core.wire.certificates import Authority
 from splitfed_core.wire.security import new_token
@@ -44,7 +45,7 @@ class Cluster:
         self._authority = Authority()
         self._app_path = [str(path.resolve()) for path in app_path]
         self._processes: Processes | None = None
-        self._data: dict[Named, tuple[Dataset, Any]] = {}
+        self._data: dict[Named, tuple[Dataset, Any] | ConfigError] = {}
         self._facts: dict[Hashable, ModelFacts] = {}
         # Ray puts the driver's working folder first on its workers' path; in an empty one nothing shadows our packages.
         # (The `working_dir` of a runtime environment does the same, but Ray is seconds slower with one.)
@@ -59,23 +60,37 @@ class Cluster:
         """The cores of all nodes."""
         return self._placement.cores
 
-    def check(self, configs: Sequence[CellConfig]) -> None:
-        """Deal every data set and build every network once; raises `ConfigError` for what cannot be.
+    def check(self, configs: Sequence[CellConfig]) -> dict[int, ConfigError]:
+        """Deal every data set and build every network once; see `CellRunner.check`.
 
         All processes that the first of these cells needs start meanwhile.
         """
-        dealt: set[tuple[Any, ...]] = set()
         alike = [config for config in configs if config.threads == configs[0].threads]
         servers = {name for config in alike for name in servers_of(config)}
         self._warm(configs[0].threads, max(map(self._workers, alike)), servers)
         check_versions(self._described())
-        for config in configs:
-            shards = (config.dataset, config.partitioner, config.clients, config.examples_per_client)
-            if shards not in dealt:
-                dealt.add(shards)
+        refused: dict[int, ConfigError] = {}
+        dealt: dict[Hashable, ConfigError | None] = {}
+        for step in (partial(self._deal_once, dealt), self._network):  # data first: the processes start meanwhile
+            for number, config in enumerate(configs):
+                try:
+                    if number not in refused:
+                        step(config)
+                except ConfigError as error:
+                    refused[number] = error
+        return refused
+
+    def _deal_once(self, dealt: dict[Hashable, ConfigError | None], config: CellConfig) -> None:
+        """Deal a data set as a cell wants it, unless that was tried for another; raises what it raised then."""
+        shards = (config.dataset, config.partitioner, config.clients, config.examples_per_client)
+        if shards not in dealt:
+            dealt[shards] = None
+            try:
                 deal(self._dataset(config.dataset)[0], config, seed=0)
-        for config in configs:
-            self._network(config)
+            except ConfigError as error:
+                dealt[shards] = error
+        if error := dealt[shards]:
+            raise error
 
     def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
         """Run one cell and repeat; rows go to the observer once a round.
@@ -168,11 +183,18 @@ class Cluster:
         return self._facts[what]
 
     def _dataset(self, choice: Named) -> tuple[Dataset, Any]:
-        """Load a data set once; the workers share one copy of it in Ray's object store."""
+        """Load a data set once, also one that fails; the workers share one copy of it in Ray's object store."""
         if choice not in self._data:
-            dataset = load_dataset(choice)
-            self._data[choice] = (dataset, ray.put(dataset))
-        return self._data[choice]
+            try:
+                dataset = load_dataset(choice)
+            except ConfigError as error:
+                self._data[choice] = error
+            else:
+                self._data[choice] = (dataset, ray.put(dataset))
+        loaded = self._data[choice]
+        if isinstance(loaded, ConfigError):
+            raise loaded
+        return loaded
 
     def _warm(self, threads: int | None, workers: int, servers: Collection[str]) -> Processes:
         """Return running processes with this number of threads; what is missing is started, all at the same time."""

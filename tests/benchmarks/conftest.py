@@ -11,6 +11,7 @@ from benchmarks.environment import usable_cores
 from benchmarks.grid import Grid, load_grid
 from benchmarks.plan import CellObserver, CellRun
 from splitfed_core.config import CellConfig
+from splitfed_core.errors import ConfigError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
 
 Act = Callable[[CellRun], None]
@@ -100,8 +101,8 @@ class TinyRunner:
     def __exit__(self, *failure: object) -> None:
         pass
 
-    def check(self, configs: Sequence[CellConfig]) -> None:
-        pass
+    def check(self, configs: Sequence[CellConfig]) -> dict[int, ConfigError]:
+        return {}
 
     def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
         self.ran.append(run.key)

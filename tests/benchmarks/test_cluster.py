@@ -219,10 +219,14 @@ def test_clients_without_examples_sit_out_and_are_told(cluster: Cluster) -> None
     assert any(f"leaves {20 - len(holders)} of 20 clients without examples" in text for text in notes.warnings)
 
 
-def test_a_cut_that_is_not_there_is_refused_before_anything_runs(cluster: Cluster) -> None:
-    with pytest.raises(ConfigError, match="'conv9' is not in 'notebook_cnn'; choose one of conv1") as caught:
-        cluster.check([make_run().config, make_run(cut_layer="conv9").config])
-    assert caught.value.parameter == "cut_layer"
+def test_what_cannot_be_run_is_known_before_anything_is(cluster: Cluster) -> None:
+    missing = {"name": "csv", "data_files": {"train": "nowhere.csv"}}
+    wrong: list[dict[str, Any]] = [{"cut_layer": "conv9"}, {}, {"dataset": missing}, {"dataset": missing, "rounds": 3}]
+    refused = cluster.check([make_run(**parameters).config for parameters in wrong])
+    assert {i: error.parameter for i, error in refused.items()} == {0: "cut_layer", 2: "dataset", 3: "dataset"}
+    assert "'conv9' is not in 'notebook_cnn'; choose one of conv1" in str(refused[0])
+    with pytest.raises(ConfigError, match=r"nowhere\.csv"):
+        cluster.run_cell(make_run(dataset=missing), Notes())
 
 
 def test_an_isolated_cell_gets_processes_of_its_own(fixed: tuple[Notes, dict[str, Any]], cluster: Cluster) -> None:

@@ -267,7 +267,7 @@ def test_a_budget_begins_no_cell_that_would_end_later(
         now += seconds
 
     runner = tiny_runner(before=lambda _: pass_by(5.0))
-    runner.check = lambda _: pass_by(5.0)  # the processes start meanwhile
+    runner.check = lambda _: pass_by(5.0) or {}  # the processes start meanwhile
     sweep = Sweep(grid_of(GRID), run, SweepOptions(budget_s=budget_s), "", clock=lambda: now)
     assert sweep.run(lambda: runner) == (0 if begun == 4 else 3)
     assert len(runner.ran) == begun
@@ -305,12 +305,40 @@ def test_what_the_runner_refuses_leaves_nothing_behind(
     sweep: Callable[..., int], run: Path, tiny_runner: Runner
 ) -> None:
     class Refusing(tiny_runner):  # type: ignore[misc]
-        def check(self, configs: Sequence[CellConfig]) -> None:
-            raise ConfigError(f"clients {configs[1].clients} are too many", "clients")
+        def check(self, configs: Sequence[CellConfig]) -> dict[int, ConfigError]:
+            return {
+                i: ConfigError(f"clients {config.clients} are too many", "clients") for i, config in enumerate(configs)
+            }
 
-    with pytest.raises(GridError, match=r"grid.yaml:4:21: clients 4 are too many"):
+    with pytest.raises(
+        GridError, match=r"(?s)grid.yaml:4:18: clients 2 are too many.*grid.yaml:4:21: clients 4 are too many"
+    ):
         sweep(Refusing())
     assert not run.parent.exists()
+
+
+def test_what_the_runner_refuses_stops_no_other_cell(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "base: {rounds: 2}\naxes:\n  dataset:\n    - digits\n    - {name: csv, data_files: {train: b.csv}}\n"
+    error = ConfigError("b.csv has no label", "dataset")
+
+    class Refusing(tiny_runner):  # type: ignore[misc]
+        def check(self, configs: Sequence[CellConfig]) -> dict[int, ConfigError]:
+            return {i: error for i, config in enumerate(configs) if config.dataset.name == "csv"}
+
+        def run_cell(self, cell: CellRun, observer: Any) -> dict[str, Any]:
+            if cell.config.dataset.name == "csv":
+                raise error
+            return dict(super().run_cell(cell, observer))
+
+    assert sweep(Refusing(), text) == 3
+    told = "grid.yaml:5:7: b.csv has no label; 1 of 2 cells fail for it, the others are run"
+    assert told in capsys.readouterr().err
+    assert sorted((m["status"], m["reason"]) for m in manifests(run).values()) == [
+        ("failed", "b.csv has no label"),
+        ("ok", None),
+    ]
 
 
 def test_a_directory_that_is_no_run_is_left_alone(sweep: Callable[..., int], run: Path, tiny_runner: Runner) -> None:
