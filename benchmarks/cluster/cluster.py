@@ -89,8 +89,8 @@ class Cluster:
                 deal(self._dataset(config.dataset)[0], config, seed=0)
             except ConfigError as error:
                 dealt[shards] = error
-        if error := dealt[shards]:
-            raise error
+        if (refusal := dealt[shards]) is not None:
+            raise refusal
 
     def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
         """Run one cell and repeat; rows go to the observer once a round.

@@ -262,12 +262,13 @@ def test_a_budget_begins_no_cell_that_would_end_later(
 ) -> None:
     now = 100.0
 
-    def pass_by(seconds: float) -> None:
+    def pass_by(*_: object) -> dict[int, ConfigError]:
         nonlocal now
-        now += seconds
+        now += 5.0
+        return {}
 
-    runner = tiny_runner(before=lambda _: pass_by(5.0))
-    runner.check = lambda _: pass_by(5.0) or {}  # the processes start meanwhile
+    runner = tiny_runner(before=pass_by)
+    runner.check = pass_by  # the processes start meanwhile
     sweep = Sweep(grid_of(GRID), run, SweepOptions(budget_s=budget_s), "", clock=lambda: now)
     assert sweep.run(lambda: runner) == (0 if begun == 4 else 3)
     assert len(runner.ran) == begun
