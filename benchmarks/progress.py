@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from rich.console import Console, RenderableType
+from rich.constrain import Constrain
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
@@ -20,6 +21,9 @@ _QUIET_S = 15.0
 
 _ROOM_FOR_BARS, _ROOM_FOR_TIME = 48, 60
 """Narrower terminals show the numbers only, or no elapsed time beside them."""
+
+_ROOM_FOR_ECHO = 4
+"""Columns left free on the right: an echoed `^C^C` that begins a new line would leave the bars standing."""
 
 
 @dataclass
@@ -122,7 +126,7 @@ class _Bars(Progress):
     """The name of the running cell, whole where it fits, above the bars, which take the room that is left."""
 
     def __init__(self, console: Console) -> None:
-        self.name = ""
+        self.name, self._terminal = "", console
         bar: list[ProgressColumn] = [BarColumn(bar_width=None, table_column=Column(max_width=24))]
         elapsed: list[ProgressColumn] = [TimeElapsedColumn()]
         super().__init__(
@@ -137,9 +141,10 @@ class _Bars(Progress):
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Return what is drawn."""
+        width = max(self._terminal.width - _ROOM_FOR_ECHO, 1)
         if self.name:
-            yield Text(self.name, no_wrap=True, overflow="ellipsis")
-        yield self.make_tasks_table(self.tasks)
+            yield Constrain(Text(self.name, no_wrap=True, overflow="ellipsis"), width)
+        yield Constrain(self.make_tasks_table(self.tasks), width)
 
 
 class LiveProgress(SweepProgress):
