@@ -1,5 +1,6 @@
 """Small federations: real roles, real gRPC where a cell asks for it, a few 8×8 images of noise."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +43,15 @@ class Federations:
     shape = DataShape((8, 8, 1), 10)
     key = CellKey("cell", 0, seed=7)
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: str = "float32") -> None:
+        self._dtype = dtype
         self._trained: dict[tuple[Any, ...], Trained] = {}
 
     def examples(self, count: int, seed: int) -> tuple[Array, Array]:
         """Return images and labels."""
         rng = np.random.default_rng(seed)
-        return rng.random((count, *self.shape.example), dtype=np.float32), rng.integers(0, 10, count).astype(np.uint8)
+        images = rng.random((count, *self.shape.example), dtype=np.float32).astype(self._dtype)
+        return images, rng.integers(0, 10, count).astype(np.uint8)
 
     def config(self, **parameters: Any) -> CellConfig:
         """Return a cell that trains for a second."""
@@ -77,6 +80,16 @@ class Federations:
                 server = federation.get_server_weights()
                 self._trained[config, sizes] = Trained(rounds, clients, server, federation.facts)
         return self._trained[config, sizes]
+
+
+@pytest.fixture
+def double() -> Iterator[Federations]:
+    """Build federations that compute in double precision, where a tolerance tells a wrong update from a right one."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    yield Federations("float64")
+    keras.config.set_floatx("float32")
 
 
 @pytest.fixture(scope="session")

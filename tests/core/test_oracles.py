@@ -7,6 +7,8 @@ from splitfed_core.aggregation import Strategy
 from splitfed_core.config import CellConfig
 from splitfed_core.data import load_dataset
 from splitfed_core.oracles import Verdict, _Bench, verify
+from splitfed_core.parts import Network
+from splitfed_core.steps.split import ServerStep
 
 CELLS = [
     {"cut_layer": "conv1"},
@@ -17,9 +19,9 @@ CELLS = [
 ]
 
 
-def verdicts(cell: dict[str, object], precision: str = "float64") -> list[Verdict]:
+def verdicts(cell: dict[str, object]) -> list[Verdict]:
     config = CellConfig.parse(cell)
-    return list(verify(config, load_dataset(config.dataset), seed=5, precision=precision))
+    return list(verify(config, load_dataset(config.dataset), seed=5))
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: "-".join(map(str, cell.values())))
@@ -29,26 +31,41 @@ def test_every_oracle_holds(cell: dict[str, object]) -> None:
     assert [verdict for verdict in found if not verdict.passed] == []
 
 
-def test_the_oracles_hold_in_single_precision_too() -> None:
-    assert [verdict for verdict in verdicts({}, "float32") if not verdict.passed] == []
-
-
-@pytest.fixture
-def bench() -> _Bench:
-    config = CellConfig()
+@pytest.fixture(params=["adam", "sgd"])
+def bench(request: pytest.FixtureRequest, double: object) -> _Bench:
+    config = CellConfig.parse({"optimizer": request.param})
     return _Bench(config, load_dataset(config.dataset), seed=5)
 
 
 def test_without_averaging_its_copies_sflv1_is_not_fedavg(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server._Server, "_average", lambda self, examples: None)
-    assert not bench.sflv1_is_fedavg().passed
+    assert far(bench.sflv1_is_fedavg())
 
 
 def test_without_aggregation_sflv2_is_not_its_rewrite(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Strategy, "aggregate", lambda self, models, previous: previous)
-    assert not bench.sflv2_is_its_rewrite().passed
+    assert far(bench.sflv2_is_its_rewrite())
 
 
 def test_a_forgotten_update_of_the_server_is_seen(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server.ServerModel, "_update", lambda self, gradients: self.end_turn() or 0.0)
-    assert not bench.sl_is_unsplit().passed
+    assert far(bench.sl_is_unsplit())
+
+
+def test_one_update_left_out_is_far_beyond_the_tolerance(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = iter(range(100))
+
+    def all_but_the_last(network: Network) -> ServerStep:
+        part = make(network)
+        update = part.update
+        part.update = lambda gradients: update(gradients) if next(calls) != 3 else None
+        return part
+
+    make = Network.server_part
+    monkeypatch.setattr(Network, "server_part", all_but_the_last)
+    assert far(bench.sl_is_unsplit())
+
+
+def far(verdict: Verdict) -> bool:
+    """Whether a difference is no matter of where exactly the tolerance is."""
+    return verdict.difference > 1000 * verdict.tolerance

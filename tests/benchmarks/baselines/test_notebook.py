@@ -19,6 +19,8 @@ from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset, load_dataset, make_shards
 from splitfed_core.errors import RemoteError
 from splitfed_core.local import LocalFederation
+from splitfed_core.parts import Network
+from splitfed_core.rounding import difference, tolerance
 from splitfed_core.rounds import RoundResult, train
 from splitfed_core.wire.channel import Endpoints
 
@@ -73,18 +75,21 @@ def losses(results: list[RoundResult]) -> list[float]:
     return [row.loss for result in results for row in result.steps]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_one_client_learns_what_ours_learns(dataset: Dataset, optimizer: str) -> None:
-    theirs = make_config(algorithm="notebook", optimizer=optimizer)
-    ours = make_config(algorithm="sflv2", transport="inproc", optimizer=optimizer)
+@pytest.mark.parametrize(("optimizer", "learning_rate"), [("adam", 1e-3), ("sgd", 0.1)])
+def test_one_client_learns_what_ours_learns(dataset: Dataset, optimizer: str, learning_rate: float) -> None:
+    theirs = make_config(algorithm="notebook", optimizer=optimizer, learning_rate=learning_rate)
+    ours = make_config(algorithm="sflv2", transport="inproc", optimizer=optimizer, learning_rate=learning_rate)
     with Notebook(theirs, dataset) as notebook:
         before = list(train(KEY, theirs, notebook))
     shards = make_shards(dataset, deal(dataset, ours, KEY.seed))
     with LocalFederation(KEY, ours, shape_of(dataset), shards, (dataset.x_test, dataset.y_test)) as federation:
         after = list(train(KEY, ours, federation))
     assert len(losses(before)) == 6
-    assert losses(before) == pytest.approx(losses(after), rel=1e-5)
-    assert [r.row.eval_loss for r in before] == pytest.approx([r.row.eval_loss for r in after], rel=1e-5)
+    # In single precision, as its wire is. Losses hardly feel what Adam makes of it: what it blows up has no slope.
+    whole = Network(ours, shape_of(dataset), KEY.seed).whole
+    allowed = tolerance(whole, ours.batch_size, 6, "sgd", ours.learning_rate, np.float32)
+    assert difference(losses(before), losses(after)) <= allowed
+    assert difference([r.row.eval_loss for r in before], [r.row.eval_loss for r in after]) <= allowed
     assert [r.row.eval_accuracy for r in before] == [r.row.eval_accuracy for r in after]
 
 
