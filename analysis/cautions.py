@@ -1,7 +1,10 @@
 """What a reader must know before trusting the numbers: failed cells, few repeats, drift, mixed environments."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
+from analysis.digest import NOTHING
 from analysis.intervals import FEWEST
 from analysis.naming import title
 from analysis.results import KEY, Results
@@ -27,6 +30,8 @@ def cautions(results: Results) -> list[Caution]:
         _notes(results),
         _data(results),
         _runs(results),
+        _crowd(results),
+        _batches(results),
         _environments(results),
         _dirty(results),
         _drift(results),
@@ -76,6 +81,37 @@ def _runs(results: Results) -> Caution | None:
     )
     text = "What is said of one run against another is said of all of these together."
     return Caution("The runs differ in their parameters too.", text, details)
+
+
+def _crowd(results: Results) -> Caution | None:
+    pairs = results.crowds()
+    text = (
+        f"Clients took turns in fewer processes ({pairs}): latency, queue and stragglers of these cells are those of "
+        "the host. Give each client a worker where clients that work at the same time are what you ask for."
+    )
+    return Caution("More clients than workers.", text) if pairs else None
+
+
+def _batches(results: Results) -> Caution | None:
+    """Name the cells whose batch size no client could fill: they trained the same batches as with a smaller one."""
+    if "batch_size" not in results.ok:
+        return None
+    short = results.ok[results.ok["largest_batch"] < results.ok["batch_size"]]
+    if short.empty:
+        return None
+    cells = short.groupby(["run", "cell_id"], sort=False)["largest_batch"].max()
+    lines = short.drop_duplicates(["run", "cell_id"]).to_dict("records")
+    details = tuple(
+        Problem(_cell(results, line), f"{line['batch_size']}, but the largest had {largest:.0f}")
+        for line, largest in zip(lines, cells, strict=True)
+    )
+    text = "No client has so many examples: cells that differ in such batch sizes trained the same batches."
+    return Caution("Batches larger than every shard.", text, details)
+
+
+def _cell(results: Results, line: dict[Hashable, Any]) -> str:
+    said = results.names.words(line, results.axes)
+    return str(line["cell_id"]) if said == NOTHING else said
 
 
 def _environments(results: Results) -> Caution | None:

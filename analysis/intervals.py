@@ -61,19 +61,22 @@ def interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     return float(values.mean()), float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(n)
 
 
-def with_sampling(reach: npt.ArrayLike, *tested: tuple[npt.ArrayLike, npt.ArrayLike]) -> npt.NDArray[np.float64]:
-    """Widen the reach of a 95 % interval of an accuracy by what other test examples would change.
+def sampling(accuracy: npt.ArrayLike, examples: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the variance that the choice of test examples gives an accuracy; 0 where their number is not known (NaN).
 
-    All repeats are tested on the same examples, so that more repeats do not make this smaller.
-
-    Args:
-        reach: Over repeats.
-        tested: Accuracies and the number of their test examples (NaN if unknown: then nothing is added); for a
-            difference those of both sides, which is too wide where both miss the same examples, never too narrow.
+    All repeats are tested on the same examples, so that more repeats do not make it smaller.
     """
-    shares = [(np.asarray(accuracy, dtype=float), np.asarray(count, dtype=float)) for accuracy, count in tested]
-    variance = sum(np.nan_to_num(accuracy * (1 - accuracy) / count) for accuracy, count in shares)
-    return np.asarray(np.sqrt(np.asarray(reach, dtype=float) ** 2 + _NORMAL**2 * variance))
+    share = np.asarray(accuracy, dtype=float)
+    return np.asarray(np.nan_to_num(share * (1 - share) / np.asarray(examples, dtype=float)))
+
+
+def widened(reach: npt.ArrayLike, variance: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Widen the reach of a 95 % interval over repeats by another source of variance.
+
+    For a difference of accuracies that is the sum of both sides' `sampling`: too wide where both miss the same
+    examples, never too narrow.
+    """
+    return np.asarray(np.sqrt(np.asarray(reach, dtype=float) ** 2 + _NORMAL**2 * np.asarray(variance, dtype=float)))
 
 
 def compare(results: Results, axis: str, value: object, base: object, name: str) -> Ratio | None:
@@ -92,6 +95,9 @@ def compare(results: Results, axis: str, value: object, base: object, name: str)
     logs = pairs.assign(log=np.log(pairs[name] / pairs[f"{name}_base"]))
     per_repeat = logs.groupby([*runs, "repeat"])["log"].mean()
     mean, reach = interval(per_repeat.to_numpy(dtype=float))
+    if name == "final_eval_accuracy":  # of a logarithm the variance is relative
+        sides = [(pairs[f"{name}{side}"].mean(), pairs[f"test_examples{side}"].min()) for side in ("", "_base")]
+        reach = float(widened(reach, sum(sampling(share, count) / share**2 for share, count in sides)))
     cells = len(pairs[others].drop_duplicates()) if others else 1
     return Ratio(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach), cells, len(per_repeat))
 

@@ -75,6 +75,14 @@ class Results:
         frames = {name: getattr(self, name).merge(keys, on=list(KEY)) for name in FRAMES}
         return replace(self, axes=axes, cells=self.cells.assign(usable=usable), **frames)
 
+    def crowds(self) -> str:
+        """Say how many clients shared how many workers, where there were fewer of these: `4 in 2, 8 in 2`."""
+        if not self.ok["crowded"].any():
+            return ""
+        crowded = self.ok.loc[self.ok["crowded"], ["clients", "workers_used"]].drop_duplicates()
+        pairs = crowded.sort_values(["clients", "workers_used"]).itertuples(index=False)
+        return ", ".join(f"{clients} in {workers:.0f}" for clients, workers in pairs)
+
     def steps(self, *names: str) -> pd.DataFrame:
         """Read the raw steps of all usable cells, the named columns or all: large runs have millions of them."""
         wanted = names or tuple(name for name in columns(StepRow) if name not in KEY)

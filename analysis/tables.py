@@ -85,15 +85,10 @@ def _named(results: Results) -> tuple[str, ...]:
 def _cell(part: pd.DataFrame, axes: tuple[str, ...], metrics: list[Metric]) -> Cell:
     names = [metric.name for metric in metrics]
     first = part.iloc[0]
-    values = {axis: _value(first.get(axis, NOTHING)) for axis in axes}
+    values = {axis: first.get(axis, NOTHING) for axis in axes}
+    if "workers_used" in values:
+        values["workers_used"] = NOTHING if math.isnan(first["workers_used"]) else int(first["workers_used"])
     return Cell(str(first["cell_id"]), values, len(part), dict(part[names].mean()), dict(part[names].std()))
-
-
-def _value(value: Value) -> Value:
-    """Return a value as it is shown: a count that pandas made a float is a count again."""
-    if isinstance(value, float) and math.isnan(value):
-        return NOTHING
-    return int(value) if isinstance(value, float) and value.is_integer() and value > 1 else value
 
 
 def _place(results: Results, axis: str, value: Value) -> int:

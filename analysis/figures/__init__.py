@@ -125,7 +125,8 @@ FIGURES: dict[str, Spec] = {
             "Accuracy and loss by round, bytes and time",
             "The same training seen three ways: by round, by bytes sent, by training time (without warm-up and "
             "evaluation). The band is the 95 % interval over repeats. Further up is better for accuracy, "
-            "further down for loss.",
+            "further down for loss. The band of the accuracy "
+            "holds what other test examples would change too.",
             learning,
         ),
         Spec(

@@ -52,7 +52,7 @@ def stragglers(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             [("trains", {"facecolor": theme.TRAIN}), ("waits for aggregation", {"facecolor": theme.WAIT})],
             patches=True,
         )
-        theme.note(figure, results.names.words(where, where))
+        theme.notes(figure, results, results.names.words(where, where) if where else "", host=True)
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis import layout
 from analysis.figures import facets, theme
 from analysis.figures.theme import NotShownError
-from analysis.intervals import band, log_band
+from analysis.intervals import band, log_band, sampling, widened
 from analysis.layout import NO_CHOICE, Choice, Roles
 from analysis.results import Results
 from analysis.targets import reached, target_accuracy
@@ -78,6 +78,8 @@ def learning(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     where = facets.middle(results, roles.rest)
     frame = facets.only(results.rounds, where).dropna(subset=[name for name, _ in measures], how="all")
     ways = _ways(frame)
+    examples = float(facets.only(results.ok, where)["test_examples"].min())
+    tested = f"accuracy on {examples:,.0f} test examples" if examples == examples else ""
     with theme.themed():
         figure, panels = facets.facets(
             results, Roles(), height=2.1, rows=[t for _, t in measures], cols=["", "", ""], sharex="col"
@@ -86,12 +88,12 @@ def learning(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             name, way = measures[place // len(ways)][0], ways[place % len(ways)]
             for value in results.axes[roles.hue] if roles.hue else ("",):
                 mine = facets.only(frame, {roles.hue: value} if roles.hue else {})
-                _by(panel.axes, mine, way, name, theme.colour(roles.hue, value, results.palette))
+                _by(panel.axes, mine, way, name, theme.colour(roles.hue, value, results.palette), examples)
             panel.label("", way[2])
             panel.axes.xaxis.set_major_locator(MaxNLocator(6, integer=way[0] == "done"))
         facets.close(panels)
         theme.legend(figure, theme.keys(results, roles.hue, None, markers=False))
-        theme.note(figure, results.names.words(where, where))
+        theme.notes(figure, results, results.names.words(where, where) if where else "", tested)
     return figure
 
 
@@ -109,12 +111,13 @@ def _ways(frame: pd.DataFrame) -> list[Way]:
     ]
 
 
-def _by(axes: Axes, frame: pd.DataFrame, way: Way, name: str, paint: str) -> None:
+def _by(axes: Axes, frame: pd.DataFrame, way: Way, name: str, paint: str, examples: float) -> None:
     """Average repeats round by round: the mean of what was reached over the mean of what it took."""
     factor = 100.0 if name == "eval_accuracy" else 1.0
     stats = band(frame.assign(y=frame[name] * factor), "done", "y")
     if name == "eval_accuracy":
-        stats["high"] = stats["high"].clip(upper=100)
+        reach = widened(stats["high"] - stats["mean"], sampling(stats["mean"] / 100, examples) * 100**2)
+        stats = stats.assign(low=stats["mean"] - reach, high=(stats["mean"] + reach).clip(upper=100))
     x = frame.assign(x=frame[way[0]]).groupby("done")["x"].mean().reindex(stats["done"]).to_numpy() * way[1].factor
     _band(axes, stats.assign(x=x), "x", paint)
 

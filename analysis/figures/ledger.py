@@ -52,7 +52,7 @@ def phases(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         theme.legend(
             figure, [(_NAMES[phase], {"facecolor": theme.PHASE_COLOURS[phase]}) for phase in PHASES], patches=True
         )
-        theme.note(figure, note)
+        theme.notes(figure, results, note, host=True)
     return figure
 
 
@@ -103,7 +103,7 @@ def latency(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             panel.label("", f"step latency ({scale.unit})")
         facets.close(panels, zero="x")
         theme.legend(figure, _SPREAD_KEY)
-        theme.note(figure, note)
+        theme.notes(figure, results, note, host=True)
     return figure
 
 

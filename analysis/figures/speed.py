@@ -62,8 +62,16 @@ def by_axes(results: Results, names: tuple[str, ...], choice: Choice) -> Figure:
             panel.ticks(labels)
         facets.close(panels, zero="y")
         theme.legend(figure, theme.keys(results, roles.hue, roles.style))
-        theme.note(figure, theme.averaged(results, roles))
+        theme.notes(figure, results, theme.averaged(results, roles), _swaps(results, names), host="step_p50_s" in names)
     return figure
+
+
+def _swaps(results: Results, names: tuple[str, ...]) -> str:
+    """Say how much of the time that rates are of went into changes of client."""
+    shares = results.ok.groupby(["run", "cell_id"])["swap_share"].mean().dropna()
+    if not {"samples_per_s", "steps_per_s"} & set(names) or not len(shares) or shares.max() == 0:
+        return ""
+    return f"changes of client took {shares.min() * 100:.0f} to {shares.max() * 100:.0f} % of the training time"
 
 
 def _lines(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> None:
@@ -106,12 +114,13 @@ def scaling(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         for panel in panels:
             panel.axes.plot(counts, [count / counts[0] for count in counts], color=theme.INK, ls=":", lw=1)
             _growth(panel.axes, panel.pick(results.ok), counts, results, roles)
-            panel.label(f"speed-up over {results.names.word('clients', counts[0])} (×)", "clients")
-            panel.axes.set_xticks(counts, [str(count) for count in counts])
+            over = f"speed-up over {results.names.word('clients', counts[0])} (×)"
+            panel.label(over, results.names.label("clients"))
+            panel.axes.set_xticks(counts, [results.names.tick("clients", count) for count in counts])
         facets.close(panels, zero="y")
         linear = [("linear", {"linestyle": ":", "linewidth": 1})]
         theme.legend(figure, linear + theme.keys(results, roles.hue, roles.style))
-        theme.note(figure, theme.averaged(results, roles))
+        theme.notes(figure, results, theme.averaged(results, roles), _swaps(results, ("samples_per_s",)))
     return figure
 
 

@@ -1,5 +1,6 @@
 """How all figures look: one colour for one meaning, legends outside the data, units on every axis, no empty panel."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -40,6 +41,7 @@ _NUMBERED = ("#8a3ab9", "#b98a12", "#3d6b4f", "#c07caf", "#4f8fa8", "#894c0f", "
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", ":", "-.")
 WIDTH = 7.4
+_NOTE = 125  # characters of a line above the panels
 _CHARACTERS = 105  # of a legend's size, across a figure
 
 Entry = tuple[str, dict[str, Any]]
@@ -162,7 +164,19 @@ def keys(results: Results, hue: str | None, style: str | None, *, markers: bool 
 def note(figure: Figure, text: str) -> None:
     """Say above the panels under which conditions the numbers hold."""
     if text:
-        figure.suptitle(text, x=0.005, ha="left", fontsize=8)
+        figure.suptitle(textwrap.fill(text, _NOTE), x=0.005, ha="left", fontsize=8)
+
+
+def notes(figure: Figure, results: Results, *texts: str, host: bool = False) -> None:
+    """Say the conditions that there are; with `host` also in which cells clients waited for a process of this host."""
+    said = [text for text in texts if text]
+    crowded = (
+        results.ok.loc[results.ok["crowded"], ["clients", "workers_used"]].drop_duplicates().sort_values("clients")
+    )
+    if host and len(crowded):
+        which = ", ".join(f"{clients} in {workers:.0f}" for clients, workers in crowded.itertuples(index=False))
+        said.append(f"clients in fewer workers ({which}): latency, queue and stragglers are those of the host")
+    note(figure, " · ".join(said))
 
 
 def averaged(results: Results, roles: layout.Roles) -> str:

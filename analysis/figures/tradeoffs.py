@@ -45,6 +45,7 @@ def effects(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         panels[0].axes.set_yticks(range(len(contrasts)), [_versus(results, *contrast) for contrast in contrasts])
         panels[0].axes.set_ylim(len(contrasts) - 0.4, -0.6)
         theme.legend(figure, _VERDICTS)
+        theme.notes(figure, results, host=True)
     return figure
 
 
@@ -146,9 +147,12 @@ def heatmap(results: Results, choice: Choice = NO_CHOICE) -> Figure:
                 linecolor=theme.PAPER,
             )
             panel.axes.grid(visible=False)
+            panel.axes.set_xticks(panel.axes.get_xticks(), facets.ticks(results, roles.x))
+            if panel.left:
+                panel.axes.set_yticks(panel.axes.get_yticks(), facets.ticks(results, y))
             panel.axes.tick_params(length=0, rotation=0)
             panel.label(results.names.label(y), results.names.label(roles.x or ""))
             panel.axes.set_ylabel(results.names.label(y) if panel.left else "")
         what = f"{measure.title.lower()}{f' ({scale.unit})' if scale.unit else ''}, {measure.better} is better"
-        theme.note(figure, " · ".join(filter(None, (what, theme.averaged(results, roles)))))
+        theme.notes(figure, results, what, theme.averaged(results, roles))
     return figure

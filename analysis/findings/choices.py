@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from analysis.findings.finding import Finding, sentence, times_faster
-from analysis.intervals import compare, interval, with_sampling
+from analysis.intervals import compare, interval, sampling, widened
 from analysis.results import Results
 from analysis.units import digits, human
 
@@ -78,7 +78,7 @@ def _gap(results: Results) -> _Gap | None:
     mean, reach = interval(change.groupby(["run", "repeat"]).mean().to_numpy(dtype=float))
     by_cell = change.groupby([*keys, "run"]).mean()
     examples = float(results.ok["test_examples"].min())
-    wider = with_sampling(reach, *((float(wide[side].mean()), examples) for side in ("on", "off")))
+    wider = widened(reach, sum(sampling(float(wide[side].mean()), examples) for side in ("on", "off")))
     return _Gap(mean, float(wider), float(by_cell.min()), float(by_cell.max()), examples)
 
 

@@ -66,15 +66,13 @@ def crowd(results: Results) -> Finding | None:
     crowded = results.ok[results.ok["crowded"]]
     if crowded.empty:
         return None
-    pairs = crowded[["clients", "workers_used"]].drop_duplicates().sort_values(["clients", "workers_used"])
-    told = ", ".join(f"{clients} in {workers:.0f}" for clients, workers in pairs.itertuples(index=False))
     swaps = crowded["swap_share"].dropna()
     took = (
         f"Changes of client took {human(float(swaps.mean()), 'share')} of their training time. " if len(swaps) else ""
     )
     cells = len(crowded[["run", "cell_id"]].drop_duplicates())
     return Finding(
-        f"With more clients than workers ({told}), latency, queue and stragglers are those of the host.",
+        f"With more clients than workers ({results.crowds()}), latency, queue and stragglers are those of the host.",
         f"{cells} cells: no more steps are ever at the main server than there are workers. {took}"
         "One worker per client (workers: as many as clients) shows clients that work at the same time.",
     )

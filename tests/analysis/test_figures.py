@@ -60,6 +60,7 @@ def check_layout(figure: Figure) -> None:
         for legend in figure.legends:
             assert not legend.get_window_extent().overlaps(axes.get_window_extent())
     assert overlapping(boxes([axes.title for axes in figure.axes])) == 0
+    assert all(box.x1 <= figure.bbox.x1 for box in boxes(figure.texts))
     for box in [legend.get_window_extent() for legend in figure.legends]:
         assert figure.bbox.x0 <= box.x0
         assert box.x1 <= figure.bbox.x1

@@ -1,23 +1,30 @@
 """Each finding's sentence, from few cells with numbers that are worked out by hand."""
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.axes import Axes
+from analysis.cautions import cautions
 from analysis.digest import FRAMES
+from analysis.figures import FIGURES, facets
 from analysis.findings import choices, findings, time, winners
 from analysis.findings.finding import Finding
 from analysis.front import front_of
+from analysis.intervals import interval, sampling, widened
+from analysis.layout import Choice
 from analysis.links import LINKS
 from analysis.metrics import METRICS
 from analysis.naming import Names
 from analysis.results import Results, load
+from analysis.tables import table
 from splitfed_core.rows import PHASES
 
 MakeRun = Callable[..., Path]
@@ -270,3 +277,42 @@ def test_data_sets_are_never_compared_with_one_another(made: Made) -> None:
         "On digits: Fastest: 2 clients with 150 samples/s, 1.5× the slowest cell.",
         "On csv(rows.csv): Fastest: 1 client with 9,000 samples/s, 1.12× the slowest cell.",
     ]
+
+
+def test_more_clients_than_workers_is_a_caution_and_stands_above_times(make_run: MakeRun) -> None:
+    """The synthetic runs have two workers."""
+    results = load(make_run("quick", {"clients": [2, 4]}, repeats=1))
+    told = {caution.title: caution.text for caution in cautions(results)}
+    assert told["More clients than workers."].startswith("Clients took turns in fewer processes (4 in 2): latency")
+    for name in ("effects", "phases", "latency", "speed", "stragglers"):
+        title = FIGURES[name].draw(results, Choice()).get_suptitle()
+        assert "clients in fewer workers (4 in 2): latency, queue and stragglers are those of the host" in title
+    alone = results.where(~results.cells["crowded"])
+    assert "More clients than workers." not in {caution.title for caution in cautions(alone)}
+    assert "host" not in FIGURES["latency"].draw(alone, Choice()).get_suptitle()
+    assert [cell.values["workers_used"] for cell in table(results).cells] == [2, 2]
+
+
+def test_batches_that_no_client_can_fill_are_a_caution(made: Made) -> None:
+    results = made({"batch_size": (32, 64)}, largest_batch=lambda _: 40.0)
+    results = replace(results, cells=results.cells.assign(env="e", canary_s=NAN))
+    (caution,) = [caution for caution in cautions(results) if caution.title == "Batches larger than every shard."]
+    assert [(d.where, d.what) for d in caution.details] == [("batch 64", "64, but the largest had 40")]
+
+
+def test_accuracy_of_few_test_examples_is_unsure_however_many_repeats_agree() -> None:
+    assert float(widened(0.0, sampling(0.9, 100))) == pytest.approx(1.959964 * 0.03)
+    assert float(widened(0.04, sampling(0.9, math.nan))) == pytest.approx(0.04)
+    assert float(widened(0.03, 2 * sampling(0.5, 10_000))) == pytest.approx(math.hypot(0.03, 1.959964 * 0.005 * 2**0.5))
+
+
+def test_the_band_of_an_accuracy_holds_what_other_test_examples_would_change(grid_run: Path) -> None:
+    loaded = load(grid_run)
+    results = replace(loaded, cells=loaded.cells.assign(test_examples=10.0))
+    figure = FIGURES["learning"].draw(results, Choice())
+    assert "accuracy on 10 test examples" in figure.get_suptitle()
+    where = {"clients": 2, "cut_layer": "conv1", "aggregation": "on", "done": 1}
+    mean, reach = interval(facets.only(results.rounds, where)["eval_accuracy"].to_numpy(dtype=float))
+    low = mean - math.hypot(reach, 1.959964 * math.sqrt(mean * (1 - mean) / 10))
+    drawn = np.asarray(figure.axes[0].collections[0].get_paths()[0].vertices, dtype=float)
+    assert drawn[drawn[:, 0] == 1, 1].min() == pytest.approx(100 * low)

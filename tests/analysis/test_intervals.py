@@ -101,8 +101,10 @@ def test_findings_are_computed_from_the_data(grid_run: Path) -> None:
 
 
 def test_cautions_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None:
-    run = make_run("quick", failed=lambda config, repeat: "no memory" if repeat and config["aggregation"] else None)
-    results = load(run)
+    def failed(config: dict[str, object], repeat: int) -> str | None:
+        return "no memory" if repeat and config["aggregation"] else None
+
+    results = load(make_run("quick", base={"clients": 2}, failed=failed))
     drifting = replace(results, cells=results.cells.assign(canary_s=[0.010, 0.010, 0.012, 0.010]))
     told = {caution.title: caution for caution in cautions(drifting)}
     assert list(told) == ["1 of 4 attempts have no results.", "The machine was not steady.", "Few repeats."]
