@@ -51,6 +51,28 @@ def test_of_an_older_run_rates_divide_by_the_span_of_its_timed_steps(make_run: M
     assert math.isnan(cell["step_p95_s"]), "three steps have no 95th percentile"
 
 
+def test_a_run_without_the_newer_columns_is_read_and_has_none_of_their_numbers(make_run: MakeRun) -> None:
+    run = make_run("quick", {}, repeats=1)
+    before = load(run).cells.iloc[0]
+    without(one_attempt(run) / "steps.csv", "between_s", "cpu_s")
+    rounds = ("training_s", "workers_s", "unexplained_s", "clients_cpu_s", "main_server_cpu_s", "fed_server_cpu_s")
+    without(one_attempt(run) / "rounds.csv", *rounds)
+    without(one_attempt(run) / "clients.csv", "span_s", "swap_s", "push_s", "pull_s", "wait_s", "end_round_s")
+    after = load(run).cells.iloc[0]
+    gone = [name for name in before.index if after[[name]].isna().all() and before[[name]].notna().all()]
+    assert sorted(gone) == ["clients_cpu_s", "fed_server_cpu_s", "main_server_cpu_s", "swap_share", "unexplained_share"]
+    assert (after["step_p50_s"], after["straggler_ratio"]) == (before["step_p50_s"], before["straggler_ratio"])
+    assert after["workers_used"] == 2
+
+
+def test_memory_of_a_warm_process_is_that_of_other_cells_and_not_told(make_run: MakeRun) -> None:
+    names = ["peak_rss_bytes", "clients_rss_bytes", "main_server_rss_bytes", "fed_server_rss_bytes"]
+    fresh = load(make_run("fresh", {}, repeats=1)).cells.iloc[0]
+    warm = load(make_run("warm", {}, repeats=1, base={"isolation": "sweep"})).cells.iloc[0]
+    assert fresh[names[:2]].tolist() == [404_000_000.0, 404_000_000.0 + 402_000_000.0]
+    assert [name for name in names if name in warm and warm[[name]].notna().all()] == []
+
+
 def test_step_statistics_are_of_the_most_frequent_batch_size(make_run: MakeRun) -> None:
     run = make_run("quick", {}, repeats=1)
     (one_attempt(run) / "steps.csv").write_text(STEPS)
