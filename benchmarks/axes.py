@@ -33,14 +33,14 @@ def parse_parameter(source: YamlFile, name: str, value: object, *keys: Key) -> A
 def parse_parameters(source: YamlFile, values: object, *keys: Key) -> dict[str, Any]:
     """Validate a mapping of parameters to values, such as `base:`."""
     if not isinstance(values, dict):
-        raise source.error(f"{keys[-1]} {values!r} is no mapping of parameters to values", *keys)
+        raise source.error(f"{keys[-1]} {values!r} is not a mapping of parameters to values", *keys)
     return dict(parse_each(lambda name: (name, parse_parameter(source, name, values[name], *keys, name)), values))
 
 
 def parse_axes(source: YamlFile, axes: object, *keys: Key) -> dict[str, tuple[Any, ...]]:
     """Validate a mapping of parameters to lists of values, such as `axes:`."""
     if not isinstance(axes, dict):
-        raise source.error(f"{keys[-1]} {axes!r} is no mapping of parameters to lists of values", *keys)
+        raise source.error(f"{keys[-1]} {axes!r} is not a mapping of parameters to lists of values", *keys)
     return dict(parse_each(lambda name: (name, _parse_axis(source, name, axes[name], *keys, name)), axes))
 
 
@@ -54,13 +54,13 @@ def _parse_axis(source: YamlFile, name: str, values: object, *keys: Key) -> tupl
     if not isinstance(values, list):
         raise source.error(f"axis {name} is {values!r}, not a list; write [{values}], or move it to `base:`", *keys)
     if not values:
-        raise source.error(f"axis {name} is empty; give it a value, or leave it out", *keys)
+        raise source.error(f"axis {name} is empty; give it a value or remove it", *keys)
     parsed = parse_each(lambda i: parse_parameter(source, name, values[i], *keys, i), range(len(values)))
     for i, value in enumerate(parsed):
         if keys[0] == "zip":  # axes that move together may stand still
             break
         if any(type(value) is type(other) and value == other for other in parsed[:i]):  # participation: [1, 1.0]
-            raise source.error(f"axis {name} holds {values[i]!r} twice; each value once", *keys, i)
+            raise source.error(f"axis {name} holds {values[i]!r} twice; give each value once", *keys, i)
     return tuple(parsed)
 
 
@@ -103,7 +103,7 @@ def _finite(numbers: Iterable[object]) -> bool:
 
 def _range(low: Number, high: Number, step: object) -> list[Number]:
     if not isinstance(step, int | float) or not _finite([step]) or step <= 0:
-        raise GridError(f"step {step!r} has to be a number above 0")
+        raise GridError(f"step {step!r} must be a number above 0")
     count = math.floor((high - low) / step + 1e-9) + 1
     _check_count(count)
     whole = isinstance(low, int) and isinstance(step, int)
@@ -112,7 +112,7 @@ def _range(low: Number, high: Number, step: object) -> list[Number]:
 
 def _log(low: Number, high: Number, num: object) -> list[Number]:
     if isinstance(num, bool) or not isinstance(num, int) or num < 2:
-        raise GridError(f"num {num!r} has to be a whole number of at least 2")
+        raise GridError(f"num {num!r} must be a whole number of at least 2")
     if low <= 0:
         raise GridError("a logarithmic axis begins above 0")
     _check_count(num)
@@ -123,7 +123,7 @@ def _log(low: Number, high: Number, num: object) -> list[Number]:
 def _pow2(low: Number, high: Number) -> list[Number]:
     for end in (low, high):
         if not isinstance(end, int) or end < 1 or end & (end - 1):
-            raise GridError(f"{end!r} is no power of two; write for example pow2: [16, 256]")
+            raise GridError(f"{end!r} is not a power of two; write for example pow2: [16, 256]")
     return [1 << power for power in range(int(low).bit_length() - 1, int(high).bit_length())]
 
 

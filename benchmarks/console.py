@@ -18,12 +18,14 @@ _BOUND = "\xa0"  # a space at which no line ends
 
 def make_console(*, stderr: bool = False) -> Console:
     """Return a console of this process: no escape codes in a pipe, on a dumb terminal, or with `NO_COLOR`."""
-    width = None
+    width = height = None
     if not (sys.stderr if stderr else sys.stdout).isatty():
         width = PIPE_WIDTH
     elif os.environ.get("TERM", "") in ("dumb", "unknown"):
-        width = shutil.get_terminal_size().columns  # rich takes such a terminal for 80 columns wide
-    return Console(stderr=stderr, width=width, color_system=None if _without_escapes() else "auto", highlight=False)
+        width, height = shutil.get_terminal_size()  # rich takes such a terminal for 80 columns wide, unless told both
+    return Console(
+        stderr=stderr, width=width, height=height, color_system=None if _without_escapes() else "auto", highlight=False
+    )
 
 
 def can_redraw(console: Console) -> bool:

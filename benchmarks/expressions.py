@@ -44,7 +44,7 @@ class Expression:
     """A condition that was checked when it was written; call it with the values of a cell.
 
     Raises:
-        UsageError: The text is no expression, uses something that is not allowed, or an unknown name.
+        UsageError: The text is not an expression, uses something that is not allowed, or an unknown name.
     """
 
     def __init__(self, text: str, names: Collection[str]) -> None:
@@ -73,7 +73,7 @@ class Expression:
             return ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             problem = error.msg if isinstance(error, SyntaxError) else type(error).__name__
-            raise self._refuse(f"is no condition: {problem}; write for example clients > 4") from None
+            raise self._refuse(f"is not a condition: {problem}; write for example clients > 4") from None
 
     def _build(self, node: ast.expr) -> Evaluate:
         match node:
@@ -107,7 +107,7 @@ class Expression:
             case ast.Attribute(value=ast.Name(id=name), attr=setting) if name in self._names and setting[0] != "_":
                 return lambda values: getattr(values[name], "settings", {}).get(setting)
             case ast.Name(id=name):
-                raise self._refuse(f"knows no name {name!r}; parameters are {', '.join(self._names)}")
+                raise self._refuse(f"uses the unknown name {name!r}; parameters are {', '.join(self._names)}")
             case _:
                 what = ast.unparse(node)[:40]
                 raise self._refuse(

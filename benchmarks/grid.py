@@ -213,9 +213,9 @@ def _parse_zips(source: YamlFile, zips: Any) -> list[dict[str, tuple[Any, ...]]]
 def _parse_zip(source: YamlFile, group: object, *keys: Key) -> dict[str, tuple[Any, ...]]:
     axes = parse_axes(source, group, *keys)
     if len(axes) < 2:
-        raise source.error("axes that move together are at least two; put a single one below `axes:`", *keys)
+        raise source.error("at least two axes move together; put a single one below `axes:`", *keys)
     lengths = {name: len(values) for name, values in axes.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise source.error(f"axes that move together have equal lengths, these have {told}", *keys)
+        counts = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise source.error(f"axes that move together must have equal lengths; these have {counts}", *keys)
     return axes

@@ -10,7 +10,7 @@ class Interrupt:
     """A context in which the first SIGINT waits for the round and everything else raises `KeyboardInterrupt`.
 
     Args:
-        announce: Tells the user what is going to happen.
+        announce: Called with a line that tells the user what happens next.
     """
 
     def __init__(self, announce: Callable[[str], None]) -> None:
@@ -29,11 +29,11 @@ class Interrupt:
             signal.signal(number, handler)
 
     def begin_cell(self) -> None:
-        """Say that a cell begins; while it is being set up there is no round to wait for."""
+        """Note that a cell begins; while it is being set up there is no round to wait for."""
         self._in_rounds = False
 
     def end_round(self) -> None:
-        """Say that a round has ended and its rows are safe; the place to stop at."""
+        """Note that a round has ended and its rows are safe; the place to stop at."""
         self._in_rounds = True
         if self.requested:
             raise KeyboardInterrupt

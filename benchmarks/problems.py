@@ -1,4 +1,4 @@
-"""What is wrong with a grid, told in one go and in the order of the file."""
+"""What is wrong with a grid, reported all at once and in the order of the file."""
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -18,8 +18,8 @@ class GridErrorGroup(GridError):  # noqa: N818  as ExceptionGroup
     def __init__(self, errors: list[UsageError]) -> None:
         self.errors = errors
         more = len(errors) - MAX_TOLD
-        told = [*map(str, errors[:MAX_TOLD]), *([f"… and {more} more problems"] if more > 0 else [])]
-        super().__init__("\n".join(told))
+        lines = [*map(str, errors[:MAX_TOLD]), *([f"… and {more} more problems"] if more > 0 else [])]
+        super().__init__("\n".join(lines))
 
 
 class Problems:

@@ -17,7 +17,7 @@ from benchmarks.summary import training_wall_s
 from splitfed_core.rows import CellSummary, RoundRow, StepRow
 
 _QUIET_S = 15.0
-"""Without a terminal a running cell says something only so often."""
+"""Without a terminal, a running cell reports at most once in this time."""
 
 _ROOM_FOR_BARS, _ROOM_FOR_TIME = 48, 60
 """Narrower terminals show the numbers only, or no elapsed time beside them."""
@@ -28,7 +28,7 @@ _ROOM_FOR_ECHO = 4
 
 @dataclass
 class Clock:
-    """Tells how long a sweep is going to take from how long it took so far."""
+    """Estimates the time a sweep still takes from the runs that have ended."""
 
     runs: int
     finished: int = 0
@@ -46,7 +46,7 @@ class Clock:
 
     @property
     def per_run_s(self) -> float:
-        """How long a run took so far; 0 before the first has ended."""
+        """Mean duration of the runs that have ended; 0 before the first."""
         return self.spent_s / self.finished if self.finished else 0.0
 
     def left_s(self, share: float) -> float | None:

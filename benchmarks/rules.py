@@ -1,4 +1,4 @@
-"""Rules of a grid: which cells an exclude or an override speaks of."""
+"""Rules of a grid: which cells an exclude or an override applies to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Rule:
         return GridError(f"{self.where}: {message}", self.place)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Tell whether the rule speaks of a cell with these parameters."""
+        """Tell whether the rule applies to a cell with these parameters."""
         for name, choices in self.match.items():
             if not any(_same(choice, values[name]) for choice in choices):
                 return False
@@ -59,7 +59,7 @@ class Override:
 def parse_rule(source: YamlFile, match: Mapping[str, object] | None, when: str | None, *keys: Key) -> Rule:
     """Validate the `match:` and `when:` of the entry that stands at `keys`."""
     if match is None and when is None:
-        raise source.error(f"{keys[0]}[{keys[-1]}] says of no cell; give it `match:` or `when:`", *keys)
+        raise source.error(f"{keys[0]}[{keys[-1]}] applies to no cell; give it `match:` or `when:`", *keys)
     problems, choices, condition = Problems(), {}, None
     with problems:
         choices = dict(

@@ -1,4 +1,4 @@
-"""The grids that come along: one to start from, and those to run without one of one's own."""
+"""The bundled grids: one to start from, and those to run when the user has none."""
 
 import shlex
 from collections.abc import Callable
@@ -31,8 +31,8 @@ def choose_grid(grid: Path | None, bundled: str | None, say: Callable[[str], Non
 
     Args:
         grid: A file, if one was named.
-        bundled: The name of one that comes along, if one was named.
-        say: Is told which was taken, where nobody named one.
+        bundled: The name of a bundled one, if one was named.
+        say: Called with a line that says which was taken, if none was named.
 
     Raises:
         UsageError: Both were named, or there is no bundled grid of that name.
@@ -58,5 +58,5 @@ def grid_words(grid: Path) -> str:
 def _bundled(name: str) -> Path:
     there = {path.stem: path for path in sorted(GRIDS.glob("*.yaml"))}
     if name not in there:
-        raise UsageError(f"--bundled {name!r}: there is no such grid; choose one of {', '.join(there)}")
+        raise UsageError(f"--bundled {name!r}: no such grid is bundled; choose one of {', '.join(there)}")
     return there[name]

@@ -109,7 +109,7 @@ def read_yaml(path: Path) -> YamlFile:
     tree = _parse(str(path), raw)
     if not isinstance(tree, CommentedMap):
         raise GridError(
-            f"{path}:1: a grid is a mapping of keys to values, this holds {_kind(tree)}; begin with `axes:`"
+            f"{path}:1: a grid is a mapping of keys to values, but this holds {_kind(tree)}; begin with `axes:`"
         )
     return YamlFile(str(path), raw, _Plain(str(path)).mapping(tree), tree)
 
@@ -128,18 +128,18 @@ def _parse(name: str, raw: bytes) -> Any:
         return reader.load(text)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise GridError(f"{name}:{line}: this is no text in UTF-8; a grid is a YAML file") from None
+        raise GridError(f"{name}:{line}: this is not UTF-8 text; a grid is a YAML file") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ":1"
         problem = (error.problem or error.context or "it is not YAML").splitlines()[0]
-        raise GridError(f"{name}{place}: {problem}; mend the YAML here") from None
+        raise GridError(f"{name}{place}: {problem}; fix the YAML here") from None
     except (YAMLError, ValueError) as error:
         raise GridError(f"{name}:1: this is not YAML: {str(error).splitlines()[0]}") from None
 
 
 def _look_over(name: str, text: str) -> None:
-    """Refuse what makes no grid before it is made into values: `!tags`, and more levels than anybody writes."""
+    """Refuse what cannot be a grid before it is made into values: `!tags`, and more levels than anybody writes."""
     depth = 0
     for event in YAML(pure=True).parse(text):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
@@ -147,7 +147,7 @@ def _look_over(name: str, text: str) -> None:
         if depth > MAX_DEPTH:
             raise GridError(f"{place}: nested too deeply; a grid has a handful of levels")
         if tag := getattr(event, "tag", None):
-            raise GridError(f"{place}: tag {tag} has no place in a grid; leave it out")
+            raise GridError(f"{place}: tag {tag} is not allowed in a grid; remove it")
 
 
 def _kind(value: object) -> str:
@@ -189,7 +189,7 @@ class _Plain:
                 return kind(node)
         if node is None:
             return None
-        raise self._error(f"a value of type {type(node).__name__} has no place in a grid; quote it", place)
+        raise self._error(f"a value of type {type(node).__name__} is not allowed in a grid; quote it", place)
 
     def _list(self, node: CommentedSeq) -> list[Any]:
         return [self.value(item, node.lc.item(i)) for i, item in enumerate(node)]

@@ -1,7 +1,7 @@
-"""The error tree: every expected failure, told as value, rule and remedy.
+"""The error tree: every expected failure, stated as value, rule and remedy.
 
 SfbenchError
-├── UsageError              the user can mend it: exit code 2
+├── UsageError              the user can fix it: exit code 2
 │   ├── ConfigError         a parameter of a cell
 │   ├── GridError           a grid file; says file and line
 │   ├── NotARunError        a path that holds no run

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """Tell how it goes, beside the result."""
+    """Report progress on stderr, beside the result."""
     print(text, file=sys.stderr, flush=True)
 
 

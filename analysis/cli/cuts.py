@@ -43,7 +43,7 @@ class Cut(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why there is no cut."""
+        """Why the network cannot be cut there."""
 
 
 def show_cuts(model: str, input_shape: tuple[int, ...], cuts: Sequence[Cut]) -> None:

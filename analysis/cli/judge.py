@@ -25,15 +25,15 @@ def report(
     metric: Annotated[
         str | None, typer.Option(help="Add a figure of this metric, and show it in the heat map.")
     ] = None,
-    x: Annotated[str | None, typer.Option(help="Axis of the grid to put on x.")] = None,
-    hue: Annotated[str | None, typer.Option(help="Axis of the grid to tell apart by colour.")] = None,
-    facet: Annotated[str | None, typer.Option(help="Axis of the grid to give panels of its own.")] = None,
-    figure: Annotated[str | None, typer.Option(metavar="NAME", help="Make this figure alone.")] = None,
+    x: Annotated[str | None, typer.Option(help="Grid axis to put on x.")] = None,
+    hue: Annotated[str | None, typer.Option(help="Grid axis to tell apart by colour.")] = None,
+    facet: Annotated[str | None, typer.Option(help="Grid axis to give panels of its own.")] = None,
+    figure: Annotated[str | None, typer.Option(metavar="NAME", help="Make only this figure.")] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", help="png, svg or pdf, once or more; png and svg by default.", show_default=False),
+        typer.Option("--format", help="png, svg or pdf; repeatable; png and svg by default.", show_default=False),
     ] = None,
-    show: Annotated[bool, typer.Option("--open", help="Open the result when it is made.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the report when it is ready.")] = False,
 ) -> None:
     """Turn the logs of one or more runs into figures, tables, one index.html and summary.md."""
     from analysis.layout import Choice
@@ -44,12 +44,12 @@ def report(
     made = make_report(runs or [], out, only=figure, formats=formats or DEFAULT_FORMATS, choice=choice)
     print(made)
     if show and typer.launch(made.resolve().as_uri()):
-        say("this system names no program to open it with")
+        say("this system has no program to open it with")
 
 
 def compare(
-    base: Annotated[Path, typer.Argument(help="Run directory of what is there, or a JSON of pytest-benchmark.")],
-    head: Annotated[Path, typer.Argument(help="The same of what is to be judged.")],
+    base: Annotated[Path, typer.Argument(help="Baseline: a run directory, or the JSON of pytest-benchmark.")],
+    head: Annotated[Path, typer.Argument(help="Candidate: the same kind of input.")],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; reports/<BASE>-<HEAD> by default.")
     ] = None,
@@ -57,7 +57,9 @@ def compare(
     metric: Metrics = None,
     confirm: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="BASE HEAD", help="Both measured once more: what is flagged must be flagged again."),
+        typer.Option(
+            metavar="BASE HEAD", help="Both sides measured once more: what is flagged must be flagged again there."
+        ),
     ] = None,
     noise: SameCode = None,
 ) -> None:
@@ -74,17 +76,17 @@ def compare(
 
 
 def ab(
-    base_ref: Annotated[
-        str, typer.Argument(help="What is there: a commit, branch or tag of the repository one is in.")
-    ],
-    grid: Annotated[Path, typer.Argument(help="Grid file; both sides run the same.")],
+    base_ref: Annotated[str, typer.Argument(help="Baseline: a commit, branch or tag of the current repository.")],
+    grid: Annotated[Path, typer.Argument(help="Grid file; both sides run it.")],
     head: Annotated[
-        str | None, typer.Option(metavar="REF", help="What is to be judged; the working tree by default.")
+        str | None, typer.Option(metavar="REF", help="Candidate: a commit, branch or tag; the working tree by default.")
     ] = None,
-    pairs: Annotated[int, typer.Option(min=1, help="How often either side is measured.")] = 10,
+    pairs: Annotated[int, typer.Option(min=1, help="How many times each side is measured.")] = 10,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where runs and verdict go; runs/ab-<name of the grid> by default."),
+        typer.Option(
+            metavar="DIR", help="Where the runs and the verdict are written; runs/ab-<name of the grid> by default."
+        ),
     ] = None,
     settings: Settings = None,
     min_effect: MinEffects = None,
@@ -94,18 +96,18 @@ def ab(
         typer.Option("--duet", help="Run both sides of a pair at the same time: for small cells on a noisy machine."),
     ] = False,
     noise: SameCode = None,
-    confirm: Annotated[
-        bool, typer.Option(help="Measure cells that stand out once more: they must stand out again.")
-    ] = True,
+    confirm: Annotated[bool, typer.Option(help="Measure flagged cells once more: they must be flagged again.")] = True,
 ) -> None:
-    """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes."""
+    """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes it."""
     require_run("sfbench ab")
     from analysis.compare import compare as compare_sides
     from analysis.compare import read_rules, write
     from analysis.metrics import METRICS
     from benchmarks.ab import AB
 
-    read_rules(METRICS, min_effect or (), metric or (), noise)  # what is wrong with them is said before the hour
+    read_rules(
+        METRICS, min_effect or (), metric or (), noise
+    )  # what is wrong with them is said before an hour of measuring
     work = AB(base_ref, head, grid, pairs, out or Path("runs") / f"ab-{grid.stem}", tuple(settings or ()), duet)
     judge = partial(compare_sides, min_effects=min_effect or (), metrics=metric or (), noise=noise)
     take_termination_as_interrupt()
@@ -126,14 +128,14 @@ def ab(
 
 def doctor(
     grid: Annotated[
-        Path | None, typer.Argument(help="Grid file. Without it: the bundled one of the CI gate.", show_default=False)
+        Path | None, typer.Argument(help="Grid file; the bundled grid of the CI gate by default.", show_default=False)
     ] = None,
-    pairs: Annotated[int, typer.Option(min=5, help="How often the same code is measured against itself.")] = 5,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs go.")] = Path("runs/doctor"),
+    pairs: Annotated[int, typer.Option(min=5, help="How many times the same code is measured against itself.")] = 5,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs are written.")] = Path("runs/doctor"),
     settings: Settings = None,
     duet: Annotated[bool, typer.Option("--duet", help="Run both sides of a pair at the same time.")] = False,
 ) -> None:
-    """Measure the noise of this machine: what a gate can see here, how many pairs and minutes that takes."""
+    """Measure the noise of this machine: what a gate can see here, and how many pairs and minutes that takes."""
     require_run("sfbench doctor")
     from analysis.doctor import examine, show
     from benchmarks.doctor import GRID, advise, compare_with_itself, describe

@@ -34,34 +34,40 @@ def sweep(
     ] = None,
     settings: Settings = None,
     only: Annotated[
-        str | None, typer.Option(metavar="EXPR", help='Only cells for which this holds, as in "clients > 2".')
+        str | None, typer.Option(metavar="EXPR", help='Only cells that meet this condition, such as "clients > 2".')
     ] = None,
-    cell: Annotated[list[str] | None, typer.Option(metavar="CELL_ID", help="Only this cell; again for more.")] = None,
-    repeat: Annotated[int | None, typer.Option(min=0, metavar="K", help="Only repeat K of every cell, from 0.")] = None,
+    cell: Annotated[list[str] | None, typer.Option(metavar="CELL_ID", help="Only this cell; repeatable.")] = None,
+    repeat: Annotated[
+        int | None, typer.Option(min=0, metavar="K", help="Only repeat K of every cell, counted from 0.")
+    ] = None,
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Only part I of N: whole repeats, then cells by lot.")
+        str | None, typer.Option(metavar="I/N", help="Only part I of N: whole repeats, then cells at random.")
     ] = None,
     retry: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Only cells that ended as failed, timeout or interrupted.")
+        str | None,
+        typer.Option(metavar="STATUS", help="Only cells whose last status was STATUS: failed, timeout or interrupted."),
     ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin no cell that would end later than this: 30m, 1h30m.")
     ] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Show the cells, what is left out and why, at once; measure nothing.")
+        bool, typer.Option("--plan", help="Show at once which cells there are and what is left out; measure nothing.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the cells and measure what they would cost; write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Show the cells and estimate their cost from a few measured steps; write nothing."
+        ),
     ] = False,
     verified: Annotated[
-        bool, typer.Option("--verify", help="Run the correctness oracles first, the cells only if they pass.")
+        bool, typer.Option("--verify", help="Run the correctness oracles first, and the cells only if they pass.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Throw away the results that are there.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard existing results.")] = False,
     accept_plan_change: Annotated[
-        bool, typer.Option("--accept-plan-change", help="Go on although the grid has changed since the run began.")
+        bool, typer.Option("--accept-plan-change", help="Continue although the grid has changed since the run began.")
     ] = False,
 ) -> None:
-    """Run every cell of a grid into a run directory. The same command again resumes."""
+    """Run every cell of a grid into a run directory. The same command again resumes it."""
     require_run("sfbench sweep")
     from benchmarks.selection import parse_duration, parse_selection
     from benchmarks.starter import choose_grid
@@ -89,7 +95,7 @@ def verify(
     grid: Grid = None,
     bundled: Bundled = None,
 ) -> None:
-    """Check that what a grid trains is right: run the correctness oracles on its networks and cuts."""
+    """Check that a grid trains correctly: run the correctness oracles on its networks and cuts."""
     require_run("sfbench verify")
     from benchmarks.starter import choose_grid
 
@@ -136,7 +142,7 @@ def _run_oracles(grid: Path, settings: Sequence[str]) -> int:
 
     with hushed():
         import tensorflow as tf
-    tf.get_logger().setLevel("ERROR")  # it warns of building many small networks, which is what this is about
+    tf.get_logger().setLevel("ERROR")  # it warns about building many small networks, which is the point here
 
     from benchmarks.verify import verify as run_verify
 

@@ -15,7 +15,7 @@ track = typer.Typer(
     rich_markup_mode=None,
 )
 
-History = Annotated[Path, typer.Option(metavar="FILE", help="The history: JSON lines, fit for a git branch.")]
+History = Annotated[Path, typer.Option(metavar="FILE", help="History file: JSON lines, suited to a git branch.")]
 
 
 @track.command()
@@ -23,10 +23,10 @@ def add(
     run: Annotated[Path, typer.Argument(help="Run directory whose cells are added.")],
     history: History = Path("history.jsonl"),
     allow_dirty: Annotated[
-        bool, typer.Option("--allow-dirty", help="Take what was measured with uncommitted changes too, marked.")
+        bool, typer.Option("--allow-dirty", help="Also take runs of uncommitted changes, marked as such.")
     ] = False,
 ) -> None:
-    """Append the medians of a run to a history; what is there already stays as it is."""
+    """Append the medians of a run to a history; existing entries stay as they are."""
     from analysis.track import add as add_run
 
     print(add_run(run, history, allow_dirty=allow_dirty))
@@ -37,7 +37,7 @@ def report(
     history: History = Path("history.jsonl"),
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports/trend"),
     metric: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Draw this metric; again for more.", show_default=False)
+        list[str] | None, typer.Option(metavar="NAME", help="Draw this metric; repeatable.", show_default=False)
     ] = None,
 ) -> None:
     """Draw metrics over commits, with changes of level marked as advice."""

@@ -38,9 +38,9 @@ def test_there_are_a_hundred_of_them() -> None:
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (b"", ":1: a grid is a mapping of keys to values, this holds nothing"),
-        (b"axes:\n  clients: [\xff\xfe]\n", ":2: this is no text in UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\x00", ":1: this is no text in UTF-8"),
+        (b"", ":1: a grid is a mapping of keys to values, but this holds nothing"),
+        (b"axes:\n  clients: [\xff\xfe]\n", ":2: this is not UTF-8 text"),
+        (b"\x89PNG\r\n\x1a\n\x00", ":1: this is not UTF-8 text"),
         (b'name: "quick\naxes: {}\n', ":3:1: found unexpected end of stream"),
         (b"[" * 100_000, ":1:51: nested too deeply"),
         (b"name: a\x00b\n", ":1: this is not YAML"),

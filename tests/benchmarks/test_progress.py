@@ -102,6 +102,13 @@ def test_no_escape_codes_where_they_are_not_wanted(
     assert "\x1b" not in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_a_dumb_terminal_has_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert make_console().width == 60
+
+
 def test_no_bars_in_a_pipe_where_colours_are_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert type(make_progress(Console(file=io.StringIO()), 2)) is SweepProgress

@@ -42,7 +42,11 @@ def test_a_grid_is_the_one_named_or_the_one_here_or_the_quick_one(
 @pytest.mark.parametrize(
     ("grid", "name", "says"),
     [
-        (None, "quik", "--bundled 'quik': there is no such grid; choose one of algorithms, ci, quick, sample, starter"),
+        (
+            None,
+            "quik",
+            "--bundled 'quik': no such grid is bundled; choose one of algorithms, ci, quick, sample, starter",
+        ),
         (Path("a.yaml"), "quick", "a.yaml and --bundled quick: name one grid"),
     ],
 )
