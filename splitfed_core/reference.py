@@ -3,7 +3,7 @@
 Nothing here is fast, and nothing of it is used in a sweep. Oracles hold the real thing against it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -14,11 +14,81 @@ from splitfed_core.cell import CellKey, DataShape
 from splitfed_core.client import mini_batches
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
-from splitfed_core.objective import Objective
 from splitfed_core.parts import Network
 from splitfed_core.schedule import in_order, steps_of_round, turns
 from splitfed_core.steps.part import make_optimizer
 from splitfed_core.wire.codecs import Array
+
+# The losses, written out: of t, the targets [batch, classes], 1 for the class and 0 for all others; z, the logits; and
+# p, the probabilities.
+
+
+def _sum(x: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(x, axis=-1)
+
+
+def _mean(x: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(x, axis=-1)
+
+
+def _clip(p: tf.Tensor, highest: float = 1.0) -> tf.Tensor:
+    return tf.clip_by_value(p, keras.config.epsilon(), highest)
+
+
+def _binary_focal(t: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+    right = t * tf.sigmoid(z) + (1 - t) * tf.sigmoid(-z)
+    return _mean(-((1 - right) ** 2) * tf.math.log(_clip(right, 1 - keras.config.epsilon())))
+
+
+def _overlap(t: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
+    """Dice of a whole batch, which is Tversky's with α = β = ½."""
+    return 1 - 2 * tf.reduce_sum(t * p) / (tf.reduce_sum(t) + tf.reduce_sum(p))
+
+
+def _cross_entropy(t: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_logsumexp(z, axis=-1) - _sum(t * z)
+
+
+_OF_LOGITS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "sparse_categorical_crossentropy": _cross_entropy,
+    "categorical_crossentropy": _cross_entropy,
+    "binary_crossentropy": lambda t, z: _mean(tf.math.softplus(z) - t * z),
+    "binary_focal_crossentropy": _binary_focal,
+    "hinge": lambda t, z: _mean(tf.nn.relu(1 - (2 * t - 1) * z)),
+    "squared_hinge": lambda t, z: _mean(tf.nn.relu(1 - (2 * t - 1) * z) ** 2),
+    "categorical_hinge": lambda t, z: tf.nn.relu(1 + tf.reduce_max((1 - t) * z, axis=-1) - _sum(t * z)),
+    "cosine_similarity": lambda t, z: -_sum(t * z) / tf.norm(z, axis=-1),
+    "mean_squared_error": lambda t, z: _mean((z - t) ** 2),
+    "mean_absolute_error": lambda t, z: _mean(tf.abs(z - t)),
+    "huber": lambda t, z: _mean(tf.where(tf.abs(z - t) <= 1, (z - t) ** 2 / 2, tf.abs(z - t) - 0.5)),
+    "log_cosh": lambda t, z: _mean(tf.math.log(tf.cosh(z - t))),
+}
+_OF_PROBABILITIES: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "categorical_focal_crossentropy": lambda t, p: _sum(-0.25 * (1 - p) ** 2 * t * tf.math.log(p)),
+    "categorical_generalized_cross_entropy": lambda t, p: (1 - tf.sqrt(_sum(t * p))) / 0.5,
+    "kl_divergence": lambda t, p: _sum(_clip(t) * tf.math.log(_clip(t) / _clip(p))),
+    "poisson": lambda t, p: _mean(p - t * tf.math.log(p + keras.config.epsilon())),
+    "mean_squared_logarithmic_error": lambda t, p: _mean((tf.math.log1p(_clip(p)) - tf.math.log1p(_clip(t))) ** 2),
+    "dice": _overlap,
+    "tversky": _overlap,
+}
+_SHORT = {
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+
+
+def mean_loss(name: str, labels: Array, logits: tf.Tensor) -> tf.Tensor:
+    """Return the mean loss of a batch by its formula; the name is that of Keras' function or class."""
+    targets = tf.one_hot(labels.astype(np.int32), logits.shape[-1], dtype=logits.dtype)
+    for known, formula in {**_OF_LOGITS, **_OF_PROBABILITIES}.items():
+        if known.replace("_", "") == _SHORT.get(name.lower(), name).lower().replace("_", ""):
+            outputs = logits if known in _OF_LOGITS else tf.nn.softmax(logits)
+            return tf.reduce_mean(formula(targets, outputs))
+    raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +104,7 @@ class _Trainee:
 
     def __init__(self, config: CellConfig, shape: DataShape, seed: int) -> None:
         self.network = Network(config, shape, seed)
-        self.objective = Objective(config.loss, shape.num_classes)
+        self.loss = config.loss
         sides = [self.network.client_side, self.network.server_side]
         self.sides = [side for side in sides if side]
         self.optimizers = [make_optimizer(config.optimizer, config.learning_rate, side) for side in self.sides]
@@ -43,7 +113,7 @@ class _Trainee:
         """One step of gradient descent on the loss of the whole network."""
         variables = [[v for model in side for v in model.trainable_variables] for side in self.sides]
         with tf.GradientTape() as tape:
-            loss = self.objective.loss(labels.astype(np.int32), self.network.whole(x, training=True))
+            loss = mean_loss(self.loss, labels, self.network.whole(x, training=True))
         for optimizer, of_side, gradients in zip(
             self.optimizers, variables, tape.gradient(loss, variables), strict=True
         ):
@@ -81,7 +151,6 @@ def sflv2(key: CellKey, config: CellConfig, shape: DataShape, shards: Sequence[C
     """SplitFedV2 in a fixed order: step t of every client in turn, through the one server-side model."""
     clients = [Network(config, shape, key.seed).client_side[0] for _ in shards]
     server = Network(config, shape, key.seed).server_side[0]
-    objective = Objective(config.loss, shape.num_classes)
     of_client = [make_optimizer(config.optimizer, config.learning_rate, [client]) for client in clients]
     of_server = make_optimizer(config.optimizer, config.learning_rate, [server])
     trained = Trained([], [])
@@ -92,7 +161,7 @@ def sflv2(key: CellKey, config: CellConfig, shape: DataShape, shards: Sequence[C
             batch, variables = batches[k][t], [clients[k].trainable_variables, server.trainable_variables]
             with tf.GradientTape() as tape:
                 smashed = clients[k](batch.x, training=True)
-                loss = objective.loss(batch.labels.astype(np.int32), server(smashed, training=True))
+                loss = mean_loss(config.loss, batch.labels, server(smashed, training=True))
             for optimizer, of_side, gradients in zip(
                 (of_client[k], of_server), variables, tape.gradient(loss, variables), strict=True
             ):

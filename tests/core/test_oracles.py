@@ -1,11 +1,14 @@
 """Every oracle holds, on several networks and cuts, and an oracle fails when what it speaks of is broken."""
 
+import keras
 import pytest
+import tensorflow as tf
 
 from splitfed_core import server
 from splitfed_core.aggregation import Strategy
 from splitfed_core.config import CellConfig
 from splitfed_core.data import load_dataset
+from splitfed_core.objective import Objective
 from splitfed_core.oracles import Verdict, _Bench, verify
 from splitfed_core.parts import Network
 from splitfed_core.steps.split import ServerStep
@@ -69,3 +72,15 @@ def test_one_update_left_out_is_far_beyond_the_tolerance(bench: _Bench, monkeypa
 def far(verdict: Verdict) -> bool:
     """Whether a difference is no matter of where exactly the tolerance is."""
     return verdict.difference > 1000 * verdict.tolerance
+
+
+@pytest.mark.parametrize("loss", ["CategoricalCrossentropy", "kl_divergence"])
+def test_a_loss_that_takes_logits_for_probabilities_is_seen(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sl_is_unsplit() -> Verdict:
+        config = CellConfig.parse({"loss": loss})
+        return next(verify(config, load_dataset(config.dataset), seed=5))
+
+    assert sl_is_unsplit().passed
+    keras_takes = keras.losses.get(loss)  # probabilities
+    monkeypatch.setattr(Objective, "loss", lambda self, y, z: tf.reduce_mean(keras_takes(tf.one_hot(y, 10), z)))
+    assert far(sl_is_unsplit())
