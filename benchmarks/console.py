@@ -64,8 +64,9 @@ def print_table(console: Console, table: Table) -> None:
         console.print(table.title, style=table.title_style)
     headings = [str(column.header).replace("\n", " ") for column in table.columns]
     for row in zip(*(column.cells for column in table.columns), strict=True):
-        pairs = (f"{heading} {Text.from_markup(str(cell)).plain}" for heading, cell in zip(headings, row, strict=True))
-        _print_paragraph(console, ", ".join(pair.strip().replace(" ", _BOUND) for pair in pairs))
+        cells = (Text.from_markup(str(cell)).plain for cell in row)
+        pairs = [f"{heading} {cell}".strip() for heading, cell in zip(headings, cells, strict=True) if cell]
+        _print_paragraph(console, ", ".join(pair.replace(" ", _BOUND) for pair in pairs))
 
 
 def _print_paragraph(console: Console, text: str) -> None:

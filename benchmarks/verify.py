@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.console import can_redraw, make_console, print_table
 from benchmarks.grid import Grid, load_grid
@@ -62,7 +62,7 @@ def _progress() -> Progress:
     console = make_console(stderr=True)
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
         TimeElapsedColumn(),
         console=console,
         disable=not can_redraw(console),
