@@ -9,13 +9,14 @@ from pathlib import Path
 
 from analysis.figures.comparison import draw
 from analysis.figures.files import render
-from analysis.gate import EXIT_CODES, GATES, Judgement, Rules, aa_noise, judge
+from analysis.gate import EXIT_CODES, Judgement, judge
 from analysis.junit import to_junit
 from analysis.markdown import to_markdown
 from analysis.metrics import ADDITIVE, Metric
 from analysis.pairing import pair_cells
 from analysis.provenance import Provenance
 from analysis.pytestbench import read_benchmarks
+from analysis.rules import GATES, Rules, aa_noise
 from analysis.runs import is_run
 from analysis.sides import Side, read_run
 from analysis.trust import steady, warnings
@@ -61,9 +62,9 @@ def compare(
         base: What is there.
         head: What is to be judged.
         min_effects: `METRIC=3%` each: the smallest change of a metric that matters.
-        metrics: Metrics that decide besides those of `analysis.gate.GATES`.
+        metrics: Metrics that decide besides those of `analysis.rules.GATES`.
         confirm: BASE and HEAD measured once more: what is flagged must be flagged again.
-        noise: Two runs of the same code: no change smaller than what differs between them is ever flagged.
+        noise: Two runs of the same code: what differs by less than they do is not flagged, nor is it unchanged.
 
     Raises:
         UsageError: A path holds nothing that can be read, or there is no such metric.

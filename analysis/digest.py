@@ -17,6 +17,7 @@ from analysis.reduce import (
     reduce_steps,
     warm_up_s,
 )
+from analysis.roundparts import typical_round
 from analysis.runs import Attempt, Problem
 from splitfed_core.errors import DataError
 from splitfed_core.rows import ROW_FILES
@@ -110,6 +111,7 @@ def _reduce(rows: dict[str, pd.DataFrame], made: Digest) -> None:
     rounds, round_metrics = reduce_rounds(rows["rounds.csv"], warm_up_s(rows["steps.csv"]))
     clients, client_metrics = reduce_clients(rows["clients.csv"], isolated=isolated)
     made.cell |= numbers(*files, isolated=isolated) | round_metrics | client_metrics
+    made.cell |= {f"typical_{name}": value for name, value in typical_round(*files).items()}
     made.frames |= {"phases": steps.phases, "latency": steps.latency, "curve": steps.curve, "clients": clients}
     made.frames["rounds"] = rounds.merge(steps.network, on="round", how="left")
     made.frames["labels"] = rows["labels.csv"]

@@ -2,34 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.attribution import Moved, attribute
-from analysis.metrics import ADDITIVE, MIN_EFFECT, Metric
+from analysis.metrics import ADDITIVE, Metric
 from analysis.pairing import Pairs, differences, unusable
+from analysis.rules import ALWAYS, Rules
 from analysis.stats import Array, bootstrap
-from analysis.verdicts import (
-    ALPHA,
-    Outcome,
-    Verdict,
-    confirm_family,
-    decide_exact,
-    decide_family,
-    grid_threshold,
-    noise,
-)
+from analysis.verdicts import Outcome, Question, Verdict, confirm_family, decide_exact, decide_family
 from splitfed_core.errors import ExitCode
-
-GATES = (
-    "step_p50_s", "bytes_per_round", "rpcs_per_round", "client_parameters",
-    "final_train_loss", "final_eval_loss", "final_eval_accuracy", "median_s",
-)  # fmt: skip
-"""The metrics that decide; the others stand beside them. One speed is enough: more only add chances to err."""
-
-ALWAYS = ("step_p50_s", "final_train_loss", "median_s")
-"""Every cell has these: one that is not there is an error, not a metric that does not apply."""
 
 GRAVITY: tuple[Outcome, ...] = ("regression", "error", "inconclusive", "improvement", "unchanged")
 """Worst first. A regression that was found is not undone by what could not be compared."""
@@ -41,34 +24,6 @@ EXIT_CODES: Mapping[Outcome, ExitCode] = {
     "improvement": ExitCode.OK,
     "unchanged": ExitCode.OK,
 }
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What counts.
-
-    Args:
-        min_effects: The smallest change that matters, by metric, where it is not the registry's.
-        gates: The metrics that decide.
-        noise: A/A noise by cell and metric, in the scale of the differences; it raises the smallest change.
-        alpha: Level of each one-sided bound.
-    """
-
-    min_effects: Mapping[str, float] = field(default_factory=dict)
-    gates: tuple[str, ...] = GATES
-    noise: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    alpha: float = ALPHA
-
-    def threshold(self, metric: Metric, cell_id: str) -> float:
-        """Return the smallest difference that matters, in the scale of the differences."""
-        effect = self.min_effects.get(metric.name, MIN_EFFECT[metric.kind])
-        chosen = effect if metric.kind in ADDITIVE else math.log1p(effect)
-        return max(chosen, self.noise.get((cell_id, metric.name), 0.0))
-
-    def grid_threshold(self, metric: Metric, cell_ids: Sequence[str]) -> float:
-        """Return that of the mean over cells: less than a cell's, unless the user chose it, who meant it."""
-        asked = self.threshold(metric, "") if metric.name in self.min_effects else 0.0
-        return max(asked, grid_threshold([self.threshold(metric, cell_id) for cell_id in cell_ids]))
 
 
 @dataclass(frozen=True)
@@ -92,8 +47,15 @@ class Judged:
     @property
     def min_effect(self) -> float:
         """The smallest change that matters, as `change` tells changes."""
-        threshold = self.verdict.threshold
-        return threshold if self.metric.kind in ADDITIVE else math.expm1(threshold)
+        return self._size(self.verdict.threshold)
+
+    @property
+    def flagged_beyond(self) -> float:
+        """What a change must exceed to be flagged: the smallest that matters, or the noise of the same code."""
+        return self._size(self.verdict.bar)
+
+    def _size(self, difference: float) -> float:
+        return difference if self.metric.kind in ADDITIVE else math.expm1(difference)
 
     def change(self, difference: float) -> float:
         """Turn a difference into HEAD's change: a share of BASE, or for loss and accuracy in the metric's own unit."""
@@ -150,14 +112,13 @@ def judge(
         again: What the first verdict lists `to_confirm`, measured once more: what is flagged must be flagged again.
     """
     usable = [pairs for pairs in cells if pairs.refusal is None]
-    by_metric = {metric: _judge_metric(metric, usable, rules, again) for metric in metrics.values()}
-    judged = tuple(_cell(pairs, [found.get(pairs.cell_id) for found in by_metric.values()], rules) for pairs in cells)
-    grid = tuple(_grid(usable, list(metrics.values()), rules, again))
+    families = rules.families(list(metrics.values()))
+    found = {key: judged for family in families for key, judged in _judge_family(family, usable, rules, again).items()}
+    judged = tuple(_cell(pairs, [found.get((pairs.cell_id, name)) for name in metrics], rules) for pairs in cells)
+    grid = tuple(judged for family in families for judged in _grid(family, usable, rules, again))
     worst = _worst([*(cell.outcome for cell in judged), *(each.verdict.outcome for each in grid)])
-    changed = {each.metric.kind for each in grid if each.verdict.outcome in ("regression", "improvement")}
-    return Judgement(
-        rules, judged, grid, attribute(usable) if changed & {"time", "rate"} else (), worst, again is not None
-    )
+    changed = [each for each in grid if each.verdict.outcome in ("regression", "improvement")]
+    return Judgement(rules, judged, grid, _moved(usable, changed), worst, again is not None)
 
 
 def flagged(verdict: Verdict) -> bool:
@@ -165,73 +126,100 @@ def flagged(verdict: Verdict) -> bool:
     return verdict.suspect is not None or verdict.outcome in ("regression", "improvement")
 
 
-def aa_noise(
-    cells: Sequence[Pairs], metrics: Mapping[str, Metric], gates: Sequence[str] = GATES
-) -> dict[tuple[str, str], float]:
-    """Measure the noise of each cell from pairs of the same code; it is what `Rules.noise` takes."""
-    found = {
-        (pairs.cell_id, metric.name): noise(differences(metric, *pairs.values(metric)))
-        for pairs in cells
-        for metric in metrics.values()
-        if pairs.refusal is None
-        and metric.name in gates
-        and not pairs.exact(metric)
-        and unusable(metric, *pairs.values(metric), exact=False) is None
-    }
-    return {key: value for key, value in found.items() if math.isfinite(value)}
-
-
-def _judge_metric(
-    metric: Metric, cells: Sequence[Pairs], rules: Rules, again: Sequence[Pairs] | None
-) -> dict[str, Judged]:
-    """Decide one metric over all cells: they are one family."""
-    made: dict[str, Judged] = {}
-    family: list[tuple[Pairs, Array]] = []
-    for pairs in cells:
-        message = pairs.redefined(metric)
-        if message:
-            if metric.name in rules.gates:
-                made[pairs.cell_id] = Judged(metric, Verdict("inconclusive", message, len(pairs.repeats)))
-            continue
+def _judge_family(
+    family: Sequence[Metric], cells: Sequence[Pairs], rules: Rules, again: Sequence[Pairs] | None
+) -> dict[tuple[str, str], Judged]:
+    """Decide metrics that are one family over all cells; by cell and metric."""
+    made: dict[tuple[str, str], Judged] = {}
+    noisy: list[tuple[Metric, Pairs]] = []
+    for metric, pairs in ((metric, pairs) for pairs in cells for metric in family if _applies(metric, pairs, rules)):
         base, head = pairs.values(metric)
-        if np.isnan([*base, *head]).all() and metric.name not in ALWAYS:
-            continue  # this metric does not apply here
-        if metric.newer and (np.isnan(base).all() or np.isnan(head).all()):
-            continue  # one side was measured by a version that did not count it
         reason = unusable(metric, base, head, exact=pairs.exact(metric))
-        if reason:
-            made[pairs.cell_id] = Judged(metric, Verdict("error", reason, len(base)))
+        if redefined := pairs.redefined(metric):
+            verdict = Verdict("inconclusive", redefined, len(base))
+            made[pairs.cell_id, metric.name] = Judged(metric, verdict)
+        elif reason:
+            made[pairs.cell_id, metric.name] = Judged(metric, Verdict("error", reason, len(base)))
         elif pairs.exact(metric):
             verdict = decide_exact(differences(metric, base, head), _tolerance(metric, rules))
-            made[pairs.cell_id] = Judged(metric, verdict, float(np.median(base)), float(np.median(head)))
+            made[pairs.cell_id, metric.name] = Judged(metric, verdict, *_medians(metric, pairs))
         else:
-            family.append((pairs, differences(metric, base, head)))
-    return made | _decide(metric, family, rules, again)
+            noisy.append((metric, pairs))
+    return made | _decide(noisy, rules, again)
+
+
+def _applies(metric: Metric, pairs: Pairs, rules: Rules) -> bool:
+    if pairs.redefined(metric):
+        return metric.name in rules.gates  # so that its verdict says so
+    base, head = pairs.values(metric)
+    if np.isnan([*base, *head]).all() and metric.name not in ALWAYS:
+        return False
+    counted = not (np.isnan(base).all() or np.isnan(head).all())
+    return counted or not metric.newer  # one side may have been measured by a version that did not count it
 
 
 def _decide(
-    metric: Metric, family: list[tuple[Pairs, Array]], rules: Rules, again: Sequence[Pairs] | None
-) -> dict[str, Judged]:
-    samples = [sample for _, sample in family]
-    verdicts = decide_family(samples, [rules.threshold(metric, pairs.cell_id) for pairs, _ in family], rules.alpha)
-    if again is not None and metric.name in rules.gates:
-        fresh = {pairs.cell_id: _fresh(metric, pairs) for pairs in again}
-        verdicts = confirm_family(verdicts, [fresh.get(pairs.cell_id) for pairs, _ in family], rules.alpha)
+    asked: Sequence[tuple[Metric, Pairs]], rules: Rules, again: Sequence[Pairs] | None
+) -> dict[tuple[str, str], Judged]:
+    """Decide by statistics what is not exact."""
+    cells = list(dict.fromkeys(pairs.cell_id for _, pairs in asked))
+    questions = [
+        Question(
+            differences(metric, *pairs.values(metric)),
+            rules.threshold(metric),
+            rules.bar(metric, pairs.cell_id),
+            cells.index(pairs.cell_id),
+        )
+        for metric, pairs in asked
+    ]
+    verdicts = _verdicts(questions, [(metric, [pairs]) for metric, pairs in asked], rules, again)
     return {
-        pairs.cell_id: Judged(metric, verdict, *_medians(metric, pairs), _shown(metric, sample, rules))
-        for (pairs, sample), verdict in zip(family, verdicts, strict=True)
+        (pairs.cell_id, metric.name): Judged(
+            metric, verdict, *_medians(metric, pairs), _shown(metric, question.sample, rules)
+        )
+        for (metric, pairs), question, verdict in zip(asked, questions, verdicts, strict=True)
     }
+
+
+def _verdicts(
+    questions: Sequence[Question],
+    of: Sequence[tuple[Metric, Sequence[Pairs]]],
+    rules: Rules,
+    again: Sequence[Pairs] | None,
+) -> list[Verdict]:
+    """Decide a family, and confirm what stands out, if it was measured again."""
+    verdicts = decide_family(questions, rules.alpha)
+    if again is None or not all(metric.name in rules.gates for metric, _ in of):
+        return verdicts
+    fresh = {pairs.cell_id: pairs for pairs in again}
+    samples = [_remeasured(metric, [fresh.get(pairs.cell_id) for pairs in cells]) for metric, cells in of]
+    measured = [
+        sample if isinstance(sample, Verdict) else replace(question, sample=sample)
+        for question, sample in zip(questions, samples, strict=True)
+    ]
+    return confirm_family(verdicts, measured, rules.alpha)
+
+
+def _remeasured(metric: Metric, cells: Sequence[Pairs | None]) -> Array | Verdict:
+    """Return the mean difference over cells that were measured again, or what they come to if one was not, and why."""
+    found = []
+    for pairs in cells:
+        if pairs is None:
+            return Verdict("inconclusive", "flagged once; the confirming run has no pairs of it")
+        if pairs.refusal is not None:
+            return Verdict(pairs.refused_as, f"flagged once; of the confirming run, {pairs.refusal}")
+        reason = unusable(metric, *pairs.values(metric), exact=False)
+        if reason:
+            return Verdict("error", f"flagged once; of the confirming run, {reason}")
+        found.append(pairs)
+    mean = _mean(metric, found)
+    return (
+        Verdict("inconclusive", "flagged once; cells of the confirming run share no repeat") if mean is None else mean
+    )
 
 
 def _shown(metric: Metric, sample: Array, rules: Rules) -> tuple[float, float]:
     return bootstrap(sample) if metric.name in rules.gates else (math.nan, math.nan)
-
-
-def _fresh(metric: Metric, pairs: Pairs) -> Array | None:
-    if pairs.refusal is not None:
-        return None
-    base, head = pairs.values(metric)
-    return None if unusable(metric, base, head, exact=False) else differences(metric, base, head)
 
 
 def _medians(metric: Metric, pairs: Pairs) -> tuple[float, float]:
@@ -250,30 +238,38 @@ def _cell(pairs: Pairs, found: Sequence[Judged | None], rules: Rules) -> JudgedC
         return JudgedCell(pairs, (), pairs.refused_as)
     metrics = tuple(judged for judged in found if judged is not None)
     gated = [judged for judged in metrics if judged.metric.name in rules.gates]
-    speed = [each for each in gated if each.metric.kind in ("time", "rate") and flagged(each.verdict)]
-    return JudgedCell(
-        pairs, metrics, _worst([judged.verdict.outcome for judged in gated]), attribute([pairs]) if speed else ()
-    )
+    moved = _moved([pairs], [judged for judged in gated if flagged(judged.verdict)])
+    return JudgedCell(pairs, metrics, _worst([judged.verdict.outcome for judged in gated]), moved)
+
+
+def _moved(cells: Sequence[Pairs], changed: Sequence[Judged]) -> tuple[Moved, ...]:
+    """Tell where a change lies: in the phases of the step, and if the rounds changed, in what else they hold."""
+    rounds = any(judged.metric.name == "round_p50_s" for judged in changed)
+    steps = any(judged.metric.kind in ("time", "rate") and judged.metric.name != "round_p50_s" for judged in changed)
+    in_step = attribute(cells) if steps else ()
+    in_round = attribute(cells, "round") if rounds else ()
+    return (*in_step, *(moved for moved in in_round if moved.phase != "steps_s" or not steps))
 
 
 def _grid(
-    cells: Sequence[Pairs], metrics: Sequence[Metric], rules: Rules, again: Sequence[Pairs] | None
+    family: Sequence[Metric], cells: Sequence[Pairs], rules: Rules, again: Sequence[Pairs] | None
 ) -> list[Judged]:
     """Decide the mean over all cells (of ratios: the geometric mean), repeat by repeat."""
-    made = []
-    for metric in metrics:
-        noisy = _noisy(metric, cells)
-        mean = _mean(metric, noisy)
-        if metric.name not in rules.gates or len(noisy) < 2 or mean is None:
-            continue
-        smallest = rules.grid_threshold(metric, [pairs.cell_id for pairs in noisy])
-        verdicts = decide_family([mean], [smallest], rules.alpha)
-        if again is not None:
-            fresh = _noisy(metric, [pairs for pairs in again if pairs.refusal is None])
-            whole = {pairs.cell_id for pairs in fresh} >= {pairs.cell_id for pairs in noisy}
-            verdicts = confirm_family(verdicts, [_mean(metric, fresh) if whole else None], rules.alpha)
-        made.append(Judged(metric, verdicts[0], shown=bootstrap(mean), cells=len(noisy)))
-    return made
+    asked = [
+        (metric, noisy, mean)
+        for metric in family
+        if metric.name in rules.gates
+        and len(noisy := _noisy(metric, cells)) > 1
+        and (mean := _mean(metric, noisy)) is not None
+    ]
+    questions = [
+        Question(mean, *rules.of_grid(metric, [pairs.cell_id for pairs in noisy])) for metric, noisy, mean in asked
+    ]
+    verdicts = _verdicts(questions, [(metric, noisy) for metric, noisy, _ in asked], rules, again)
+    return [
+        Judged(metric, verdict, shown=bootstrap(mean), cells=len(noisy))
+        for (metric, noisy, mean), verdict in zip(asked, verdicts, strict=True)
+    ]
 
 
 def _noisy(metric: Metric, cells: Sequence[Pairs]) -> list[Pairs]:

@@ -1,5 +1,6 @@
 """One side of a comparison: what was measured, each run of a cell reduced to one number per metric."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,16 @@ from analysis.digest import NOTHING, shown_values
 from analysis.metrics import METRICS, Metric
 from analysis.provenance import provenance
 from analysis.results import Results, load
+from analysis.roundparts import ROUND_PARTS
 from analysis.runs import Attempt, Run
 
 MACHINE = (
     "cpu", "cpu_flags", "cores", "cgroup", "memory_bytes", "governor", "platform", "kernel", "thread_settings",
 )  # fmt: skip
 """What of an environment makes it another machine. Versions are no part of it: a new one may be what is compared."""
+
+_ROUNDS = 3
+"""Of fewer rounds no median is compared: the first one compiles, and would be in it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Measured:
         values: One number per metric.
         definitions: The numbers of the metrics that are not at their first definition, as its manifest tells.
         phases: Each phase of a typical step, in seconds: its mean over the steps between the quartiles of `step_s`.
+        round_s: A typical round: the mean over those between the quartiles of `round_s`.
+        round_parts: What a typical round is made of (`analysis.roundparts`), as far as it was recorded.
     """
 
     problem: str | None = None
@@ -46,6 +53,8 @@ class Measured:
     values: Mapping[str, float] = field(default_factory=dict)
     definitions: Mapping[str, int] = field(default_factory=dict)
     phases: Mapping[str, float] = field(default_factory=dict)
+    round_s: float = float("nan")
+    round_parts: Mapping[str, float] = field(default_factory=dict)
 
     def definition(self, metric: Metric) -> int:
         """Return the number of the definition by which a metric was measured."""
@@ -129,10 +138,21 @@ def _measured(attempt: Attempt, run: Run, line: "pd.Series[Any]", phases: pd.Dat
         machine={name: environment.get(name) for name in MACHINE} if environment else None,
         started_at=attempt.manifest.get("started_at"),
         canary_s=float(line["canary_s"]),
-        values={name: float(line[name]) for name in METRICS},
+        values=_values(line),
         definitions=attempt.manifest.get("definitions", {}),
         phases={} if phases is None else dict(zip(phases["phase"], phases["typical_s"], strict=True)),
+        round_s=float(line.get("typical_round_s", math.nan)),
+        round_parts={
+            name: float(line[f"typical_{name}"]) for name in ROUND_PARTS if pd.notna(line.get(f"typical_{name}"))
+        },
     )
+
+
+def _values(line: "pd.Series[Any]") -> dict[str, float]:
+    values = {name: float(line[name]) for name in METRICS}
+    if values["round_p50_s"] > 0 and line["rounds_done"] < _ROUNDS:
+        values["round_p50_s"] = math.nan
+    return values
 
 
 def _problem(attempt: Attempt, usable: bool) -> str | None:

@@ -1,4 +1,4 @@
-"""The statistics of a gate: exact signed-rank inference on paired differences, Holm's correction, intervals.
+"""The statistics of a gate: exact signed-rank inference on paired differences, correction for many, intervals.
 
 All functions take samples on the last axis and work over any axes before it, so that a simulation runs the very code of
 a verdict. Of n pairs, the Walsh averages are the n(n+1)/2 means of two of them (or of one with itself); how many of
@@ -79,21 +79,43 @@ def fewest_pairs(alpha: float, family: int = 1) -> int:
     return math.ceil(math.log2(family / alpha))
 
 
-def holm(p: Array, among: Mask | None = None) -> Array:
-    """Adjust p-values for their number, along the last axis (Holm 1979).
+def adjust(p: Array, cells: npt.NDArray[np.int_], among: Mask | None = None) -> Array:
+    """Adjust p-values for their number: Holm (1979) over cells, Hochberg (1988) between the metrics of a cell.
+
+    Holm holds whatever the cells have to do with each other. Hochberg takes numbers that do not pull against each
+    other, as the step of a cell and the round that it is in: where both move, they cost no more than one. A cell counts
+    until all that is asked of it is rejected, so that no error is made more often than Holm allows.
 
     Args:
-        p: P-values.
+        p: P-values on the last axis, one for each metric of each cell.
+        cells: Which cell each of them is of.
         among: Which of them are the family; the others become 1.
     """
     family = np.ones(p.shape, dtype=bool) if among is None else among
-    shown = np.where(family, p, np.inf)
-    order = np.argsort(shown, axis=-1, kind="stable")
-    left = np.maximum(family.sum(axis=-1, keepdims=True) - np.arange(p.shape[-1]), 1)
-    stepped = np.maximum.accumulate(np.take_along_axis(shown, order, axis=-1) * left, axis=-1)
-    adjusted = np.empty_like(p)
-    np.put_along_axis(adjusted, order, np.minimum(stepped, 1.0), axis=-1)
-    return adjusted
+    within = np.where(family, p, np.inf)
+    members = [np.flatnonzero(cells == cell) for cell in np.unique(cells)]
+    for of in members:
+        within[..., of] = hochberg(within[..., of])
+    known = np.where(family, within, -np.inf)
+    largest = np.stack([known[..., of].max(axis=-1) for of in members], axis=-1)
+    left = np.maximum((largest[..., None, :] >= within[..., :, None]).sum(axis=-1), 1)
+    order = np.argsort(within, axis=-1, kind="stable")
+    stepped = np.maximum.accumulate(np.take_along_axis(within * left, order, axis=-1), axis=-1)
+    return _put_back(np.minimum(stepped, 1.0), order)
+
+
+def hochberg(p: Array) -> Array:
+    """Adjust p-values for their number along the last axis by Hochberg's step-up; infinite ones are not there."""
+    order = np.argsort(p, axis=-1, kind="stable")
+    left = np.maximum(np.isfinite(p).sum(axis=-1, keepdims=True) - np.arange(p.shape[-1]), 1)
+    stepped = np.minimum.accumulate((np.take_along_axis(p, order, axis=-1) * left)[..., ::-1], axis=-1)
+    return _put_back(stepped[..., ::-1], order)
+
+
+def _put_back(ordered: Array, order: npt.NDArray[np.int_]) -> Array:
+    found = np.empty_like(ordered)
+    np.put_along_axis(found, order, ordered, axis=-1)
+    return found
 
 
 def bootstrap(sample: Array, level: float = 0.95, draws: int = 2000) -> tuple[float, float]:

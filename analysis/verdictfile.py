@@ -82,6 +82,7 @@ def _judged(judged: Judged, *, gates: bool) -> Json:
         "shown_low": _number(shown[0]),
         "shown_high": _number(shown[1]),
         "min_effect": _number(judged.min_effect),
+        "flagged_beyond": _number(judged.flagged_beyond),
     }
 
 
@@ -89,7 +90,9 @@ def _moved(moved: Moved) -> Json:
     return {
         "phase": moved.phase,
         "named": moved.named,
-        "share_of_step": _number(moved.share),
+        "of": moved.of,
+        "share_of_step": _number(moved.share) if moved.of == "step" else None,
+        "share_of_round": _number(moved.share) if moved.of == "round" else None,
         "share_low": _number(moved.low),
         "share_high": _number(moved.high),
         "change_s": None if moved.change_s is None else _number(moved.change_s),

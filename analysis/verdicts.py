@@ -6,13 +6,13 @@ A verdict asks whether the centre of the differences lies beyond the smallest on
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.stats import Array, Mask, fewest_pairs, holm, signed_rank
+from analysis.stats import Array, Mask, adjust, fewest_pairs, signed_rank
 
 Flag = Literal["regression", "improvement"]
 Outcome = Literal[Flag, "unchanged", "inconclusive", "error"]
@@ -25,7 +25,6 @@ _OUTCOMES: dict[str, Outcome] = {
 }
 
 ALPHA = 0.05
-_ABSENT = "flagged once; the confirming run has no pairs of it"
 GRID_SHARE = 1 / 3
 """The grid's smallest difference is never below this share of its cells'."""
 
@@ -38,7 +37,8 @@ class Verdict:
         outcome: The verdict.
         reason: Why, in words.
         pairs: On how many pairs it rests.
-        threshold: The smallest difference that matters, in the scale of the differences.
+        threshold: The smallest difference that matters, in the scale of the differences; what is less is no change.
+        bar: What a difference must exceed to be flagged: the threshold, or the noise of the same code if that is more.
         estimate: Hodges–Lehmann estimate of the difference; positive is worse.
         low: Exact one-sided lower bound of it.
         high: Exact one-sided upper bound.
@@ -50,6 +50,7 @@ class Verdict:
     reason: str
     pairs: int = 0
     threshold: float = 0.0
+    bar: float = 0.0
     estimate: float = math.nan
     low: float = -math.inf
     high: float = math.inf
@@ -58,10 +59,28 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What is asked of one metric of one cell; those of a family are decided together.
+
+    Args:
+        sample: The differences, one per pair.
+        threshold: The smallest difference that matters.
+        bar: What a difference must exceed to be flagged; never less than the threshold.
+        cell: The cell, as a number.
+    """
+
+    sample: Array
+    threshold: float
+    bar: float = 0.0
+    cell: int = 0
+
+
+@dataclass(frozen=True)
 class Ranked:
-    """Signed-rank results as arrays, the cells of a family on the last axis."""
+    """Signed-rank results as arrays, the questions of a family on the last axis."""
 
     threshold: Array
+    bar: Array
     estimate: Array
     low: Array
     high: Array
@@ -69,31 +88,39 @@ class Ranked:
     p_better: Array
 
     def suspects(self, alpha: float) -> tuple[Mask, Mask]:
-        """Tell which cells are worse, and which better, when each is looked at alone."""
+        """Tell what is worse, and what better, when each is looked at alone."""
         return self.p_worse <= alpha, self.p_better <= alpha
 
 
-def rank(differences: Array, threshold: npt.ArrayLike, alpha: float = ALPHA) -> Ranked:
-    """Apply the signed-rank machinery to samples on the last axis."""
+def rank(differences: Array, threshold: npt.ArrayLike, bar: npt.ArrayLike = 0.0, alpha: float = ALPHA) -> Ranked:
+    """Apply the signed-rank machinery to samples on the last axis; a bar below the threshold is the threshold."""
     smallest = np.broadcast_to(np.asarray(threshold, dtype=float), differences.shape[:-1])
+    raised = np.maximum(smallest, bar)
     seen = signed_rank(differences)
     low, high = map(np.asarray, seen.bounds(alpha))
-    return Ranked(smallest, seen.estimate, low, high, seen.p_above(smallest), seen.p_below(-smallest))
+    return Ranked(smallest, raised, seen.estimate, low, high, seen.p_above(raised), seen.p_below(-raised))
 
 
-def outcomes(ranked: Ranked, alpha: float = ALPHA, among: tuple[Mask, Mask] | None = None) -> npt.NDArray[np.str_]:
-    """Decide every cell, with Holm's correction over the last axis.
+def outcomes(
+    ranked: Ranked,
+    alpha: float = ALPHA,
+    cells: npt.NDArray[np.int_] | None = None,
+    among: tuple[Mask, Mask] | None = None,
+) -> npt.NDArray[np.str_]:
+    """Decide all questions, with a correction for their number over the last axis (`analysis.stats.adjust`).
 
     Args:
-        ranked: The results of all cells.
+        ranked: The results of all questions.
         alpha: Level of a family.
-        among: The families of "worse" and "better"; all cells by default, the suspects in a confirming run.
+        cells: Which cell each question is about; each about another one by default.
+        among: The families of "worse" and "better"; all by default, the suspects in a confirming run.
     """
     worse, better = among or (None, None)
+    about = np.arange(ranked.p_worse.shape[-1]) if cells is None else cells
     return np.select(
         [
-            holm(ranked.p_worse, worse) <= alpha,
-            holm(ranked.p_better, better) <= alpha,
+            adjust(ranked.p_worse, about, worse) <= alpha,
+            adjust(ranked.p_better, about, better) <= alpha,
             (ranked.low >= -ranked.threshold) & (ranked.high <= ranked.threshold),
         ],
         ["regression", "improvement", "unchanged"],
@@ -112,35 +139,50 @@ def decide(log_ratios: npt.ArrayLike, min_effect: float, alpha: float = ALPHA) -
     sample = np.asarray(log_ratios, dtype=float)
     if not len(sample):
         return Verdict("inconclusive", f"needs ≥ {fewest_pairs(alpha)} pairs, has 0", threshold=math.log1p(min_effect))
-    return decide_family([sample], [math.log1p(min_effect)], alpha)[0]
+    return decide_family([Question(sample, math.log1p(min_effect))], alpha)[0]
 
 
-def decide_family(samples: Sequence[Array], thresholds: Sequence[float], alpha: float = ALPHA) -> list[Verdict]:
-    """Decide one metric over all cells of a grid; the numbers of pairs may differ between cells."""
-    ranked = _stack(samples, thresholds, alpha)
-    found = outcomes(ranked, alpha)
-    family = len(samples)
-    return [_verdict(ranked, i, found[i], len(samples[i]), family, alpha) for i in range(family)]
+def decide_family(questions: Sequence[Question], alpha: float = ALPHA) -> list[Verdict]:
+    """Decide all that is asked about the cells of a grid; the numbers of pairs may differ between cells."""
+    if not questions:
+        return []
+    ranked, cells = _stack(questions, alpha), np.array([question.cell for question in questions])
+    found = outcomes(ranked, alpha, cells)
+    return [
+        _verdict(ranked, i, found[i], len(question.sample), _family(ranked, i, cells, alpha), alpha)
+        for i, question in enumerate(questions)
+    ]
 
 
-def confirm_family(first: Sequence[Verdict], again: Sequence[Array | None], alpha: float = ALPHA) -> list[Verdict]:
-    """Hold suspects to a second, independent measurement; Holm's family is now the suspects alone.
+def confirm_family(
+    first: Sequence[Verdict], again: Sequence[Question | Verdict], alpha: float = ALPHA
+) -> list[Verdict]:
+    """Hold suspects to a second, independent measurement; the family is now the suspects alone.
 
-    The first measurement only chose whom to measure again, so its many cells cost the second one nothing.
+    The first measurement only chose what to measure again, so its many cells cost the second one nothing.
+
+    Args:
+        first: The verdicts of the first measurement.
+        again: The second measurement of each, or what a suspect comes to without.
+        alpha: Level of a family.
     """
-    verdicts = [v if v.suspect is None else replace(v, outcome="inconclusive", reason=_ABSENT) for v in first]
-    measured = {i: sample for i, sample in enumerate(again) if sample is not None and first[i].suspect}
-    if not measured:
+    verdicts = list(first)
+    for i, measured in enumerate(again):
+        if first[i].suspect is not None and isinstance(measured, Verdict):
+            verdicts[i] = replace(first[i], outcome=measured.outcome, reason=measured.reason)
+    fresh = {i: each for i, each in enumerate(again) if isinstance(each, Question) and first[i].suspect is not None}
+    if not fresh:
         return verdicts
-    ranked = _stack(list(measured.values()), [first[i].threshold for i in measured], alpha)
-    worse = np.array([first[i].suspect == "regression" for i in measured])
-    found = outcomes(ranked, alpha, among=(worse, ~worse))
-    for i, outcome in zip(measured, found, strict=True):
-        flag, pairs = first[i].suspect, len(measured[i])
+    worse = np.array([first[i].suspect == "regression" for i in fresh])
+    cells = np.array([question.cell for question in fresh.values()])
+    found = outcomes(_stack(list(fresh.values()), alpha), alpha, cells, among=(worse, ~worse))
+    for (i, question), outcome in zip(fresh.items(), found, strict=True):
+        flag, pairs = first[i].suspect, len(question.sample)
         if flag is not None and outcome == flag:
             verdicts[i] = replace(first[i], outcome=flag, reason=f"flagged, and again by {pairs} fresh pairs")
         else:
-            verdicts[i] = replace(verdicts[i], reason=f"flagged once, but not again by {pairs} fresh pairs")
+            told = f"flagged once, but not again by {pairs} fresh pairs"
+            verdicts[i] = replace(first[i], outcome="inconclusive", reason=told)
     return verdicts
 
 
@@ -150,25 +192,35 @@ def decide_exact(differences: Array, tolerance: float = 0.0) -> Verdict:
     outcome: Outcome = "regression" if worst > tolerance else "improvement" if best < -tolerance else "unchanged"
     reason = "equal in every pair" if worst == best == 0 else "compared exactly: nothing in it is noise"
     estimate = worst if outcome == "regression" else best if outcome == "improvement" else float(np.median(differences))
-    return Verdict(outcome, reason, len(differences), tolerance, estimate, best, worst, exact=True)
+    return Verdict(outcome, reason, len(differences), tolerance, tolerance, estimate, best, worst, exact=True)
 
 
-def grid_threshold(thresholds: Sequence[float]) -> float:
-    """Return the smallest difference that matters of a mean over cells: its noise is less, and so is this."""
-    mean = sum(thresholds) / len(thresholds)
-    return max(mean * GRID_SHARE, math.hypot(*thresholds) / len(thresholds))
+def grid_threshold(thresholds: npt.ArrayLike) -> Array:
+    """Return the smallest difference that matters of a mean over cells: its noise is less, and so is this.
+
+    Args:
+        thresholds: Of the cells, on the last axis.
+    """
+    each = np.asarray(thresholds, dtype=float)
+    return np.asarray(np.maximum(each.mean(axis=-1) * GRID_SHARE, np.sqrt((each**2).sum(axis=-1)) / each.shape[-1]))
 
 
-def noise(differences: Array, alpha: float = ALPHA) -> float:
+def noise(differences: Array, alpha: float = ALPHA) -> Array:
     """Return the A/A noise that pairs of the same code show: the largest difference that they cannot rule out."""
     low, high = signed_rank(differences).bounds(alpha)
-    return float(np.max(np.abs([low, high])))
+    return np.asarray(np.maximum(np.abs(low), np.abs(high)))
 
 
-def _stack(samples: Sequence[Array], thresholds: Sequence[float], alpha: float) -> Ranked:
-    parts = [rank(sample, smallest, alpha) for sample, smallest in zip(samples, thresholds, strict=True)]
-    names = ("threshold", "estimate", "low", "high", "p_worse", "p_better")
-    return Ranked(**{name: np.array([getattr(part, name) for part in parts]) for name in names})
+def _stack(questions: Sequence[Question], alpha: float) -> Ranked:
+    parts = [rank(each.sample, each.threshold, each.bar, alpha) for each in questions]
+    return Ranked(**{field.name: np.array([getattr(part, field.name) for part in parts]) for field in fields(Ranked)})
+
+
+def _family(ranked: Ranked, i: int, cells: npt.NDArray[np.int_], alpha: float) -> int:
+    """Return among how many a question has to stand out: cells, times its cell's questions unless all of them do."""
+    here = cells == cells[i]
+    together = any(bool(mask[here].all()) for mask in ranked.suspects(alpha))
+    return len(np.unique(cells)) * (1 if together else int(here.sum()))
 
 
 def _verdict(ranked: Ranked, i: int, outcome: str, pairs: int, family: int, alpha: float) -> Verdict:
@@ -178,6 +230,7 @@ def _verdict(ranked: Ranked, i: int, outcome: str, pairs: int, family: int, alph
         "",
         pairs,
         float(ranked.threshold[i]),
+        float(ranked.bar[i]),
         float(ranked.estimate[i]),
         float(ranked.low[i]),
         float(ranked.high[i]),
@@ -197,5 +250,7 @@ def _reason(verdict: Verdict, family: int, alpha: float) -> str:
     if verdict.suspect:
         needed = fewest_pairs(alpha, family)
         more = f" takes ≥ {needed} pairs or" if verdict.pairs < needed else " takes"
-        return f"stands out alone, but among {family} cells that{more} a confirming run"
+        return f"stands out alone, but among {family} that are looked at that{more} a confirming run"
+    if verdict.low > verdict.threshold or verdict.high < -verdict.threshold:
+        return "it differs by what matters, but not by more than the same code differs from itself here"
     return "the interval crosses the minimum effect; more pairs would tell"

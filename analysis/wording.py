@@ -21,6 +21,7 @@ _WORSE_BETTER: dict[Kind, tuple[str, str]] = {
 _CALLS = ("more calls", "fewer calls")
 _SUBJECTS: dict[str, str] = {
     "step_p50_s": "speed",
+    "round_p50_s": "rounds",
     "median_s": "speed",
     "bytes_per_round": "bytes",
     "rpcs_per_round": "calls",
@@ -29,8 +30,11 @@ _SUBJECTS: dict[str, str] = {
     "final_eval_loss": "test loss",
     "final_eval_accuracy": "accuracy",
 }
+_SAYS_ITSELF = _SUBJECTS.keys() - {"round_p50_s"}
+"""Metrics whose change names them: `12 % slower`, `3 % more bytes`."""
 _LEADING = ("step_p50_s", "median_s", "final_eval_accuracy")
 """These are always told; of the others only what is not unchanged."""
+_FIRST = ("step_p50_s", "median_s", "round_p50_s", "final_eval_accuracy")
 
 
 def percent(share: float) -> str:
@@ -80,7 +84,7 @@ def phrase(judged: Judged) -> str:
     # "12 % faster" means 1.12 times the speed, as "12 % slower" means 1.12 times the time
     change = abs(judged.change(verdict.estimate)) if kind not in ("time", "rate") else math.expm1(abs(verdict.estimate))
     told = f"{percent(change)} {word}"
-    return told if judged.metric.name in _SUBJECTS else f"{subject(judged)} {told}"
+    return told if judged.metric.name in _SAYS_ITSELF else f"{subject(judged)} {told}"
 
 
 _STATES = {"unchanged": "unchanged", "inconclusive": "unclear", "error": "not comparable"}
@@ -88,7 +92,7 @@ _STATES = {"unchanged": "unchanged", "inconclusive": "unclear", "error": "not co
 
 def joint(judged: Sequence[Judged]) -> str:
     """Say several verdicts in one sentence, speed and accuracy first."""
-    ordered = sorted(judged, key=lambda each: _LEADING.index(each.metric.name) if each.metric.name in _LEADING else 9)
+    ordered = sorted(judged, key=lambda each: _FIRST.index(each.metric.name) if each.metric.name in _FIRST else 9)
     told = [phrase(each) for each in ordered if each.metric.name in _LEADING or each.verdict.outcome != "unchanged"]
     return ", ".join(told) or "nothing changed"
 
@@ -131,13 +135,14 @@ def _why(judgement: Judgement) -> str:
 
 
 def moved_words(moved: Sequence[Moved]) -> str:
-    """Say which phases moved: `server_compute +14 % of the step (+2.4 ms)`."""
+    """Say which parts moved: `server_compute +14 % of the step (+2.4 ms)`."""
     told = []
     for each in moved:
         if each.named:
             sign = "−" if each.share < 0 else "+"
             seconds = "" if each.change_s is None else f" ({sign}{human(abs(each.change_s), 's')})"
-            told.append(f"{each.phase.removesuffix('_s')} {sign}{percent(each.share)} of the step{seconds}")
+            name = each.phase.removesuffix("_s").replace("_steps", " steps")
+            told.append(f"{name} {sign}{percent(each.share)} of the {each.of}{seconds}")
     return ", ".join(told)
 
 

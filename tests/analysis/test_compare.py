@@ -22,7 +22,7 @@ from splitfed_core.errors import NotARunError, UsageError
 from splitfed_core.rows import PHASES
 
 MakeRun = Callable[..., Path]
-SMALL: dict[str, Any] = {"repeats": 5, "steps_per_round": 2, "base": {"rounds": 2}}
+SMALL: dict[str, Any] = {"repeats": 5, "steps_per_round": 2, "base": {"rounds": 3}}
 
 
 @pytest.fixture
@@ -56,6 +56,12 @@ def slower_server(steps: pd.DataFrame) -> pd.DataFrame:
     return grown.assign(step_s=grown[list(PHASES)].sum(axis=1))
 
 
+def slow_down(run: Path) -> None:
+    """Put 15 % of the step into `server_compute`, which makes the rounds as much longer."""
+    edit(run, "steps.csv", slower_server)
+    edit(run, "rounds.csv", lambda rounds: rounds.assign(round_s=rounds["round_s"] * 1.15))
+
+
 def document(compared: Compared) -> dict[str, Any]:
     return to_json(compared.base, compared.head, compared.judgement, compared.warnings)
 
@@ -67,17 +73,41 @@ def test_the_same_numbers_are_unchanged(base: Path, head: Path) -> None:
 
 
 def test_a_slower_server_is_a_regression_and_the_attribution_names_it(base: Path, head: Path) -> None:
-    edit(head, "steps.csv", slower_server)
+    slow_down(head)
     made = document(compare(base, head))
     named = [each for each in made["grid"]["attribution"] if each["named"]]
     assert (made["verdict"], made["exit_code"]) == ("regression", 1)
     assert [each["phase"] for each in named] == ["server_compute_s"]
     assert named[0]["share_of_step"] == pytest.approx(0.15, abs=0.01)
-    assert made["grid"]["words"] == "15 % slower, accuracy unchanged"
+    assert made["grid"]["words"] == "15 % slower, rounds 15 % slower, accuracy unchanged"
+
+
+def test_of_two_rounds_the_time_does_not_decide_because_one_of_them_compiles(make_run: MakeRun) -> None:
+    base = make_run("main", {"clients": [2]}, **SMALL | {"base": {"rounds": 2}, "repeats": 6})
+    head = Path(shutil.copytree(base, base.with_name("change")))
+    edit(head, "rounds.csv", lambda rounds: rounds.assign(round_s=rounds["round_s"] * 2))
+    assert compare(base, head).exit_code == 0
+
+
+def test_in_three_rounds_the_round_decides_and_its_aggregation_is_named(make_run: MakeRun) -> None:
+    base = make_run("main", {"clients": [2]}, **SMALL | {"repeats": 6})
+    head = Path(shutil.copytree(base, base.with_name("change")))
+
+    def slow_fed_server(rows: pd.DataFrame) -> pd.DataFrame:
+        more = 23 * rows["aggregation_s"]
+        return rows.assign(aggregation_s=rows["aggregation_s"] + more, round_s=rows["round_s"] + more)
+
+    edit(head, "rounds.csv", slow_fed_server)
+    made = document(compare(base, head))["cells"][0]
+    decided = {each["metric"]: each["verdict"] for each in made["metrics"] if each["gates"]}
+    assert (decided["step_p50_s"], decided["round_p50_s"]) == ("unchanged", "regression")
+    (named,) = [each for each in made["attribution"] if each["named"]]
+    assert (named["phase"], named["of"], named["share_of_step"]) == ("aggregation_s", "round", None)
+    assert named["change_s"] == pytest.approx(23 * 0.004, rel=0.01)
 
 
 def test_with_five_pairs_two_cells_are_suspects_until_confirmed(base: Path, head: Path) -> None:
-    edit(head, "steps.csv", slower_server)
+    slow_down(head)
     first = document(compare(base, head))
     assert [cell["verdict"] for cell in first["cells"]] == ["inconclusive"] * 2
     assert sorted(first["to_confirm"]) == sorted(cell["cell_id"] for cell in first["cells"])
@@ -125,26 +155,24 @@ def test_another_machine_refuses_every_cell_but_another_commit_none(base: Path, 
 
 
 def test_everything_is_written_and_can_be_read(base: Path, head: Path, tmp_path: Path) -> None:
-    edit(head, "steps.csv", slower_server)
+    slow_down(head)
     write(compare(base, head), tmp_path / "out")
     assert json.loads((tmp_path / "out" / "verdict.json").read_text())["schema"] == 1
-    assert {path.name for path in (tmp_path / "out").rglob("effect-step*")} == {
-        "effect-step_p50_s.png",
-        "effect-step_p50_s.svg",
-    }
+    drawn = {f"effect-{name}.{kind}" for name in ("step_p50_s", "round_p50_s") for kind in ("png", "svg")}
+    assert {path.name for path in (tmp_path / "out").rglob("effect-*_p50_s*")} == drawn
     suite = ET.parse(tmp_path / "out" / "junit.xml").getroot()[0]  # noqa: S314 - we wrote it
-    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["skipped"]) == ("18", "1", "2")
+    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["skipped"]) == ("21", "2", "4")
     markdown = (tmp_path / "out" / "verdict.md").read_text()
     assert markdown.startswith("## sfbench: regression\n\nmain → change. **Over the grid: 15 % slower")
     assert markdown.index("| aggregation on | inconclusive |") < markdown.index("<details>")
 
 
 def test_the_same_comparison_writes_the_same_bytes(base: Path, head: Path, tmp_path: Path) -> None:
-    edit(head, "steps.csv", slower_server)
+    slow_down(head)
     for name in ("one", "two"):
         write(compare(base, head), tmp_path / name)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
-    assert len(files) == 5
+    assert len(files) == 7
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
 
 
@@ -174,20 +202,21 @@ def test_wrong_options_are_refused(base: Path, options: dict[str, Any], told: st
 
 
 def test_a_metric_can_be_made_to_decide_and_an_effect_be_allowed(base: Path, head: Path) -> None:
-    edit(head, "rounds.csv", lambda rounds: rounds.assign(round_s=rounds["round_s"] * 1.2))
+    edit(head, "rounds.csv", lambda rounds: rounds.assign(aggregation_s=rounds["aggregation_s"] * 1.2))
+    name = "aggregation_p50_s"
     assert compare(base, head).exit_code == 0
-    assert compare(base, head, metrics=["round_p50_s"]).exit_code == 1
-    assert compare(base, head, metrics=["round_p50_s"], min_effects=["round_p50_s=25%"]).exit_code == 0
+    assert compare(base, head, metrics=[name]).exit_code == 1
+    assert compare(base, head, metrics=[name], min_effects=[f"{name}=25%"]).exit_code == 0
 
 
 def test_two_runs_of_the_same_code_excuse_what_differs_between_them(make_run: MakeRun) -> None:
     base = make_run("main", {"clients": [2]}, **SMALL)
     head, noisy = (Path(shutil.copytree(base, base.with_name(name))) for name in ("change", "again"))
-    edit(head, "steps.csv", slower_server)
-    edit(noisy, "steps.csv", slower_server)
+    slow_down(head)
+    slow_down(noisy)
     assert compare(base, head).exit_code == 1
     assert compare(base, head, noise=(base, base)).exit_code == 1
-    assert compare(base, head, noise=(base, noisy)).exit_code == 0
+    assert compare(base, head, noise=(base, noisy)).exit_code == 4, "15 % are not unchanged because they may be noise"
 
 
 def test_runs_that_say_nothing_of_the_noise_here_are_refused(base: Path, make_run: MakeRun) -> None:
@@ -205,7 +234,7 @@ def test_runs_do_not_confirm_themselves(base: Path, head: Path) -> None:
 
 
 def test_the_markdown_says_what_was_not_confirmed(base: Path, head: Path, tmp_path: Path) -> None:
-    edit(head, "steps.csv", slower_server)
+    slow_down(head)
     write(compare(base, head), tmp_path)
     moved = r"server\_compute +15 % of the step"
     assert moved in (tmp_path / "verdict.md").read_text()
@@ -240,11 +269,11 @@ def test_ab_refuses_wrong_options_before_it_measures(
 
 
 def test_the_command_returns_the_exit_code_and_says_where_to_read(base: Path, head: Path, tmp_path: Path) -> None:
-    edit(head, "steps.csv", slower_server)
+    slow_down(head)
     done = CliRunner().invoke(app, ["compare", str(base), str(head), "--out", str(tmp_path / "out")])
     words, where = done.stdout.splitlines()
     assert done.exit_code == 1
-    assert words.startswith("regression: Over the grid: 15 % slower, accuracy unchanged.")
+    assert words.startswith("regression: Over the grid: 15 % slower, rounds 15 % slower, accuracy unchanged.")
     assert where == str(tmp_path / "out" / "verdict.md")
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from analysis.exactness import repeats
-from analysis.gate import Rules, judge
+from analysis.gate import judge
 from analysis.metrics import METRICS
 from analysis.pairing import Pairs
+from analysis.rules import Rules
 from analysis.sides import Measured
 
 FAULTS = {"faults": [{"name": "kill", "client": 2, "round": 2}]}

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from analysis.attribution import attribute
-from analysis.gate import Judged, Judgement, Rules, aa_noise, judge
+from analysis.gate import Judged, Judgement, judge
 from analysis.metrics import METRICS
 from analysis.pairing import Pairs
+from analysis.rules import Rules, aa_noise
 from analysis.sides import Measured
 from analysis.wording import cell_words, moved_words, phrase, summary, worst_first
 
@@ -17,11 +19,11 @@ JITTER = np.random.default_rng(5).normal(0, 0.01, 10)
 
 
 def cell(name: str = "c", slower: float = 0.0, pairs: int = 10, order: str = "arrival", **changed: float) -> Pairs:
-    """A cell whose step is slower by a share, with one per cent of noise; other metrics of HEAD as given."""
+    """A cell whose step and round are slower by a share, with 1 % of noise; other metrics of HEAD as given."""
     values = {"final_train_loss": 0.5, "final_eval_accuracy": 0.9, "bytes_per_round": 1e6}
-    base = tuple(Measured(values=values | {"step_p50_s": 0.01}) for _ in range(pairs))
-    times = 0.01 * (1 + slower) * np.exp(JITTER[:pairs])
-    head = tuple(Measured(values=values | {"step_p50_s": float(t)} | changed) for t in times)
+    base = tuple(Measured(values=values | {"step_p50_s": 0.01, "round_p50_s": 1.0}) for _ in range(pairs))
+    by = (1 + slower) * np.exp(JITTER[:pairs])
+    head = tuple(Measured(values=values | {"step_p50_s": 0.01 * t, "round_p50_s": t} | changed) for t in by)
     return Pairs(name, name, {"order": order}, tuple(range(pairs)), base, head)
 
 
@@ -33,15 +35,20 @@ def decide(*cells: Pairs, again: Sequence[Pairs] | None = None, rules: Rules | N
     ("pairs", "words", "outcome"),
     [
         (cell(), "speed unchanged, accuracy unchanged", "unchanged"),
-        (cell(slower=1 / 1.12 - 1), "12 % faster, accuracy unchanged", "improvement"),
-        (cell(slower=0.12), "12 % slower, accuracy unchanged", "regression"),
-        (cell(slower=0.03), "speed unclear, accuracy unchanged", "inconclusive"),
+        (cell(slower=1 / 1.12 - 1), "12 % faster, rounds 12 % faster, accuracy unchanged", "improvement"),
+        (cell(slower=0.12), "12 % slower, rounds 12 % slower, accuracy unchanged", "regression"),
+        (cell(round_p50_s=1.69), "speed unchanged, rounds 69 % slower, accuracy unchanged", "regression"),
+        (cell(slower=0.03), "speed unclear, rounds unclear, accuracy unchanged", "inconclusive"),
         (cell(final_eval_accuracy=0.85), "speed unchanged, accuracy 5.0 points lower", "regression"),
         (cell(final_eval_accuracy=0.89), "speed unchanged, accuracy unchanged", "unchanged"),
         (cell(final_train_loss=0.7), "speed unchanged, accuracy unchanged, training loss 0.2 higher", "regression"),
         (cell(bytes_per_round=1.04e6), "speed unchanged, accuracy unchanged, 4.0 % more bytes", "regression"),
         (cell(bytes_per_round=1e6 + 1), "speed unchanged, accuracy unchanged, 0.0 % more bytes", "regression"),
-        (cell(slower=0.12, pairs=4), "speed unclear, accuracy unclear, training loss unclear", "inconclusive"),
+        (
+            cell(slower=0.12, pairs=4),
+            "speed unclear, rounds unclear, accuracy unclear, training loss unclear",
+            "inconclusive",
+        ),
     ],
 )
 def test_joint_verdicts_in_words(pairs: Pairs, words: str, outcome: str) -> None:
@@ -69,15 +76,22 @@ def test_faults_make_bytes_noisy() -> None:
 def test_a_minimum_effect_can_be_chosen_for_every_metric() -> None:
     rules = Rules({"step_p50_s": 0.2, "bytes_per_round": 0.1})
     assert decide(cell(slower=0.12, bytes_per_round=1.04e6), rules=rules).outcome == "unchanged"
+    stricter = Rules({"step_p50_s": 0.2, "round_p50_s": 0.03})  # that of the step holds for the round, if it has none
+    assert decide(cell(slower=0.12), rules=stricter).outcome == "regression"
 
 
-def test_a_cell_is_never_asked_for_less_than_its_own_noise() -> None:
+def test_what_differs_by_less_than_the_same_code_is_not_flagged_but_not_unchanged_either() -> None:
     same_code = cell()
     same_code = Pairs(**vars(same_code) | {"head": cell(slower=0.08).head})
     rules = Rules(noise=aa_noise([same_code], METRICS))
     assert 0.08 < rules.noise["c", "step_p50_s"] < 0.1
     assert decide(cell(slower=0.06)).outcome == "regression"
-    assert decide(cell(slower=0.06), rules=rules).outcome == "unchanged"
+    judgement = decide(cell(slower=0.06), rules=rules)
+    assert summary(judgement).startswith(
+        "Speed unclear, rounds unclear, accuracy unchanged (it differs by what matters, but not by more"
+    )
+    assert decide(cell(slower=0.2), rules=rules).outcome == "regression"
+    assert decide(cell(), rules=rules).outcome == "unchanged"
 
 
 def test_one_bad_cell_among_many_is_found_at_once_with_ten_pairs() -> None:
@@ -99,7 +113,7 @@ def test_the_grid_sees_what_no_cell_can() -> None:
     judgement = decide(*(cell(str(i), 0.025, pairs=5) for i in range(24)))
     assert {c.outcome for c in judgement.cells} == {"inconclusive"}
     assert judgement.grid[0].verdict.outcome == judgement.outcome == "regression"
-    assert summary(judgement).startswith("Over the grid: 2.")
+    assert summary(judgement).startswith("Over the grid: 2.3 % slower, rounds 2.3 % slower, accuracy unchanged. Of 24")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +164,43 @@ def test_attribution_names_the_phase_that_moved_and_by_how_much() -> None:
 def test_attribution_tells_a_phase_that_gained_from_one_that_lost() -> None:
     pairs = Pairs("c", "c", {}, tuple(range(10)), ledger(0.002, 0.002), ledger(0.004, 0.001))
     assert moved_words(attribute([pairs])).startswith("server_compute +20 % of the step (+2 ms), server_queue −10 %")
+
+
+def rounds(between: float, aggregation: float, step: float = 0.01) -> tuple[Measured, ...]:
+    """A cell of rounds with 40 steps; what they hold is as given."""
+    parts = {"steps_s": 40 * step, "between_steps_s": 40 * between, "aggregation_s": aggregation}
+    return tuple(
+        Measured(
+            values={"step_p50_s": step * math.exp(j), "round_p50_s": sum(parts.values()) * math.exp(j)},
+            phases={"server_compute_s": step * math.exp(j)},
+            round_s=sum(parts.values()) * math.exp(j),
+            round_parts={name: s * math.exp(j) for name, s in parts.items()},
+        )
+        for j in JITTER
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (rounds(0.006, 0.012), "between steps +44 % of the round (+200 ms)"),
+        (rounds(0.001, 0.3), "aggregation +64 % of the round (+288 ms)"),
+        (
+            rounds(0.001, 0.3, 0.02),
+            "server_compute +100 % of the step (+9.99 ms), aggregation +64 % of the round (+288 ms)",
+        ),
+        (rounds(0.001, 0.012, 0.02), "server_compute +100 % of the step (+9.99 ms)"),
+    ],
+)
+def test_what_a_round_holds_beside_its_steps_is_attributed_where_rounds_moved(
+    head: tuple[Measured, ...], told: str
+) -> None:
+    before = rounds(0.001, 0.012)
+    judged = decide(Pairs("c", "c", {}, tuple(range(10)), before, head)).cells[0]
+    assert moved_words(judged.moved) == told
+    old = tuple(replace(run, round_parts={"steps_s": run.round_parts["steps_s"]}) for run in before)
+    judged = decide(Pairs("c", "c", {}, tuple(range(10)), old, head)).cells[0]
+    assert {moved.phase for moved in judged.moved if moved.of == "round"} <= {"steps_s"}
 
 
 def test_cells_without_a_ledger_attribute_nothing() -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.gate import Rules, judge
+from analysis.gate import judge
 from analysis.metrics import METRICS
 from analysis.pairing import differences, pair_cells, unusable
+from analysis.rules import Rules
 from analysis.sides import Measured, Side, SideCell
 from analysis.trust import steady, warnings
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, wilcoxon
 
-from analysis.stats import bootstrap, clopper_pearson, fewest_pairs, holm, signed_rank, signed_rank_tail
+from analysis.stats import adjust, bootstrap, clopper_pearson, fewest_pairs, signed_rank, signed_rank_tail
 
 NUMBERS = st.lists(st.integers(-1000, 1000), min_size=1, max_size=9).map(lambda values: np.array(values) / 64)
 
@@ -65,15 +65,27 @@ def test_pairs_that_a_family_takes(family: int, pairs: int) -> None:
     assert 2.0**-pairs <= 0.05 / family < 2.0 ** -(pairs - 1)
 
 
-def test_holm_steps_down() -> None:
-    adjusted = holm(np.array([0.01, 0.04, 0.03, 0.005]))
+def test_over_cells_it_is_holms_step_down() -> None:
+    adjusted = adjust(np.array([0.01, 0.04, 0.03, 0.005]), np.arange(4))
     assert adjusted == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-def test_holm_counts_only_the_family_and_works_on_many_families_at_once() -> None:
+def test_only_the_family_counts_and_many_families_are_adjusted_at_once() -> None:
     p = np.array([[0.01, 0.04, 0.03], [0.04, 0.04, 0.9]])
     among = np.array([[True, False, True], [False, True, False]])
-    assert holm(p, among) == pytest.approx(np.array([[0.02, 1, 0.03], [1, 0.04, 1]]))
+    assert adjust(p, np.arange(3), among) == pytest.approx(np.array([[0.02, 1, 0.03], [1, 0.04, 1]]))
+
+
+def test_within_a_cell_it_is_hochbergs_step_up() -> None:
+    assert adjust(np.array([0.01, 0.04]), np.zeros(2, int)) == pytest.approx([0.02, 0.04])
+    assert adjust(np.array([0.03, 0.04]), np.zeros(2, int)) == pytest.approx([0.04, 0.04])
+    assert adjust(np.array([0.01, 0.04, 0.03]), np.zeros(3, int)) == pytest.approx([0.03, 0.04, 0.04])
+
+
+def test_a_cell_counts_until_all_that_is_asked_of_it_is_rejected() -> None:
+    p = np.array([0.001, 0.9, 0.01, 0.01])  # of the first cell one of two, of the second both
+    assert adjust(p, np.array([0, 0, 1, 1])) == pytest.approx([2 * 0.002, 0.9, 2 * 0.01, 2 * 0.01])
+    assert adjust(p[[0, 2, 3]], np.array([0, 1, 1])) == pytest.approx([2 * 0.001, 0.01, 0.01])
 
 
 def test_many_samples_at_once_give_what_each_gives_alone() -> None:
