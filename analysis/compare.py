@@ -13,7 +13,7 @@ from analysis.gate import EXIT_CODES, Judgement, judge
 from analysis.junit import to_junit
 from analysis.markdown import to_markdown
 from analysis.metrics import ADDITIVE, Metric
-from analysis.pairing import pair_cells
+from analysis.pairing import Pairs, pair_cells
 from analysis.provenance import Provenance
 from analysis.pytestbench import read_benchmarks
 from analysis.rules import GATES, Rules, aa_noise
@@ -63,11 +63,11 @@ def compare(
         head: What is to be judged.
         min_effects: `METRIC=3%` each: the smallest change of a metric that matters.
         metrics: Metrics that decide besides those of `analysis.rules.GATES`.
-        confirm: BASE and HEAD measured once more: what is flagged must be flagged again.
+        confirm: BASE and HEAD measured once more with other seeds: what is flagged must be flagged again.
         noise: Two runs of the same code: what differs by less than they do is not flagged, nor is it unchanged.
 
     Raises:
-        UsageError: A path holds nothing that can be read, or there is no such metric.
+        UsageError: A path holds nothing that can be read, there is no such metric, or `confirm` has the same seeds.
         DataError: A run has no usable rows at all.
     """
     if confirm is not None and [path.resolve() for path in confirm] == [base.resolve(), head.resolve()]:
@@ -78,7 +78,7 @@ def compare(
     cells = steady(pair_cells(*sides))
     if noise is not None and {pairs.cell_id for pairs in cells}.isdisjoint(cell_id for cell_id, _ in rules.noise):
         raise UsageError(f"--noise {noise[0]} {noise[1]}: they hold none of the cells that are compared")
-    again = None if confirm is None else steady(pair_cells(read_side(confirm[0]), read_side(confirm[1])))
+    again = None if confirm is None else read_again(confirm, cells)
     return Compared(*sides, judge(cells, known, rules, again), warnings(*sides, cells))
 
 
@@ -100,6 +100,25 @@ def read_rules(
             f" at least 5 pairs; measure them with sfbench doctor"
         )
     return replace(rules, noise=measured)
+
+
+def read_again(confirm: tuple[Path, Path], first: Sequence[Pairs]) -> tuple[Pairs, ...]:
+    """Read two sides that were measured once more; they must have all their repeats, and none of the `first` seeds.
+
+    Raises:
+        UsageError: A cell has a seed again: what seeds decide would be found again, whatever the code.
+    """
+    again = pair_cells(read_side(confirm[0]), read_side(confirm[1]), whole=True)
+    used = {(pairs.cell_id, run.seed) for pairs in first for run in pairs.base if run.seed is not None}
+    for pairs in again:
+        for repeat, run in zip(pairs.repeats, pairs.base, strict=True):
+            if (pairs.cell_id, run.seed) in used:
+                raise UsageError(
+                    f"--confirm {confirm[0]} {confirm[1]}: repeat {repeat} of {pairs.label} has seed {run.seed} of the"
+                    " first measurement, so what that seed decides is found again; measure both with another root seed:"
+                    " sfbench sweep GRID --set seed=SEED; sfbench ab does so"
+                )
+    return steady(again)
 
 
 def read_side(path: Path) -> Side:

@@ -77,10 +77,16 @@ def unusable(metric: Metric, base: Array, head: Array, *, exact: bool) -> str | 
     return None
 
 
-def pair_cells(base: Side, head: Side) -> list[Pairs]:
-    """Bring the cells of two sides together, in the order of BASE; cells that only one side has are refused."""
+def pair_cells(base: Side, head: Side, *, whole: bool = False) -> list[Pairs]:
+    """Bring the cells of two sides together, in the order of BASE; cells that only one side has are refused.
+
+    Args:
+        base: One side.
+        head: The other.
+        whole: Refuse cells of which one side has repeats that the other does not even plan.
+    """
     partners = _match(base, head)
-    pairs = [_pair(cell, partners.get(cell.cell_id)) for cell in base.cells]
+    pairs = [_pair(cell, partners.get(cell.cell_id), whole=whole) for cell in base.cells]
     matched = {partner.cell_id for partner in partners.values()}
     only = "only HEAD has this cell: there is nothing to compare it with"
     new = [cell for cell in head.cells if cell.cell_id not in matched]
@@ -114,7 +120,7 @@ def _agree(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     return all(one[name] == other[name] for name in one.keys() & other.keys())
 
 
-def _pair(cell: SideCell, partner: SideCell | None) -> Pairs:
+def _pair(cell: SideCell, partner: SideCell | None, *, whole: bool) -> Pairs:
     def refused(reason: str) -> Pairs:
         return Pairs(cell.cell_id, cell.label, cell.parameters, refusal=reason)
 
@@ -123,6 +129,8 @@ def _pair(cell: SideCell, partner: SideCell | None) -> Pairs:
     shared = tuple(sorted(cell.runs.keys() & partner.runs.keys()))
     if not shared:
         return refused("the two sides have no repeat in common")
+    if whole and (alone := sorted(cell.runs.keys() ^ partner.runs.keys())):
+        return refused(f"only one side has the repeats {', '.join(map(str, alone))}")
     base, head = (tuple(side.runs[repeat] for repeat in shared) for side in (cell, partner))
     for repeat, one, other in zip(shared, base, head, strict=True):
         for check in _CHECKS:

@@ -14,6 +14,7 @@ from benchmarks.sides import Side, measure_pairs
 from benchmarks.worktrees import Checkout, worktrees
 from splitfed_core.errors import UsageError
 from splitfed_core.injection import VARIABLE as INJECTION
+from splitfed_core.seeding import derive
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,22 @@ class AB:
             CellError: A side could not be run at all.
             KeyboardInterrupt: Interrupted; the same command goes on.
         """
-        return self._measure(say, ("base", "head"), ())
+        return self._measure(say, ("base", "head"))
 
     def confirm(self, say: Callable[[str], None], cell_ids: Collection[str]) -> tuple[Path, Path]:
-        """Measure these cells once more by fresh processes; arguments and errors as of `measure`."""
-        return self._measure(say, ("confirm-base", "confirm-head"), sorted(cell_ids))
+        """Measure these cells once more, by fresh processes and with other seeds; arguments and errors as of `measure`.
+
+        What seeds decide, as a loss by the weights one starts with, would otherwise be found again whatever the code.
+        """
+        seed = derive(load_grid(self.grid, self.settings).seed, "confirm")
+        return self._measure(say, ("confirm-base", "confirm-head"), sorted(cell_ids), (f"seed={seed}",))
 
     def _measure(
-        self, say: Callable[[str], None], names: tuple[str, str], cell_ids: Sequence[str]
+        self,
+        say: Callable[[str], None],
+        names: tuple[str, str],
+        cell_ids: Sequence[str] = (),
+        settings: Sequence[str] = (),
     ) -> tuple[Path, Path]:
         load_grid(self.grid, self.settings)  # a wrong one is refused before anything is checked out
         runs = self.out / names[0], self.out / names[1]
@@ -65,11 +74,13 @@ class AB:
                 Side(name, checkout.label, checkout.folder, _environment(checkout, hidden), grid.resolve(), run)
                 for name, checkout, run, hidden in zip(names, checkouts, runs, ({INJECTION}, ()), strict=True)
             ]  # an injected delay is for head alone
-            measure_pairs(sides, self.pairs, self._options(cell_ids), say, duet=self.duet)
+            measure_pairs(sides, self.pairs, self._options(cell_ids, settings), say, duet=self.duet)
         return runs
 
-    def _options(self, cell_ids: Sequence[str]) -> list[str]:
-        words = [word for setting in (*self.settings, f"repeats={self.pairs}") for word in ("--set", setting)]
+    def _options(self, cell_ids: Sequence[str], settings: Sequence[str]) -> list[str]:
+        words = [
+            word for setting in (*self.settings, *settings, f"repeats={self.pairs}") for word in ("--set", setting)
+        ]
         return words + [word for cell_id in cell_ids for word in ("--cell", cell_id)]
 
     def _claim(self, checkouts: Sequence[Checkout]) -> None:

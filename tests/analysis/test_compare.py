@@ -56,6 +56,14 @@ def slower_server(steps: pd.DataFrame) -> pd.DataFrame:
     return grown.assign(step_s=grown[list(PHASES)].sum(axis=1))
 
 
+def reseeded(run: Path, name: str = "fresh") -> Path:
+    """The same numbers, as if another root seed had given them."""
+    copy = Path(shutil.copytree(run, run.with_name(name)))
+    for manifest in copy.glob("cells/*/r*/manifest.json"):
+        edit_json(manifest, seed=json.loads(manifest.read_text())["seed"] + 1000)
+    return copy
+
+
 def slow_down(run: Path) -> None:
     """Put 15 % of the step into `server_compute`, which makes the rounds as much longer."""
     edit(run, "steps.csv", slower_server)
@@ -111,7 +119,8 @@ def test_with_five_pairs_two_cells_are_suspects_until_confirmed(base: Path, head
     first = document(compare(base, head))
     assert [cell["verdict"] for cell in first["cells"]] == ["inconclusive"] * 2
     assert sorted(first["to_confirm"]) == sorted(cell["cell_id"] for cell in first["cells"])
-    again = document(compare(base, head, confirm=(base, base)))
+    fresh = reseeded(base)
+    again = document(compare(base, head, confirm=(fresh, fresh)))
     assert {cell["metrics"][0]["reason"] for cell in again["cells"]} == {"flagged once, but not again by 5 fresh pairs"}
 
 
@@ -233,12 +242,33 @@ def test_runs_do_not_confirm_themselves(base: Path, head: Path) -> None:
         compare(base, head, confirm=(base.parent / "." / "main", head))
 
 
+def test_runs_of_the_same_seeds_confirm_nothing(base: Path, head: Path) -> None:
+    fresh = reseeded(base)
+    edit_json(next(fresh.glob("cells/*/r3/manifest.json")), seed=8)
+    with pytest.raises(
+        UsageError, match=r"fresh: repeat 3 of .* has seed 8 of the first .* sweep GRID --set seed=SEED"
+    ):
+        compare(base, head, confirm=(fresh, fresh))
+
+
+def test_a_confirming_run_that_lacks_a_planned_repeat_is_an_error(base: Path, head: Path) -> None:
+    slow_down(head)
+    fresh, slow = reseeded(base), reseeded(head, "slow")
+    assert compare(base, head, confirm=(fresh, slow)).exit_code == 1
+    for repeat in slow.glob("cells/*/r4"):
+        shutil.rmtree(repeat)
+    compared = compare(base, head, confirm=(fresh, slow))
+    assert compared.exit_code == 3
+    assert "flagged once; of the confirming run, repeat 4: HEAD has no result" in str(compared.judgement.cells)
+
+
 def test_the_markdown_says_what_was_not_confirmed(base: Path, head: Path, tmp_path: Path) -> None:
     slow_down(head)
     write(compare(base, head), tmp_path)
     moved = r"server\_compute +15 % of the step"
     assert moved in (tmp_path / "verdict.md").read_text()
-    write(compare(base, head, confirm=(base, base)), tmp_path)
+    fresh = reseeded(base)
+    write(compare(base, head, confirm=(fresh, fresh)), tmp_path)
     told = (tmp_path / "verdict.md").read_text()
     assert "flagged once, but not again by 5 fresh pairs" in told
     assert moved not in told

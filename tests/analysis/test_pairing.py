@@ -81,6 +81,12 @@ def test_cells_and_repeats_without_partner(head: Side, outcomes: list[str]) -> N
     assert judgement.outcome == "error"
 
 
+def test_a_whole_pair_has_every_repeat_that_either_side_plans() -> None:
+    head = side({4: GOOD, 2: GOOD})
+    assert pair_cells(BASE, head, whole=True)[0].refusal == "only one side has the repeats 0, 1, 3, 5, 6, 7, 8, 9"
+    assert pair_cells(head, head, whole=True)[0].refusal is None
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 @pytest.mark.parametrize("broken", ["base", "head"])
 def test_zero_and_nan_on_either_side_are_errors(value: float, broken: str) -> None:

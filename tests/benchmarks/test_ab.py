@@ -142,6 +142,20 @@ def test_a_confirmation_measures_the_named_cells_only_into_runs_of_its_own(git: 
     assert all(call["argv"][-4:] == ["--cell", "a", "--cell", "b"] for call in calls(tmp_path))
 
 
+def test_a_confirmation_has_another_root_seed_the_same_for_both_sides(git: Git, tmp_path: Path) -> None:
+    def seeds(settings: tuple[str, ...]) -> set[str]:
+        out = tmp_path / f"out{len(settings)}"
+        make_ab(tmp_path, pairs=1, head_ref="main", settings=settings, out=out).confirm(print, ["a"])
+        told = [json.loads(line)["argv"] for line in (out / "calls.jsonl").read_text().splitlines()]
+        return {[word for word in argv if word.startswith("seed=")][-1] for argv in told}
+
+    (derived,), (of_seven,) = seeds(()), seeds(("seed=7",))
+    assert len({derived, of_seven, "seed=0", "seed=7"}) == 4
+    assert seeds(()) == {derived}, "an interrupted confirmation goes on with the same"
+    make_ab(tmp_path, pairs=1).measure(print)
+    assert not any("seed=" in word for call in calls(tmp_path) for word in call["argv"])
+
+
 def test_results_of_other_code_are_not_gone_on_with(git: Git, tmp_path: Path) -> None:
     make_ab(tmp_path, pairs=1).measure(print)
     make_ab(tmp_path, pairs=2).measure(print)
