@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from analysis.reduce import Numbers, between_quartiles
+from analysis.reduce import between_quartiles
+from splitfed_core.summary import Numbers
 
 ROUND_PARTS = ("steps_s", "between_steps_s", "aggregation_s")
 """They leave out what a worker waits for others; `round_s` holds all."""
