@@ -126,7 +126,6 @@ def read_side(path: Path) -> Side:
 
     Raises:
         NotARunError: It is neither.
-        DataError: It is a run without usable rows.
     """
     if not path.exists():
         raise NotARunError(f"{path} does not exist; name a run directory that sfbench sweep wrote, such as runs/quick")

@@ -52,16 +52,22 @@ class Noise:
 
 
 def examine(one: Path, other: Path) -> list[Noise]:
-    """Turn two runs of the same code into what a gate can see here.
+    """Turn two runs of the same code into what a gate can see here; cells that have no number of it are left out.
 
     Raises:
-        DataError: No cell has runs on both sides.
+        DataError: No cell has runs on both sides, with steps that are timed.
     """
     cells = pair_cells(read_side(one), read_side(other))
     usable = [pairs for pairs in cells if pairs.refusal is None]
     if not usable:
         raise DataError(f"no cell could be measured: {cells[0].refusal}" if cells else f"{one} has no cells")
-    return [_noise(pairs) for pairs in usable]
+    timed = [pairs for pairs in usable if np.isfinite(pairs.values(METRIC)).all()]
+    if not timed:
+        raise DataError(
+            f"{usable[0].label} has warm-up steps only, so its steps say nothing of noise; give it more rounds or "
+            "examples, or fewer warmup_steps"
+        )
+    return [_noise(pairs) for pairs in timed]
 
 
 def _noise(pairs: Pairs) -> Noise:

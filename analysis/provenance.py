@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from analysis.results import Results
+from analysis.runs import Run
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,14 @@ class Provenance:
 
 def provenance(results: Results) -> Provenance:
     """Tell where these results come from."""
-    commits = {_commit(env) for run in results.runs for env in run.environments.values()}
     return Provenance(
-        tuple(run.name for run in results.runs), tuple(sorted(commits)), results.data_hash, version("sfbench")
+        tuple(run.name for run in results.runs), commits(*results.runs), results.data_hash, version("sfbench")
     )
+
+
+def commits(*runs: Run) -> tuple[str, ...]:
+    """Return the commits that were measured."""
+    return tuple(sorted({_commit(environment) for run in runs for environment in run.environments.values()}))
 
 
 def _commit(environment: Mapping[str, Any]) -> str:

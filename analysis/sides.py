@@ -12,16 +12,18 @@ from analysis.axes import OPERATIONAL
 from analysis.csvfile import sha256
 from analysis.digest import NOTHING, shown_values
 from analysis.metrics import METRICS, Metric
-from analysis.provenance import provenance
+from analysis.provenance import commits, provenance
 from analysis.results import Results, load
 from analysis.roundparts import ROUND_PARTS
-from analysis.runs import Attempt, Run
+from analysis.runs import Attempt, Run, open_run
+from splitfed_core.errors import DataError
 
 MACHINE = (
     "cpu", "cpu_flags", "cores", "cgroup", "memory_bytes", "governor", "platform", "kernel", "thread_settings",
 )  # fmt: skip
 """What of an environment makes it another machine. Versions are no part of it: a new one may be what is compared."""
 
+_ABSENT = "has no result"
 _ROUNDS = 3
 """Of fewer rounds no median is compared: the first one compiles, and would be in it."""
 
@@ -84,16 +86,31 @@ class Side:
 
 
 def read_run(folder: Path) -> Side:
-    """Read a run directory.
+    """Read a run directory; one without any usable rows is a side too, each of whose runs says why.
 
     Raises:
         NotARunError: The path is no run directory.
-        DataError: No cell of it has usable rows.
     """
-    results = load(folder)
+    try:
+        results = load(folder)
+    except DataError:
+        return _without_results(open_run(folder))
     run = results.runs[0]
     origin = provenance(results)
     return Side(run.name, tuple(_cells(results, run)), METRICS, origin.commits, _versions(run), origin.data_sha256)
+
+
+def _without_results(run: Run) -> Side:
+    cells = []
+    for cell_id, config, repeats in _planned(run):
+        failed = {a.repeat: _problem(a, usable=False) for a in run.attempts if a.cell_id == cell_id}
+        runs = {repeat: Measured(problem=failed.get(repeat, _ABSENT)) for repeat in {*repeats, *failed}}
+        cells.append(SideCell(cell_id, cell_id, _parameters(config), runs))
+    return Side(run.name, tuple(cells), METRICS, commits(run), _versions(run), "")
+
+
+def _parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in OPERATIONAL}
 
 
 def _cells(results: Results, run: Run) -> list[SideCell]:
@@ -103,15 +120,14 @@ def _cells(results: Results, run: Run) -> list[SideCell]:
     made = []
     for cell_id, config, repeats in _planned(run):
         attempts = {a.repeat: a for a in run.attempts if a.cell_id == cell_id}
-        runs = dict.fromkeys(repeats, Measured(problem="has no result"))
+        runs = dict.fromkeys(repeats, Measured(problem=_ABSENT))
         for repeat, attempt in attempts.items():
             line = results.cells.iloc[lines[cell_id, repeat]]
             runs[repeat] = _measured(attempt, run, line, phases.get((cell_id, repeat)))
         values = shown_values(config)
         told = results.names.words(values, [axis for axis in axes if axis in values])
         label = cell_id if told == NOTHING else told
-        parameters = {name: value for name, value in config.items() if name not in OPERATIONAL}
-        made.append(SideCell(cell_id, label, parameters, runs))
+        made.append(SideCell(cell_id, label, _parameters(config), runs))
     return made
 
 
@@ -132,7 +148,7 @@ def _measured(attempt: Attempt, run: Run, line: "pd.Series[Any]", phases: pd.Dat
     facts, files = attempt.facts, attempt.manifest.get("files", {})
     environment = run.environments.get(str(attempt.manifest.get("env")))
     return Measured(
-        problem=_problem(attempt, bool(line["usable"])),
+        problem=_problem(attempt, usable=bool(line["usable"])),
         seed=attempt.manifest.get("seed"),
         data=(facts.get("dataset"), facts.get("examples"), files.get("labels.csv")),
         machine={name: environment.get(name) for name in MACHINE} if environment else None,
@@ -155,7 +171,7 @@ def _values(line: "pd.Series[Any]") -> dict[str, float]:
     return values
 
 
-def _problem(attempt: Attempt, usable: bool) -> str | None:
+def _problem(attempt: Attempt, *, usable: bool) -> str | None:
     if attempt.status != "ok":
         return f"{attempt.status}: {attempt.reason or 'no reason given'}"
     changed = [name for name, told in attempt.manifest.get("files", {}).items() if _hash(attempt.folder / name) != told]

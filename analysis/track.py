@@ -17,7 +17,7 @@ from analysis.history import Entry, Machine, Measure, append
 from analysis.metrics import METRICS
 from analysis.runs import Run, open_run
 from analysis.sides import MACHINE, Measured, SideCell, read_run
-from splitfed_core.errors import UsageError
+from splitfed_core.errors import DataError, UsageError
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,10 @@ def add(folder: Path, history: Path, *, allow_dirty: bool = False) -> str:
 def entries_of(folder: Path, *, allow_dirty: bool = False) -> list[Entry]:
     """Reduce a run to entries, in the order of its plan; see `add` for what is refused."""
     run = open_run(folder)
-    groups = [group for cell in read_run(folder).cells for group in _groups(cell, run)]
+    cells = read_run(folder).cells
+    if all(measured.problem for cell in cells for measured in cell.runs.values()):
+        raise DataError(f"{folder}: no cell has usable rows; run the sweep again to fill them")
+    groups = [group for cell in cells for group in _groups(cell, run)]
     return [_entry(group, folder, allow_dirty=allow_dirty) for group in groups]
 
 

@@ -152,6 +152,17 @@ def test_a_failed_cell_is_an_error(base: Path, head: Path) -> None:
     assert "repeat 0: HEAD failed: the main server was lost" in str(compared.judgement.cells)
 
 
+def test_a_side_without_any_usable_result_has_its_verdict_written(
+    base: Path, make_run: MakeRun, tmp_path: Path
+) -> None:
+    broken = make_run("broken", **SMALL, failed=lambda *_: "out of memory")
+    compared = compare(base, broken)
+    written = json.loads((write(compared, tmp_path / "out").with_name("verdict.json")).read_text())
+    assert (compared.exit_code, written["verdict"], written["exit_code"]) == (3, "error", 3)
+    assert {cell["refusal"] for cell in written["cells"]} == {"repeat 0: HEAD failed: out of memory"}
+    assert compare(broken, broken).exit_code == 3
+
+
 def test_another_machine_refuses_every_cell_but_another_commit_none(base: Path, head: Path) -> None:
     edit_json(head / "env" / "e1.json", git_commit="f" * 40, git_dirty=True)
     assert compare(base, head).exit_code == 0

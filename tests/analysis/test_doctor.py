@@ -38,6 +38,19 @@ def test_without_any_pair_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) ->
         examined(monkeypatch, Pairs("a", "cell a", {}, refusal="HEAD failed"))
 
 
+def test_cells_with_warm_up_steps_only_are_left_out_and_named_if_there_is_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warm, cold = ((Measured(values={"step_p50_s": step}),) * 5 for step in (0.02, math.nan))
+    cells = (
+        Pairs("a", "cell a", {}, tuple(range(5)), cold, cold),
+        Pairs("b", "cell b", {}, tuple(range(5)), warm, warm),
+    )
+    assert [noise.label for noise in examined(monkeypatch, *cells)] == ["cell b"]
+    with pytest.raises(DataError, match=r"cell a has warm-up steps only.* give it more rounds .* fewer warmup_steps"):
+        examined(monkeypatch, cells[0])
+
+
 def test_without_noise_whatever_matters_is_seen_with_the_fewest_pairs() -> None:
     assert visible(0.0) == pytest.approx(0.03, abs=0.002)
     assert needed(0.05, 0.0) == 5
