@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from analysis.provenance import Provenance
 from analysis.pytestbench import read_benchmarks
 from analysis.rules import GATES, Rules, aa_noise
 from analysis.runs import is_run
-from analysis.sides import Side, read_run
+from analysis.sides import Measured, Side, read_run
 from analysis.trust import steady, warnings
 from analysis.verdictfile import to_json
 from analysis.wording import summary
@@ -78,7 +78,7 @@ def compare(
     cells = steady(pair_cells(*sides))
     if noise is not None and {pairs.cell_id for pairs in cells}.isdisjoint(cell_id for cell_id, _ in rules.noise):
         raise UsageError(f"--noise {noise[0]} {noise[1]}: they hold none of the cells that are compared")
-    again = None if confirm is None else read_again(confirm, cells)
+    again = None if confirm is None else read_again(confirm, sides)
     return Compared(*sides, judge(cells, known, rules, again), warnings(*sides, cells))
 
 
@@ -102,23 +102,27 @@ def read_rules(
     return replace(rules, noise=measured)
 
 
-def read_again(confirm: tuple[Path, Path], first: Sequence[Pairs]) -> tuple[Pairs, ...]:
+def read_again(confirm: tuple[Path, Path], first: Sequence[Side]) -> tuple[Pairs, ...]:
     """Read two sides that were measured once more; they must have all their repeats, and none of the `first` seeds.
 
     Raises:
         UsageError: A cell has a seed again: what seeds decide would be found again, whatever the code.
     """
-    again = pair_cells(read_side(confirm[0]), read_side(confirm[1]), whole=True)
-    used = {(pairs.cell_id, run.seed) for pairs in first for run in pairs.base if run.seed is not None}
-    for pairs in again:
-        for repeat, run in zip(pairs.repeats, pairs.base, strict=True):
-            if (pairs.cell_id, run.seed) in used:
-                raise UsageError(
-                    f"--confirm {confirm[0]} {confirm[1]}: repeat {repeat} of {pairs.label} has seed {run.seed} of the"
-                    " first measurement, so what that seed decides is found again; measure both with another root seed:"
-                    " sfbench sweep GRID --set seed=SEED; sfbench ab does so"
-                )
-    return steady(again)
+    again = read_side(confirm[0]), read_side(confirm[1])
+    used = {(cell_id, run.seed) for cell_id, _, run in _runs(first) if run.seed is not None}
+    for cell_id, repeat, run in _runs(again):
+        if (cell_id, run.seed) in used:
+            raise UsageError(
+                f"--confirm {confirm[0]} {confirm[1]}: repeat {repeat} of {cell_id} has seed {run.seed} of the first"
+                " measurement, so what that seed decides is found again; measure both with another root seed:"
+                " sfbench sweep GRID --set seed=SEED; sfbench ab does so"
+            )
+    return steady(pair_cells(*again, whole=True))
+
+
+def _runs(sides: Sequence[Side]) -> Iterator[tuple[str, int, Measured]]:
+    for cell in (cell for side in sides for cell in side.cells):
+        yield from ((cell.cell_id, repeat, run) for repeat, run in cell.runs.items())
 
 
 def read_side(path: Path) -> Side:

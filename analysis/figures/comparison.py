@@ -12,8 +12,20 @@ from analysis.verdicts import Outcome
 _MOST = 60
 """With more cells, only those that moved most are drawn."""
 
-_COLOURS: dict[Outcome, str] = {"regression": WORSE, "improvement": BETTER, "unchanged": INK, "inconclusive": UNCLEAR}
-_MARKS: dict[Outcome, str] = {"regression": "X", "improvement": "P", "unchanged": "o", "inconclusive": "s"}
+_COLOURS: dict[Outcome, str] = {
+    "regression": WORSE,
+    "improvement": BETTER,
+    "unchanged": INK,
+    "inconclusive": UNCLEAR,
+    "error": UNCLEAR,
+}
+_MARKS: dict[Outcome, str] = {
+    "regression": "X",
+    "improvement": "P",
+    "unchanged": "o",
+    "inconclusive": "s",
+    "error": "x",
+}
 
 Line = tuple[str, Judged]
 

@@ -53,6 +53,21 @@ def test_a_ratio_compares_cells_that_are_alike_in_all_else(results: Results) -> 
     assert compare(results, "batch_size", 2, 1, "step_p50_s").ratio == pytest.approx(2)  # type: ignore[union-attr]
 
 
+def test_the_interval_of_a_ratio_is_that_of_the_logs_over_repeats(results: Results) -> None:
+    wobble = [0.3, -0.2, 0.1]
+    values = [math.exp(0.05 + wobble[repeat]) if cut == "a" else 1.0 for cut, repeat in
+              zip(results.cells["cut_layer"], results.cells["repeat"], strict=True)]  # fmt: skip
+    noisy = replace(results, cells=results.cells.assign(step_p50_s=values))
+    ratio = compare(noisy, "cut_layer", "a", "b", "step_p50_s")
+    assert ratio is not None
+    mean, reach = 0.05 + sum(wobble) / 3, 4.302652730 * np.std(wobble, ddof=1) / math.sqrt(3)
+    assert [ratio.low, ratio.ratio, ratio.high] == pytest.approx([math.exp(mean + by) for by in (-reach, 0, reach)])
+    assert not ratio.clear
+    assert not ratio.inverse().clear
+    assert times_faster(ratio) == "not clearly faster or slower"
+    assert [ratio.inverse().low, ratio.inverse().high] == pytest.approx([1 / ratio.high, 1 / ratio.low])
+
+
 def test_without_a_pair_there_is_no_ratio(results: Results) -> None:
     frame = results.cells
     lopsided = frame[
