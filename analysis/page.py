@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from analysis.cautions import cautions
+from analysis.cautions import Caution, cautions
 from analysis.findings import findings
+from analysis.findings.finding import Finding
 from analysis.layout import Choice
 from analysis.naming import title
 from analysis.provenance import Provenance
@@ -38,24 +39,44 @@ class Absent:
     reason: str
 
 
-def html(results: Results, table: Table, origin: Provenance, figures: Sequence[Shown], absent: Sequence[Absent]) -> str:
+@dataclass(frozen=True)
+class Said:
+    """What is said of the results, on the page and in the summary."""
+
+    lede: str
+    findings: list[Finding]
+    warnings: list[Caution]
+
+
+def say(results: Results) -> Said:
+    """Find out what there is to say."""
+    return Said(_lede(results), findings(results), cautions(results))
+
+
+def html(
+    results: Results, said: Said, table: Table, origin: Provenance, figures: Sequence[Shown], absent: Sequence[Absent]
+) -> str:
     """Return the page: one file, no network, works without scripts."""
     shown = [{**vars(figure), "svg": Markup(figure.svg)} for figure in figures]  # noqa: S704 - made by us, and its alt text is escaped
     return (
         templates()
         .get_template("index.html.j2")
         .render(
-            **_common(results, table), origin=origin, figures=shown, absent=absent, environments=_environments(results)
+            **_common(results, said, table),
+            origin=origin,
+            figures=shown,
+            absent=absent,
+            environments=_environments(results),
         )
     )
 
 
-def markdown(results: Results, table: Table) -> str:
+def markdown(results: Results, said: Said, table: Table) -> str:
     """Return the summary for a pull request."""
     rate = "samples_per_s"
     slowest = sorted(table.cells, key=lambda cell: cell.mean.get(rate, math.nan))
     worst_first = replace(table, cells=tuple(slowest))
-    return templates().get_template("summary.md.j2").render(**_common(results, worst_first))
+    return templates().get_template("summary.md.j2").render(**_common(results, said, worst_first))
 
 
 def command(results: Results, name: str, choice: Choice) -> str:
@@ -65,12 +86,10 @@ def command(results: Results, name: str, choice: Choice) -> str:
     return shlex.join([*words, *(word for pair in asked for word in pair)])
 
 
-def _common(results: Results, table: Table) -> dict[str, Any]:
+def _common(results: Results, said: Said, table: Table) -> dict[str, Any]:
     return {
         "name": results.name,
-        "lede": _lede(results),
-        "findings": findings(results),
-        "warnings": cautions(results),
+        **vars(said),
         "table": {"heads": _heads(table), "rows": _rows(table)},
     }
 

@@ -13,7 +13,7 @@ from analysis.metrics import metric
 from analysis.provenance import Provenance, provenance
 from analysis.results import Results, load
 from analysis.runs import newest_run
-from analysis.tables import PAPER, table, to_csv, to_latex
+from analysis.tables import PAPER, phases_to_csv, table, to_csv, to_latex
 from splitfed_core.errors import UsageError
 
 DEFAULT_FORMATS = ("png", "svg")
@@ -95,9 +95,13 @@ def _write_page(job: _Job) -> Path:
         shown.append(page.Shown(spec.name, spec.title, spec.caption, command, svg))
     cells = table(job.results)
     _write(job.out / "figures", files)
-    _write(job.out / "tables", {"cells.csv": to_csv(cells), "cells.tex": to_latex(table(job.results, PAPER))})
-    index = page.html(job.results, cells, job.origin, shown, absent)
-    _write(job.out, {"summary.md": page.markdown(job.results, cells), "index.html": index})
+    tables = {"cells.csv": to_csv(cells), "cells.tex": to_latex(table(job.results, PAPER))}
+    if len(job.results.phases):
+        tables["phases.csv"] = phases_to_csv(job.results)
+    _write(job.out / "tables", tables)
+    said = page.say(job.results)
+    index = page.html(job.results, said, cells, job.origin, shown, absent)
+    _write(job.out, {"summary.md": page.markdown(job.results, said, cells), "index.html": index})
     return job.out / "index.html"
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.digest import NOTHING, Value
 from analysis.metrics import METRICS, Metric
 from analysis.naming import title
-from analysis.results import Results
+from analysis.results import KEY, Results
 from analysis.units import Scale, digits, scale_for
 
 SHOWN = (
@@ -23,6 +23,7 @@ SHOWN = (
     "final_eval_accuracy",
     "peak_rss_bytes",
 )
+_PHASE_TIMES = ("median_s", "mean_s", "typical_s")
 PAPER = ("step_p50_s", "samples_per_s", "bytes_per_round", "final_eval_loss", "final_eval_accuracy")
 
 
@@ -94,6 +95,14 @@ def _cell(part: pd.DataFrame, axes: tuple[str, ...], metrics: list[Metric]) -> C
 def _place(results: Results, axis: str, value: Value) -> int:
     values = results.axes.get(axis, ())
     return values.index(value) if value in values else len(values)
+
+
+def phases_to_csv(results: Results) -> str:
+    """Return the phases of a step as CSV: of each cell the mean over repeats of medians, and of means that add up."""
+    axes = [name for axis in results.axes if axis not in KEY for name in results.names.parameters(axis)]
+    named = results.ok[[*KEY, *axes]].merge(results.phases[[*KEY, "phase", *_PHASE_TIMES]], on=list(KEY))
+    cells = named.groupby(["run", "cell_id", *axes, "phase"], sort=False)[list(_PHASE_TIMES)].mean().reset_index()
+    return str(cells.to_csv(index=False, lineterminator="\n"))
 
 
 def to_csv(made: Table) -> str:

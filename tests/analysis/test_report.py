@@ -9,12 +9,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.figures import FIGURES
 from analysis.layout import Choice
 from analysis.report import report
 from splitfed_core.errors import NotARunError, UsageError
+from splitfed_core.rows import PHASES
 
 MakeRun = Callable[..., Path]
 
@@ -23,6 +25,7 @@ def test_a_report_never_loads_tensorflow_grpc_or_ray(grid_report: Path) -> None:
     loaded = set(json.loads((grid_report / "modules.json").read_text()))
     assert {"pandas", "matplotlib"} <= loaded
     assert loaded.isdisjoint({"tensorflow", "keras", "grpc", "ray", "flwr_datasets", "datasets"})
+    assert loaded.isdisjoint({"seaborn", "scipy.stats"}), "importing them takes as long as drawing three figures"
 
 
 @pytest.mark.parametrize("name", ["effects", "pareto", "labels"])
@@ -63,6 +66,11 @@ def test_ids_are_unique_on_the_page(grid_report: Path) -> None:
 
 def test_tables_hold_one_line_per_cell(grid_report: Path) -> None:
     assert len((grid_report / "tables" / "cells.csv").read_text().splitlines()) == 1 + 8
+    phases = pd.read_csv(grid_report / "tables" / "phases.csv")
+    assert len(phases) == 8 * len(PHASES)
+    by_cell = phases.groupby("cell_id")["typical_s"].sum()
+    assert (by_cell > 0).all()
+    assert set(phases) >= {"clients", "cut_layer", "aggregation", "phase", "median_s", "mean_s"}
     latex = (grid_report / "tables" / "cells.tex").read_text()
     assert latex.startswith("\\begin{tabular}{llllrrrrr}\n\\toprule\n")
     assert latex.count("\\\\\n") == 1 + 8
