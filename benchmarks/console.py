@@ -55,9 +55,9 @@ def say(console: Console, text: str, *, indent: int = 0, wrap: bool = True) -> N
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table, or where it does not fit each row as a paragraph: `clients 2, batch_size 32, …`."""
+    """Print a table, or where its words do not fit each row as a paragraph: `clients 2, batch_size 32, …`."""
     unbounded = console.options.update(width=10_000)
-    if Measurement.get(console, unbounded, table).maximum <= console.width:
+    if Measurement.get(console, unbounded, table).minimum <= console.width:
         console.print(table)
         return
     if isinstance(table.title, str):

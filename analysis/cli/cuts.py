@@ -73,9 +73,9 @@ def _costs(cuts: Sequence[Cut]) -> Table:
     table = Table(title="Cuts", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("cut layer", overflow="fold", style="bold")
     for name in ("smashed\ndata", "bytes per\nexample", "client\nweights", "server\nweights"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for side in ("client", "server"):
-        table.add_column(f"{side}\n{work.unit}", justify="right")
+        table.add_column(f"{side}\n{work.unit}", justify="right", no_wrap=True)
     for cut in cuts:
         table.add_row(
             cut.layer,
