@@ -7,6 +7,7 @@ from typing import Any
 from analysis.digest import NOTHING
 from analysis.intervals import FEWEST
 from analysis.naming import title
+from analysis.provenance import mixed_code
 from analysis.results import KEY, Results
 from analysis.runs import Problem
 
@@ -32,6 +33,7 @@ def cautions(results: Results) -> list[Caution]:
         _runs(results),
         _crowd(results),
         _batches(results),
+        _codes(results),
         _environments(results),
         _dirty(results),
         _drift(results),
@@ -124,6 +126,16 @@ def _environments(results: Results) -> Caution | None:
     )
     text = "Not all cells ran on the same machine, code and versions; compare their times with care."
     return Caution("Mixed environments.", text, details)
+
+
+def _codes(results: Results) -> Caution | None:
+    details = tuple(
+        Problem(f"run {run.name}", f"{states} states of {name}")
+        for run in results.runs
+        for name, states in mixed_code(run).items()
+    )
+    text = "The code changed under way and that was accepted: a difference between cells may be one between codes."
+    return Caution("Measured with more than one code.", text, details) if details else None
 
 
 def _dirty(results: Results) -> Caution | None:

@@ -150,7 +150,11 @@ def _seeds(base: Measured, head: Measured) -> str | None:
 
 
 def _data(base: Measured, head: Measured) -> str | None:
-    return "the two sides trained on different data or shards of it" if base.data != head.data else None
+    if base.data != head.data:
+        return "the two sides trained on different data or shards of it"
+    if None not in (base.content, head.content) and base.content != head.content:
+        return "the two sides trained on data of the same size but another content: give both the same files"
+    return None
 
 
 def _machines(base: Measured, head: Measured) -> str | None:

@@ -1,6 +1,7 @@
 """Where a figure or table comes from: runs, commits, hash of the data, version of sfbench."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -34,6 +35,20 @@ def provenance(results: Results) -> Provenance:
 def commits(*runs: Run) -> tuple[str, ...]:
     """Return the commits that were measured."""
     return tuple(sorted({_commit(environment) for run in runs for environment in run.environments.values()}))
+
+
+def mixed_code(run: Run) -> dict[str, int]:
+    """Return what was measured in more than one state within a run: sfbench itself, the user's modules; how many each.
+
+    Runs of before code was recorded are in one state of their own.
+    """
+    states: defaultdict[str, set[str]] = defaultdict(set)
+    for attempt in run.attempts:
+        code = attempt.manifest.get("code")
+        if attempt.status == "ok":
+            for name, digest in (code if isinstance(code, dict) and code else {"sfbench": "unknown"}).items():
+                states[name].add(str(digest))
+    return {name: len(digests) for name, digests in states.items() if len(digests) > 1}
 
 
 def _commit(environment: Mapping[str, Any]) -> str:

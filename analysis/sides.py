@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from analysis.axes import OPERATIONAL
 from analysis.csvfile import sha256
 from analysis.digest import NOTHING, shown_values
 from analysis.metrics import METRICS, Metric
-from analysis.provenance import commits, provenance
+from analysis.provenance import commits, mixed_code, provenance
 from analysis.results import Results, load
 from analysis.roundparts import ROUND_PARTS
 from analysis.runs import Attempt, Run, open_run
@@ -35,7 +35,8 @@ class Measured:
     Args:
         problem: Why its numbers cannot be used; nothing if they can.
         seed: The seed of the run.
-        data: What identifies the data it saw.
+        data: Size, shape and dealing of the data it saw.
+        content: A hash of their content; nothing in older runs.
         machine: Where it ran; nothing if that is unknown.
         started_at: When it began, in ISO 8601.
         canary_s: Time of a fixed computation around the run.
@@ -49,6 +50,7 @@ class Measured:
     problem: str | None = None
     seed: object = None
     data: object = None
+    content: str | None = None
     machine: Mapping[str, object] | None = None
     started_at: str | None = None
     canary_s: float = float("nan")
@@ -117,13 +119,14 @@ def _cells(results: Results, run: Run) -> list[SideCell]:
     axes = [axis for axis in results.axes if axis != "run"]
     lines = {(cell, repeat): i for i, (cell, repeat) in enumerate(zip(*_keys(results.cells), strict=True))}
     phases = dict(iter(results.phases.groupby(["cell_id", "repeat"]))) if len(results.phases) else {}
-    made = []
+    made, code = [], _code_problem(run)
     for cell_id, config, repeats in _planned(run):
         attempts = {a.repeat: a for a in run.attempts if a.cell_id == cell_id}
         runs = dict.fromkeys(repeats, Measured(problem=_ABSENT))
         for repeat, attempt in attempts.items():
             line = results.cells.iloc[lines[cell_id, repeat]]
-            runs[repeat] = _measured(attempt, run, line, phases.get((cell_id, repeat)))
+            measured = _measured(attempt, run, line, phases.get((cell_id, repeat)))
+            runs[repeat] = replace(measured, problem=measured.problem or code)
         values = shown_values(config)
         told = results.names.words(values, [axis for axis in axes if axis in values])
         label = cell_id if told == NOTHING else told
@@ -147,10 +150,13 @@ def _planned(run: Run) -> list[tuple[str, dict[str, Any], tuple[int, ...]]]:
 def _measured(attempt: Attempt, run: Run, line: "pd.Series[Any]", phases: pd.DataFrame | None) -> Measured:
     facts, files = attempt.facts, attempt.manifest.get("files", {})
     environment = run.environments.get(str(attempt.manifest.get("env")))
+    dataset = dict(facts.get("dataset") or {})
+    content = dataset.pop("digest", None)
     return Measured(
         problem=_problem(attempt, usable=bool(line["usable"])),
         seed=attempt.manifest.get("seed"),
-        data=(facts.get("dataset"), facts.get("examples"), files.get("labels.csv")),
+        data=(dataset or None, facts.get("examples"), files.get("labels.csv")),
+        content=content,
         machine={name: environment.get(name) for name in MACHINE} if environment else None,
         started_at=attempt.manifest.get("started_at"),
         canary_s=float(line["canary_s"]),
@@ -169,6 +175,17 @@ def _values(line: "pd.Series[Any]") -> dict[str, float]:
     if values["round_p50_s"] > 0 and line["rounds_done"] < _ROUNDS:
         values["round_p50_s"] = math.nan
     return values
+
+
+def _code_problem(run: Run) -> str | None:
+    """Say why no number of a run with two codes can be used: nobody could tell which of them a verdict is about."""
+    mixed = mixed_code(run)
+    if not mixed:
+        return None
+    return (
+        f"was measured with more than one code ({', '.join(mixed)} changed under way): measure all of it with one,"
+        " into another directory or with sfbench sweep --fresh"
+    )
 
 
 def _problem(attempt: Attempt, *, usable: bool) -> str | None:

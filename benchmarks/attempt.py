@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from benchmarks.code import OWN, own_code
 from benchmarks.environment import canary_s, load
 from benchmarks.interrupt import Interrupt
 from benchmarks.plan import CellObserver, CellRun
@@ -29,6 +30,9 @@ class CellRunner(Protocol):
         Raises:
             ConfigError: None of them can be run here.
         """
+
+    def code(self, configs: Sequence[CellConfig]) -> Mapping[str, str]:
+        """Return digests of the code that its processes have imported, by names, once these cells are checked."""
 
     def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
         """Run one cell and repeat and return the facts of its manifest."""
@@ -101,8 +105,9 @@ class Attempter:
         except SfbenchError as error:
             status, reason = "failed", str(error)
         conditions = {"before": before, "after": _conditions()}
-        facts = self._with_stored_environments(facts)
-        record = {"env": self.env, "conditions": conditions, "earlier_attempts": list(earlier)}
+        facts = dict(self._with_stored_environments(facts))
+        code = {OWN: own_code(), **facts.pop("code", {})}
+        record = {"env": self.env, "code": code, "conditions": conditions, "earlier_attempts": list(earlier)}
         try:
             summary = sink.finish(status, reason, facts, record)
         finally:

@@ -1,8 +1,11 @@
 """Who holds what: the data of each client, and the processes that a cell needs."""
 
+import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.environment import usable_cores
 from splitfed_core.aggregation import check_strategy
@@ -18,6 +21,22 @@ _TOLERABLY_IDLE = 0.15  # places in the last turn, as a share of the clients
 def shape_of(dataset: Dataset) -> DataShape:
     """Return what a network must know of a data set."""
     return DataShape(dataset.input_shape, dataset.num_classes)
+
+
+def digest_of(dataset: Dataset) -> str:
+    """Return a hash of the content of a data set: what is compared where sizes and names agree."""
+    digest = hashlib.blake2b(repr(dataset.label_names).encode(), digest_size=8)
+    parts: list[NDArray[Any]] = [dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test, *_columns(dataset)]
+    for part in parts:
+        digest.update(f"{part.dtype} {part.shape}".encode())
+        digest.update(np.ascontiguousarray(part).data.cast("B") if part.size else b"")
+    return digest.hexdigest()
+
+
+def _columns(dataset: Dataset) -> list[NDArray[np.uint8]]:
+    """Return what else is known of the examples as the bytes of its text: columns may hold any objects."""
+    texts = (f"{name} {dataset.columns[name].tolist()}" for name in sorted(dataset.columns))
+    return [np.frombuffer(text.encode(), np.uint8) for text in texts]
 
 
 def deal(dataset: Dataset, config: CellConfig, seed: int) -> dict[int, IndexArray]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 
+from benchmarks.code import own_code
+
 ENV_SCHEMA = 1
 
 PACKAGES = (
@@ -36,6 +38,7 @@ def environment(app: Path) -> dict[str, Any]:
         "clock_source": _read(_CPU / "clocksource/clocksource0/current_clocksource")
         or get_clock_info("perf_counter").implementation,
         **_git(Path(__file__).parent),
+        "code": own_code(),
         "app": _git(app),
         "versions": {"python": platform.python_version(), **_versions()},
         "thread_settings": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
@@ -104,9 +107,11 @@ def _git(folder: Path) -> dict[str, Any]:
     commit = _run_git(folder, "rev-parse", "HEAD")
     if commit is None:
         return {"git_commit": None, "git_dirty": None, "git_diff": None}
-    # untracked files count where they are code: a run directory makes no checkout dirty
-    untracked = _run_git(folder, "ls-files", "--others", "--exclude-standard", "*.py")
-    changed = (_run_git(folder, "diff", "HEAD") or "") + (untracked or "")
+    # untracked files count where they are code, with their content: a run directory makes no checkout dirty
+    untracked = (_run_git(folder, "ls-files", "--others", "--exclude-standard", "-z", "*.py") or "").split("\0")
+    new = [f"{name}\n{_read(folder / name)}" for name in sorted(filter(None, untracked))]
+    changed = "\n".join([_run_git(folder, "diff", "HEAD") or "", *new])
+    changed = changed if changed.strip() else ""
     digest = hashlib.blake2b(changed.encode(), digest_size=6).hexdigest() if changed else None
     return {"git_commit": commit, "git_dirty": bool(changed), "git_diff": digest}
 

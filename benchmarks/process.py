@@ -3,12 +3,13 @@
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.code import OWN, ImportedCode, own_code
 from benchmarks.environment import environment, load
 from benchmarks.startup import keep_freed_memory, redirect_output, start_tensorflow
 from splitfed_core.appfolder import set_app_folder
@@ -56,6 +57,7 @@ class Process:
         self._told = 0
         keep_freed_memory()
         self._app = Path(app_path[0]) if app_path else Path.cwd()
+        self._own, self._imported = own_code(), ImportedCode(self._app)
         sys.path.extend(app_path)
         set_app_folder(self._app)
         if threads != 0:
@@ -66,6 +68,10 @@ class Process:
         text = os.pread(1, os.fstat(1).st_size - self._told, self._told)
         self._told += len(text)
         return text.decode(errors="replace")
+
+    def code(self, models: Collection[str]) -> dict[str, str]:
+        """Return what the code of this process was when it came here: ours, and the user's modules."""
+        return {OWN: self._own, **self._imported.found(models)}
 
     def describe(self) -> tuple[dict[str, Any], dict[str, float]]:
         """Return the environment of this process' node, and how busy it is."""

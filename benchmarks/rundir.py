@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,7 +127,7 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Throw away the run that is here."""
-        for name in ("cells", "retired", "env"):
+        for name in ("cells", "retired", "env", "code"):
             if (self.root / name).exists():
                 shutil.rmtree(self.root / name)
         for name in ("plan.json", "grid.yaml", "summary.csv"):
@@ -147,11 +147,24 @@ class RunDirectory:
                 if not any(path.parent.iterdir()):
                     path.parent.rmdir()
 
-    def write_plan(self, plan: Plan, grid: bytes) -> None:
-        """Store what is going to be run, and the grid file byte for byte."""
+    def write_plan(self, plan: Plan, grid: bytes, accepted_code_changes: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Store what is going to be run, the grid file byte for byte, and which changes of the code were accepted."""
+        accepted = {"accepted_code_changes": list(accepted_code_changes)} if accepted_code_changes else {}
+        indent = None if len(plan.cells) > 1000 else 1
         with self._writing():
             write_atomic(self.root / "grid.yaml", grid)
-            write_json(self.root / "plan.json", plan.document(), indent=None if len(plan.cells) > 1000 else 1)
+            write_json(self.root / "plan.json", plan.document() | accepted, indent=indent)
+
+    def write_code(self, name: str, files: Mapping[str, str]) -> None:
+        """Store the digests of sfbench's files under that of all of them, so that a later change can be named."""
+        path = self.root / "code" / f"{name}.json"
+        if not path.exists():
+            with self._writing():
+                write_json(path, files, indent=1)
+
+    def code(self, name: str) -> dict[str, str]:
+        """Return stored digests; empty where there are none."""
+        return self._stored("code", name)
 
     def write_environment(self, environment: dict[str, Any], load: Mapping[str, float]) -> str:
         """Store an environment under its hash, and return that."""
@@ -164,8 +177,11 @@ class RunDirectory:
 
     def environment(self, name: str) -> dict[str, Any]:
         """Return a stored environment; empty where there is none."""
+        return self._stored("env", name)
+
+    def _stored(self, folder: str, name: str) -> dict[str, Any]:
         try:
-            stored = json.loads((self.root / "env" / f"{name}.json").read_bytes())
+            stored = json.loads((self.root / folder / f"{name}.json").read_bytes())
         except (OSError, ValueError):
             return {}
         return stored if isinstance(stored, dict) else {}

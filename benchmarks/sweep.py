@@ -13,6 +13,8 @@ from rich.console import Console
 from benchmarks.attempt import Attempter, CellRunner
 from benchmarks.budget import Budget
 from benchmarks.capacity import overcommitted, sharing
+from benchmarks.code import OWN, own_code, own_files
+from benchmarks.codeguard import CodeGuard
 from benchmarks.console import make_console, say
 from benchmarks.dryrun import forecast, measured
 from benchmarks.environment import environment, load, usable_cores
@@ -40,6 +42,7 @@ class SweepOptions:
         budget_s: Begin no cell that would end later than this, from the command on.
         fresh: Throw away what the directory holds.
         accept_plan_change: Go on although the plan is not the one that was begun.
+        accept_code_change: Go on although what is finished was measured with other code.
         dry_run: Show the plan and what it would cost; write nothing.
         plan_only: Show the plan, measure nothing, write nothing.
     """
@@ -49,6 +52,7 @@ class SweepOptions:
     budget_s: float | None = None
     fresh: bool = False
     accept_plan_change: bool = False
+    accept_code_change: bool = False
     dry_run: bool = False
     plan_only: bool = False
 
@@ -113,6 +117,7 @@ class Sweep:
         self._command = command
         self._errors = make_console(stderr=True)
         self._found = Survey()
+        self._guard = CodeGuard(self._directory, self._found, accept=options.accept_code_change)
         self._budget = Budget(options.budget_s, clock)
         self._summary_due = 0.0
 
@@ -127,6 +132,7 @@ class Sweep:
                 self._chosen = self._options.selection.choose(self._plan.runs(), self._found.status())
                 todo = [run for run in self._chosen if run.key not in self._found.done]
                 if todo:
+                    self._guard.check({OWN: own_code()})  # ours before a long start, the user's once it is imported
                     self._run_all(todo, stack, open_runner)
                 elif self._found.manifests:
                     self._write_summary()
@@ -198,6 +204,7 @@ class Sweep:
         except StartError as error:
             raise StartError(f"{error}; then try it again: {self._command}") from error
         self._check_cells(runner, todo)
+        self._guard.check(runner.code([run.config for run in todo]))
         env = self._begin(stack, progress)
         interrupt = stack.enter_context(Interrupt(progress.say))
         stack.callback(self._write_summary)
@@ -238,7 +245,8 @@ class Sweep:
         if self._options.fresh:
             self._directory.clear()
         self._directory.retire(self._plan)
-        self._directory.write_plan(self._plan, self._grid.source.raw)
+        self._directory.write_plan(self._plan, self._grid.source.raw, self._guard.accepted)
+        self._directory.write_code(own_code(), own_files())
         here = environment(Path.cwd())
         env = self._directory.write_environment(here, load())
         for told in environment_changes(self._directory, self._found, here, env):

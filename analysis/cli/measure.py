@@ -66,6 +66,10 @@ def sweep(
     accept_plan_change: Annotated[
         bool, typer.Option("--accept-plan-change", help="Continue although the grid has changed since the run began.")
     ] = False,
+    accept_code_change: Annotated[
+        bool,
+        typer.Option("--accept-code-change", help="Go on although the code has changed; the run keeps a record."),
+    ] = False,
 ) -> None:
     """Run every cell of a grid into a run directory. The same command again resumes it."""
     require_run("sfbench sweep")
@@ -80,6 +84,7 @@ def sweep(
         budget_s=None if budget is None else parse_duration(budget),
         fresh=fresh,
         accept_plan_change=accept_plan_change,
+        accept_code_change=accept_code_change,
         dry_run=dry_run,
         plan_only=plan,
     )

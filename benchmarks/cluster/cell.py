@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.cluster.calls import get_all, get_all_timed
 from benchmarks.cluster.placement import Placement
 from benchmarks.cluster.transport import RayFedTransport, RayTransport
+from benchmarks.code import merged
 from benchmarks.dealing import servers_of, worker_count
 from splitfed_core.cell import CellKey, DataShape, Evaluation, GroupRound, ModelFacts
 from splitfed_core.config import CellConfig
@@ -149,6 +150,11 @@ class Cell:
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate these clients, each where it is."""
         return self._joined([worker.evaluate.remote(client_ids) for worker in self.workers])
+
+    def code(self) -> dict[str, str]:
+        """Return the code that its processes have imported so far."""
+        calls = [process.code.remote([self.config.model]) for process in (*self._servers.values(), *self.workers)]
+        return merged(self._get(calls))
 
     def joined_model(self) -> bytes:
         """Return the joined model of the last round, without aggregation that of one client, as a `.keras` file."""

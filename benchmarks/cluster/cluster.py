@@ -20,7 +20,8 @@ from benchmarks.cluster.logs import Logs
 from benchmarks.cluster.nodes import check_versions, describe_nodes, explain_loss
 from benchmarks.cluster.placement import Node, find_nodes, on
 from benchmarks.cluster.start import join_ray, start_ray
-from benchmarks.dealing import deal, servers_of, shape_of, without_examples, worker_count
+from benchmarks.code import merged
+from benchmarks.dealing import deal, digest_of, servers_of, shape_of, without_examples, worker_count
 from benchmarks.plan import CellObserver, CellRun
 from benchmarks.processes import FedServerProcess, MainServerProcess, WorkerProcess
 from splitfed_core.cell import CellKey, ModelFacts
@@ -46,6 +47,7 @@ class Cluster:
         self._app_path = [str(path.resolve()) for path in app_path]
         self._processes: Processes | None = None
         self._data: dict[Named, tuple[Dataset, Any] | ConfigError] = {}
+        self._digests: dict[Named, str] = {}
         self._facts: dict[Hashable, ModelFacts] = {}
         # Ray puts the driver's working folder first on its workers' path; in an empty one nothing shadows our packages.
         # (The `working_dir` of a runtime environment does the same, but Ray is seconds slower with one.)
@@ -79,6 +81,12 @@ class Cluster:
                 except ConfigError as error:
                     refused[number] = error
         return refused
+
+    def code(self, configs: Sequence[CellConfig]) -> dict[str, str]:
+        """Return the code that was imported so far; see `CellRunner.code`."""
+        models = sorted({config.model for config in configs})
+        processes = self._processes.all() if self._processes else ()
+        return merged(get_all([process.code.remote(models) for process in processes], deadline=None))
 
     def _deal_once(self, dealt: dict[Hashable, ConfigError | None], config: CellConfig) -> None:
         """Deal a data set as a cell wants it, unless that was tried for another; raises what it raised then."""
@@ -148,6 +156,7 @@ class Cluster:
             max_message_bytes=sizes.largest_message_bytes(config.batch_size),
         )
         facts = cell.begin(shared, indices)
+        cell.code()  # as soon as it is imported: what is edited while the cell runs is not what runs
         setup_s, first_step_s = perf_counter() - began, None
         for result in train(cell.key, config, cell):
             first_step_s = result.epoch - began
@@ -168,6 +177,7 @@ class Cluster:
                 "test": len(dataset.y_test),
                 "shape": list(dataset.input_shape),
                 "classes": dataset.num_classes,
+                "digest": self._digest(config.dataset),
             },
             "setup_s": setup_s,
             "first_step_s": first_step_s,
@@ -195,6 +205,12 @@ class Cluster:
         if isinstance(loaded, ConfigError):
             raise loaded
         return loaded
+
+    def _digest(self, choice: Named) -> str:
+        """Hash the content of a data set once."""
+        if choice not in self._digests:
+            self._digests[choice] = digest_of(self._dataset(choice)[0])
+        return self._digests[choice]
 
     def _warm(self, threads: int | None, workers: int, servers: Collection[str]) -> Processes:
         """Return running processes with this number of threads; what is missing is started, all at the same time."""

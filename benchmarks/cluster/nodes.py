@@ -45,7 +45,7 @@ def check_versions(nodes: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _code(environment: Mapping[str, Any]) -> dict[str, Any]:
-    return {**environment["versions"], "commit": environment["git_commit"], "changes": environment["git_diff"]}
+    return {**environment["versions"], "code": environment["code"]}
 
 
 def explain_loss(error: SfbenchError, placement: Placement) -> None:

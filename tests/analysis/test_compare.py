@@ -387,3 +387,31 @@ def test_metrics_that_were_defined_anew_on_both_sides_are_compared(base: Path, h
         define(run, step_p50_s=2)
     compared = compare(base, head)
     assert (compared.exit_code, [told for told in compared.warnings if "define" in told]) == (0, [])
+
+
+def test_a_side_with_two_codes_is_refused_with_the_remedy(base: Path, head: Path) -> None:
+    first, *others = sorted(head.glob("cells/*/*/manifest.json"))
+    for path in others:
+        edit_json(path, code={"sfbench": "a", "net.py": "b"})
+    edit_json(first, code={"sfbench": "a", "net.py": "c"})
+    assert compare(base, base).exit_code == 0  # of before code was recorded: one code
+    told = compare(base, head)
+    assert (told.judgement.outcome, told.exit_code) == ("error", 3)
+    reasons = {cell.pairs.refusal for cell in told.judgement.cells}
+    assert reasons == {
+        "repeat 0: HEAD was measured with more than one code (net.py changed under way): measure all of it with one, "
+        "into another directory or with sfbench sweep --fresh"
+    }
+
+
+def test_recorded_code_beside_unrecorded_is_another(base: Path, head: Path) -> None:
+    edit_json(next(head.glob("cells/*/*/manifest.json")), code={"sfbench": "a"})
+    assert compare(base, head).exit_code == 3
+
+
+def test_data_of_another_content_are_refused_where_it_is_known(base: Path, head: Path) -> None:
+    for path in [*base.glob("cells/*/*/manifest.json"), *head.glob("cells/*/*/manifest.json")]:
+        facts = json.loads(path.read_text())["facts"]
+        edit_json(path, facts=facts | {"dataset": {"train": 9, "digest": "one" if base in path.parents else "other"}})
+    assert compare(base, base).exit_code == 0
+    assert compare(base, head).exit_code == 3

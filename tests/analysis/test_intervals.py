@@ -15,6 +15,7 @@ from analysis.findings import findings
 from analysis.findings.finding import times_faster
 from analysis.intervals import Ratio, band, compare, interval, log_band
 from analysis.results import Results, load
+from analysis.runs import Problem
 
 MakeRun = Callable[..., Path]
 
@@ -139,3 +140,13 @@ def test_what_the_sweep_warned_of_in_the_data_is_told_once_with_its_attempts(mak
         ("attempts", "accuracy is measured on 4 test examples"),
         ("r1", "2 of 20 clients got no examples"),
     ]
+
+
+def test_two_codes_in_a_run_are_a_caution(make_run: MakeRun) -> None:
+    run = make_run("two", repeats=2)
+    for number, path in enumerate(sorted(run.glob("cells/*/*/manifest.json"))):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"code": {"sfbench": str(number % 2)}}))
+    (told,) = [c for c in cautions(load(run)) if c.title == "Measured with more than one code."]
+    assert told.details == (Problem("run two", "2 states of sfbench"),)
+    other = make_run("one", repeats=2)  # several runs may well be of several codes: that is what is shown
+    assert "Measured with more than one code." not in [c.title for c in cautions(load(other))]

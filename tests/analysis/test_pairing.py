@@ -16,7 +16,12 @@ from analysis.trust import steady, warnings
 
 MACHINE = {"cpu": "A", "cores": 4}
 GOOD = Measured(
-    seed=7, data="d", machine=MACHINE, values={"step_p50_s": 0.01, "final_train_loss": 0.5}, started_at="2030-01-01"
+    seed=7,
+    data="d",
+    content="c",
+    machine=MACHINE,
+    values={"step_p50_s": 0.01, "final_train_loss": 0.5},
+    started_at="2030-01-01",
 )
 
 
@@ -55,6 +60,7 @@ def test_a_parameter_that_only_a_newer_version_knows_is_at_its_default_where_ide
     [
         ({"seed": 8}, "repeat 3: the seeds differ, 7 and 8: no pair"),
         ({"data": "e"}, "repeat 3: the two sides trained on different data or shards of it"),
+        ({"content": "f"}, "repeat 3: the two sides trained on data of the same size but another content"),
         ({"machine": {"cpu": "B", "cores": 4}}, "repeat 3: measured on different machines (cpu A and B)"),
         ({"machine": None}, "repeat 3: the machine of HEAD is not recorded"),
         ({"problem": "failed: killed"}, "repeat 3: HEAD failed: killed"),

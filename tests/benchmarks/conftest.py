@@ -104,6 +104,9 @@ class TinyRunner:
     def check(self, configs: Sequence[CellConfig]) -> dict[int, ConfigError]:
         return {}
 
+    def code(self, configs: Sequence[CellConfig]) -> dict[str, str]:
+        return {}
+
     def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
         self.ran.append(run.key)
         if self._before:

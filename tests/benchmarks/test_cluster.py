@@ -19,9 +19,12 @@ import pytest
 import ray
 
 from benchmarks.cluster.cluster import Cluster
+from benchmarks.code import own_code
+from benchmarks.dealing import digest_of
 from benchmarks.environment import usable_cores
 from benchmarks.plan import CellRun
-from splitfed_core.config import CellConfig
+from splitfed_core.config import CellConfig, Named
+from splitfed_core.data import load_dataset
 from splitfed_core.errors import CellError, CellTimeoutError, ConfigError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
 
@@ -97,7 +100,9 @@ def test_a_cell_gives_its_rows_and_facts(fixed: tuple[Notes, dict[str, Any]]) ->
     assert sum(r.examples for r in notes.label_rows) == facts["examples"] == 120
     assert len(notes.label_rows) == 3 * 10
     assert (facts["workers"], facts["threads"]) == (2, {"worker": 1, "main_server": 1, "fed_server": 1})
-    assert facts["dataset"] == {"train": 1438, "test": 359, "shape": [8, 8, 1], "classes": 10}
+    dataset = {"train": 1438, "test": 359, "shape": [8, 8, 1], "classes": 10}
+    assert facts["dataset"] == dataset | {"digest": digest_of(load_dataset(Named(name="digits")))}
+    assert facts["code"]["sfbench"] == own_code()
     assert facts["client_parameters"] + facts["server_parameters"] == 320 + 18_496 + 4160 + 8320 + 8256 + 650
 
 

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from benchmarks.dealing import worker_count
+from benchmarks.dealing import digest_of, worker_count
 from splitfed_core.config import CellConfig
+from splitfed_core.data import Dataset
 
 
 @pytest.mark.parametrize(
@@ -26,3 +30,14 @@ def test_clients_are_shared_evenly_by_as_many_processes_as_there_are_cores(
 )
 def test_a_number_is_taken_as_it_is_and_one_process_is_one(parameters: dict[str, object], workers: int) -> None:
     assert worker_count(CellConfig.parse(parameters), 4) == workers
+
+
+def test_the_digest_of_data_is_that_of_their_content() -> None:
+    x, y = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
+    data = Dataset("one", x, y, x[:2], y[:2], ("a", "b"), {"writer": np.array(["p", "q", "p", "q"])})
+    other_x, other_y = x.copy(), y[::-1]
+    other_x[3, 1] = 1e-30
+    others = [{"x_train": other_x}, {"y_train": other_y}, {"x_test": x[:1]}, {"label_names": ("a", "c")},
+              {"columns": {"writer": np.array(["p", "q", "p", "r"])}}, {"x_train": x.reshape(2, 4)}]  # fmt: skip
+    assert digest_of(replace(data, name="two", x_train=x.copy())) == digest_of(data)
+    assert len({digest_of(data), *(digest_of(replace(data, **change)) for change in others)}) == 7  # type: ignore[arg-type]

@@ -123,6 +123,20 @@ def test_a_model_in_a_folder_that_is_called_as_ours_is_named_by_its_file(sfbench
     assert "name the file: ./analysis/nets.py:net" in done.stderr
 
 
+def test_a_model_that_changed_is_other_code(sfbench: Sfbench, folder: Path) -> None:
+    manifests = [json.loads(path.read_text()) for path in folder.glob("runs/shop/cells/*/r0/manifest.json")]
+    assert {tuple(m["code"]) for m in manifests if m["status"] == "ok"} == {("sfbench", "mymodel.py")}
+    (folder / "notes.py").write_text("no process imports this")
+    (folder / "mymodel.py").write_text(MODEL.replace("Dense(16", "Dense(17"))
+    done = sfbench("sweep", "grid.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "what is finished was measured with other code:\n  mymodel.py\n--accept-code-change" in done.stderr
+    done = sfbench("sweep", "grid.yaml", "--accept-code-change")
+    assert done.returncode == 3, done.stderr  # one cell fails, as ever
+    (record,) = json.loads((folder / "runs/shop/plan.json").read_text())["accepted_code_changes"]
+    assert {name: len(states) for name, states in record["code"].items()} == {"mymodel.py": 2}
+
+
 def test_the_report_is_one_page_with_figures_made_without_tensorflow(sfbench: Sfbench, folder: Path) -> None:
     done = sfbench("report", "runs/shop", python=("-X", "importtime"))
     assert done.returncode == 0, done.stderr
@@ -134,9 +148,9 @@ def test_the_report_is_one_page_with_figures_made_without_tensorflow(sfbench: Sf
 
 
 def test_more_clients_than_examples_are_refused_and_nothing_is_written(sfbench: Sfbench, folder: Path) -> None:
-    (folder / "wrong.yaml").write_text("schema: 1\nname: wrong\naxes:\n  clients: [2, 5000]\n")
+    (folder / "wrong.yaml").write_text("schema: 1\nname: wrong\naxes:\n  clients: [5000]\n")
     done = sfbench("sweep", "wrong.yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith("sfbench: wrong.yaml:4:16: clients 5000: 'digits' has 1438 training")
+    assert done.stderr.splitlines()[-1].startswith("sfbench: wrong.yaml:4:13: clients 5000: 'digits' has 1438 training")
     assert "Traceback" not in done.stderr
     assert not (folder / "runs/wrong").exists()

@@ -46,6 +46,14 @@ def test_new_code_makes_a_checkout_dirty(checkout: Path) -> None:
     assert environment(checkout)["app"]["git_dirty"] is True
 
 
+def test_the_content_of_new_code_counts(checkout: Path) -> None:
+    told = set()
+    for text in ("", "layers = 1", "layers = 2"):
+        (checkout / "loss.py").write_text(text)
+        told.add(environment(checkout)["app"]["git_diff"])
+    assert len(told) == 3
+
+
 def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path: Path) -> None:
     assert environment(tmp_path)["app"] == {"git_commit": None, "git_dirty": None, "git_diff": None}
 

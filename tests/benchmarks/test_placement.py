@@ -49,13 +49,13 @@ def test_a_node_is_lost_when_nobody_answers_there() -> None:
     assert not node.answers()
 
 
-def test_a_node_with_another_version_or_commit_is_refused_by_name() -> None:
+def test_a_node_with_another_version_or_code_is_refused_by_name() -> None:
     here: dict[str, Any] = {"address": "10.0.0.1", "environment": environment(Path.cwd())}
     there = deepcopy(here) | {"address": "10.0.0.2"}
     check_versions([here, there])
     there["environment"]["versions"]["numpy"] = "1.0"
-    there["environment"]["git_commit"] = "0123"
-    with pytest.raises(ConfigError, match=r"^node 10\.0\.0\.2 has numpy 1\.0 \(here \d.*, commit 0123 \(here .*same"):
+    there["environment"]["code"] = "0123"
+    with pytest.raises(ConfigError, match=r"^node 10\.0\.0\.2 has numpy 1\.0 \(here \d.*, code 0123 \(here .*same"):
         check_versions([here, there])
 
 

@@ -23,7 +23,7 @@ def test_a_ray_that_does_not_start_is_told_with_the_command_that_tries_again(tmp
     done = sweep(tmp_path, "--out", "run", RAY_TMPDIR=str(tmp_path / "file"))
     assert done.returncode == 3
     assert "Ray, which runs the processes of a cell, did not start in two tries: " in done.stderr
-    assert done.stderr.endswith("; then try it again: sfbench sweep --out run\n")
+    assert done.stderr.endswith("; then try it again: sfbench sweep --bundled quick --out run\n")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 
