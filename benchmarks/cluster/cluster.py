@@ -163,10 +163,11 @@ class Cluster:
             observer.round(result.steps, result.clients, result.row)
         if config.save_model:
             observer.model(cell.joined_model())
-        listen, memory = cell.listen, cell.end()
+        code, listen, memory = cell.code(), cell.listen, cell.end()
         return {
             **asdict(facts),
             **memory,
+            "code": code,
             "workers": len(cell.workers),
             "listen": listen,
             **({"nodes": self._described(), "clocks": list(map(asdict, cell.clocks))} if placement.several else {}),
