@@ -68,7 +68,7 @@ def sweep(
     ] = False,
     accept_code_change: Annotated[
         bool,
-        typer.Option("--accept-code-change", help="Go on although the code has changed; the run keeps a record."),
+        typer.Option("--accept-code-change", help="Continue although the code has changed; the run keeps a record."),
     ] = False,
 ) -> None:
     """Run every cell of a grid into a run directory. The same command again resumes it."""
