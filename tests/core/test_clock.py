@@ -85,5 +85,6 @@ def test_where_all_are_on_one_host_no_clock_is_asked() -> None:
 
 def test_rows_move_to_the_clock_of_the_servers() -> None:
     group = GroupRound([], [], 0, 0, began=1.0, training=[(2.0, 4.0)], ended=5.0)
-    assert group.on_clock(2.5).ended == 7.5
+    moved = group.on_clock(2.5)
+    assert (moved.began, moved.training, moved.ended) == (3.5, ((4.5, 6.5),), 7.5)
     assert Ahead() == SAME

@@ -36,7 +36,7 @@ class TwoProcesses:
                 aggregation_uplink_bytes=7,
                 aggregation_downlink_bytes=5,
                 began=began - 0.5 + i,
-                training=[(began - 0.25 + i, began + 1.5 + i)],
+                training=[(began - 0.25 + i, began + 2 + i)],
                 ended=began + 4 + i,
                 cpu_s=2.0 + i,
                 rpcs=3 + i,
@@ -69,8 +69,8 @@ def test_a_round_lasts_from_its_first_command_to_its_last_process_without_evalua
     for result in run()[0]:
         assert result.row.round_s == 5.5
         assert result.row.started_s == 10.0 * result.row.round - 0.5  # the cell's clock begins with its first step
-        assert result.row.training_s == 2.75  # -0.25 to 1.5, and 0.75 to 2.5
-        assert result.row.aggregation_s == 5.5 - 2.75
+        assert result.row.training_s == 3.25  # -0.25 to 2, and 0.75 to 3
+        assert result.row.aggregation_s == 5.5 - 3.25
 
 
 def test_what_the_driver_saw_of_the_workers_and_no_client_accounts_for_is_unexplained() -> None:

@@ -130,3 +130,21 @@ def test_waiting_for_the_models_of_others_is_not_pulling(federations: Any, monke
     assert 0 < row.wait_s < 1e9  # no more than the call took; taking the weights over is still pulling
     assert row.pull_s > 0
     assert row.aggregation_wait_s == pytest.approx(row.push_s + row.pull_s + row.wait_s, rel=1e-12)
+
+
+def test_each_lap_of_a_round_is_what_was_done_in_it(federations: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    laps: list[tuple[int, str]] = []
+    lap = Stopwatch.lap
+
+    def noted(self: Stopwatch, client_id: int, share: Any, **waited: float) -> float:
+        laps.append((client_id, share))
+        return lap(self, client_id, share, **waited)
+
+    monkeypatch.setattr(Stopwatch, "lap", noted)
+    with federations.build(federations.config(clients=2), federations.shards(8, 8)) as federation:
+        federation.train_round(0)
+    step = ["local", "swap", "local", "local", "local"]  # batch, change of client, ledger, step, row
+    trained = [(client, share) for client in (0, 1) for share in step]
+    ended = [(0, "end_round"), (1, "end_round"), (0, "swap"), (0, "push"), (1, "swap"), (1, "push")]
+    pulled = [(0, "pull"), (0, "swap"), (0, "pull"), (1, "pull"), (1, "swap"), (1, "pull")]
+    assert laps == [*trained, *ended, *pulled]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from splitfed_core.rows import ClientRow, RoundRow, StepRow, columns
-from splitfed_core.summary import Array, Column, cell_numbers, same_batch, straggler_ratio
+from splitfed_core.summary import Array, Column, cell_numbers, quantile, same_batch, straggler_ratio
 
 
 def table(row_type: Any, *rows: dict[str, float]) -> Column:
@@ -75,9 +75,14 @@ def test_the_straggler_ratio_of_a_cell_is_the_median_of_its_rounds() -> None:
 
 
 def test_of_two_equally_frequent_batch_sizes_the_larger_counts_and_warm_up_never() -> None:
-    examples, warmup = (8.0, 8.0, 3.0, 3.0, 3.0, 3.0), (0, 0, 0, 0, 1, 1)
+    examples, warmup = (8.0, 8.0, 3.0, 3.0, 8.0, 3.0), (0, 0, 0, 0, 1, 1)
     steps = table(StepRow, *({"examples": n, "warmup": w} for n, w in zip(examples, warmup, strict=True)))
     assert same_batch(steps).tolist() == [True, True, False, False, False, False]
+
+
+def test_a_percentile_is_known_with_five_values_beyond_it_and_a_median_with_one() -> None:
+    assert [math.isnan(quantile(np.arange(float(n)), 0.05)) for n in (99, 100)] == [True, False]
+    assert [math.isnan(quantile(np.arange(float(n)), 0.5)) for n in (0, 1)] == [True, False]
 
 
 def test_what_a_cell_does_not_have_is_nan_and_not_nought() -> None:
