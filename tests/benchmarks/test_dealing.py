@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.dealing import digest_of, worker_count
+from benchmarks.dealing import digest_of, without_examples, worker_count
 from splitfed_core.config import CellConfig
 from splitfed_core.data import Dataset
+from splitfed_core.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,13 @@ def test_the_digest_of_data_is_that_of_their_content() -> None:
               {"columns": {"writer": np.array(["p", "q", "p", "r"])}}, {"x_train": x.reshape(2, 4)}]  # fmt: skip
     assert digest_of(replace(data, name="two", x_train=x.copy())) == digest_of(data)
     assert len({digest_of(data), *(digest_of(replace(data, **change)) for change in others)}) == 7  # type: ignore[arg-type]
+
+
+def test_who_got_nothing_is_known_and_refused_where_everybody_is_needed() -> None:
+    indices = {client: np.arange(10 if client < 3 else 0) for client in range(6)}
+    config = CellConfig.parse({"clients": 6, "strategy": "krum"})
+    assert without_examples(config, indices) == {3, 4, 5}
+    with pytest.raises(ConfigError, match="strategy 'trimmed_mean' needs at least 5 clients in a round; there are 3"):
+        without_examples(CellConfig.parse({"clients": 6, "strategy": "trimmed_mean"}), indices)
+    with pytest.raises(ConfigError, match="'notebook' waits for every client, but 3 of 6 got no examples"):
+        without_examples(CellConfig.parse({"clients": 6, "algorithm": "notebook"}), indices)
