@@ -14,7 +14,7 @@ from splitfed_core.errors import SfbenchError
 from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
 
 MAX_PROBES = 16
-"""More kinds of cells than this are not all probed; the rest is shown without an estimate."""
+"""At most this many kinds of cells are probed; the others are shown without an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _Probe:
 
 
 def measured(found: Survey, cores: int) -> dict[str, Forecast]:
-    """Return what the cells that are done have cost, by cell id."""
+    """Return the measured costs of the finished cells, by cell id."""
     costs: dict[str, Forecast] = {}
     for key in found.done:
         manifest = found.manifests[key]
@@ -68,7 +68,7 @@ def measured(found: Survey, cores: int) -> dict[str, Forecast]:
 
 
 def probes(configs: Sequence[CellConfig], cores: int) -> list[CellConfig]:
-    """Return the short cells that have to be run: of each kind the smallest and the largest batch."""
+    """Return the probes to run: for each kind of cell its smallest and its largest batch."""
     kinds: dict[tuple[Any, ...], dict[int, CellConfig]] = {}
     for config in configs:
         kinds.setdefault(kind(config, cores), {})[config.batch_size] = config
@@ -118,7 +118,7 @@ def _charge_the_first(
     observed: Mapping[tuple[Any, ...], Sequence[Observed]],
     cores: int,
 ) -> None:
-    """Add to the first cell of each kind what it alone takes: its processes keep the compiled steps for the others."""
+    """Charge the first cell of each kind for compiling: its processes keep the compiled steps for the others."""
     seen = set()
     for cell_id, config in configs.items():
         compiled = (kind(config, cores), config.learning_rate)
@@ -141,7 +141,7 @@ def _observe(config: CellConfig, runner: CellRunner) -> Observed:
 
 
 def _drift(estimates: Mapping[str, Estimate], costs: Mapping[str, Forecast]) -> float:
-    """Return by how much cells whose time is known took longer than these probes say."""
+    """Return the factor by which measured cells took longer than their estimates, in the median."""
     known = ((costs[cell_id].estimate, e) for cell_id, e in estimates.items() if cell_id in costs)
     ratios = [cost.wall_s / e.wall_s for cost, e in known if cost is not None]
     return median(ratios) if ratios else 1.0

@@ -8,6 +8,7 @@ arithmetic with it gives null, and null is neither larger nor smaller than anyth
 import ast
 import operator
 from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from splitfed_core.errors import UsageError
@@ -107,7 +108,9 @@ class Expression:
             case ast.Attribute(value=ast.Name(id=name), attr=setting) if name in self._names and setting[0] != "_":
                 return lambda values: getattr(values[name], "settings", {}).get(setting)
             case ast.Name(id=name):
-                raise self._refuse(f"uses the unknown name {name!r}; parameters are {', '.join(self._names)}")
+                close = get_close_matches(name, self._names, n=1)
+                hint = f"did you mean {close[0]!r}? " if close else ""
+                raise self._refuse(f"uses the unknown name {name!r}; {hint}choose one of {', '.join(self._names)}")
             case _:
                 what = ast.unparse(node)[:40]
                 raise self._refuse(

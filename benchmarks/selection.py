@@ -43,7 +43,7 @@ class Selection:
                 raise UsageError(f"--only {self.only.text!r} holds for none of the {len(cells)} cells of this plan")
             mine &= met
         if unknown := [cell_id for cell_id in self.cells if cell_id not in cells]:
-            raise UsageError(f"--cell {unknown[0]!r} is not in this plan; plan.json and summary.csv name its cells")
+            raise UsageError(f"--cell {unknown[0]!r} is not in this plan; --plan lists its cells")
         if self.cells:
             mine &= set(self.cells)
         chosen = [run for run in runs if run.cell_id in mine and self.repeat in (None, run.repeat)]

@@ -34,11 +34,15 @@ class _Pipe(io.FileIO):
 
 
 def survive_closed_pipes() -> None:
-    """Go on when nobody reads any more: a sweep is not given up because `head` has seen enough of it."""
+    """Keep going when nobody reads any more: `head`, having seen enough, must not end a sweep."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is getattr(sys, f"__{name}__") and stream is not None and not stream.isatty():
             raw = io.BufferedWriter(_Pipe(stream.fileno(), "w", closefd=False))
-            settings = {"encoding": stream.encoding, "errors": stream.errors, "line_buffering": stream.line_buffering}
+            settings = {
+                "encoding": stream.encoding,
+                "errors": stream.errors,
+                "line_buffering": stream.line_buffering or stream.write_through,
+            }
             stream.flush()
             setattr(sys, name, io.TextIOWrapper(raw, **settings))

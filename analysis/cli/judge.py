@@ -81,7 +81,7 @@ def ab(
     head: Annotated[
         str | None, typer.Option(metavar="REF", help="Candidate: a commit, branch or tag; the working tree by default.")
     ] = None,
-    pairs: Annotated[int, typer.Option(min=1, help="How many times each side is measured.")] = 10,
+    pairs: Annotated[int, typer.Option(min=1, metavar="N", help="How many times each side is measured.")] = 10,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -130,7 +130,9 @@ def doctor(
     grid: Annotated[
         Path | None, typer.Argument(help="Grid file; the bundled grid of the CI gate by default.", show_default=False)
     ] = None,
-    pairs: Annotated[int, typer.Option(min=5, help="How many times the same code is measured against itself.")] = 5,
+    pairs: Annotated[
+        int, typer.Option(min=5, metavar="N", help="How many times the same code is measured against itself.")
+    ] = 5,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the runs are written.")] = Path("runs/doctor"),
     settings: Settings = None,
     duet: Annotated[bool, typer.Option("--duet", help="Run both sides of a pair at the same time.")] = False,

@@ -117,7 +117,7 @@ def cuts(
     input_shape: Annotated[
         str, typer.Option(metavar="H,W,C", help="Shape of one example: height, width, channels.")
     ] = "32,32,3",
-    classes: Annotated[int, typer.Option(min=2, help="Number of labels.")] = 10,
+    classes: Annotated[int, typer.Option(min=2, metavar="N", help="Number of labels.")] = 10,
 ) -> None:
     """Show where a network can be cut: weights and work of each side, bytes across."""
     require_run("sfbench cuts")
