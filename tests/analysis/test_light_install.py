@@ -11,7 +11,9 @@ import sfbench
 from splitfed_core import installed
 from splitfed_core.errors import NotInstalledError
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+ROOT = Path(__file__).parents[2]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = SETTINGS["project"]
 MISSING = """
 import sys
 from importlib.abc import MetaPathFinder
@@ -68,3 +70,10 @@ def test_base_and_extra_share_nothing() -> None:
     assert base.isdisjoint(extra)
     assert {"tensorflow", "keras", "ray", "grpcio", "flwr", "flwr-datasets", "scikit-learn"} <= extra
     assert sfbench.__version__ == PROJECT["version"]
+
+
+def test_every_package_is_in_the_wheel_typed() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages == {"sfbench", "splitfed_core", "benchmarks", "analysis"}
+    assert packages == set(SETTINGS["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    assert packages == {path.parent.name for path in ROOT.glob("*/py.typed")}
