@@ -15,6 +15,10 @@ _DRIFT = 0.10
 """A fixed computation that differs by more than this between cells shows that the machine was not steady."""
 
 
+_COMMON = 0.75
+"""A smaller share of steps than this is not what a reader takes for the steps of a cell."""
+
+
 @dataclass(frozen=True)
 class Caution:
     """A warning of the report, with details to unfold."""
@@ -33,6 +37,7 @@ def cautions(results: Results) -> list[Caution]:
         _runs(results),
         _crowd(results),
         _batches(results),
+        _mixture(results),
         _codes(results),
         _environments(results),
         _dirty(results),
@@ -109,6 +114,13 @@ def _batches(results: Results) -> Caution | None:
     )
     text = "No client has so many examples: cells that differ in such batch sizes trained the same batches."
     return Caution("Batches larger than every shard.", text, details)
+
+
+def _mixture(results: Results) -> Caution | None:
+    """Say where step statistics, which are of the most frequent batch size of a cell, are of few of its steps."""
+    least = results.ok["common_batch_share"].min()
+    text = f"Step statistics are of the most frequent size; in at least one cell that is {least:.0%} of the steps."
+    return Caution("Batches of different sizes.", text.replace("%", " %")) if least < _COMMON else None
 
 
 def _cell(results: Results, line: dict[Hashable, Any]) -> str:

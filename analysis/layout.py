@@ -72,7 +72,7 @@ def assign(results: Results, parts: Mapping[str, Iterable[str]], choice: Choice 
     Raises:
         UsageError: The user asked for an axis that does not vary.
     """
-    axes, asked = results.axes, check(results.palette, choice or NO_CHOICE)
+    axes, asked = results.axes, check(results, choice or NO_CHOICE)
     taken = {part: axis for part, axis in asked.items() if part in parts and axis in axes}
     free = [axis for axis in sorted(axes, key=rank) if axis not in taken.values()]
     for part, liked in parts.items():
@@ -82,13 +82,15 @@ def assign(results: Results, parts: Mapping[str, Iterable[str]], choice: Choice 
     return Roles(**taken, rest=tuple(free))
 
 
-def check(axes: Axes, choice: Choice) -> dict[str, str]:
-    """Return the parts that the user gave to axes.
+def check(results: Results, choice: Choice) -> dict[str, str]:
+    """Return the parts that the user gave to axes; what moves together with an axis stands for it.
 
     Raises:
         UsageError: The user asked for an axis that does not vary, or for one axis twice.
     """
-    asked = {part: axis for part, axis in (("x", choice.x), ("hue", choice.hue), ("col", choice.facet)) if axis}
+    axes = results.palette
+    wanted = {"x": choice.x, "hue": choice.hue, "col": choice.facet}
+    asked = {part: results.names.leader(axis) for part, axis in wanted.items() if axis}
     if len(set(asked.values())) < len(asked):
         raise UsageError(f"--x, --hue and --facet name {', '.join(asked.values())}; give each part an axis of its own")
     for name in asked.values():

@@ -56,6 +56,10 @@ class Names:
         """Return the parameters that an axis stands for."""
         return (axis, *self._companions(axis))
 
+    def leader(self, name: str) -> str:
+        """Return the axis that a parameter moves together with, or the parameter itself."""
+        return next((axis for axis, others in self.together.items() if name in others and axis != "run"), name)
+
     def word(self, axis: str, value: Any, *, short: bool = False) -> str:
         """Say one value of an axis: `3 clients`, `batch 64, learning rate 0.01`."""
         others = [(name, at[value]) for name, at in self._companions(axis).items() if value in at]

@@ -56,7 +56,7 @@ def report(
     """
     _check(only, formats, choice)
     results = load(*(runs or [newest_run(Path("runs"))]))
-    layout.check(results.axes, choice)
+    layout.check(results, choice)
     job = _Job(results, out or Path("reports") / results.name, formats, choice, provenance(results))
     if only:
         return _write_one(job, figure(only))

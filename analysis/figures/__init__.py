@@ -148,7 +148,8 @@ FIGURES: dict[str, Spec] = {
         Spec(
             "stragglers",
             "Stragglers: each client's round",
-            "How long each client trains in a round and how long it then waits for the slowest. The dotted line "
+            "How long each client trains in a round (its own steps, without those of clients it shares a worker "
+            "with) and how long it then waits for the slowest. The dotted line "
             "is the median client; bars far above it hold everybody up.",
             stragglers,
         ),

@@ -50,8 +50,10 @@ def aggregation(results: Results) -> Finding | None:
         else "too few repeats for an interval"
     )
     alone = "; cells with one participant are left out" if len(several.ok) < len(results.ok) else ""
+    clear = abs(gap.mean) > gap.reach
+    changes = "changes the final test accuracy by" if clear else "makes no clear difference to the final test accuracy:"
     return Finding(
-        f"Aggregation changes the final test accuracy by {_points(gap.mean)} points{spread}, "
+        f"Aggregation {changes} {_points(gap.mean)} points{spread}, "
         f"for {digits(more.ratio)}× the bytes and {digits(time.ratio)}× the time per round.",
         f"On against off, {sure}, from {more.basis}{alone}.",
     )
@@ -83,7 +85,7 @@ def _gap(results: Results) -> _Gap | None:
 
 
 def _points(share: float) -> str:
-    return f"{'+' if share >= 0 else '−'}{digits(abs(share) * 100)}"
+    return f"{'+' if share >= 0 else '−'}{abs(share) * 100:.1f}"
 
 
 def clients(results: Results) -> Finding | None:

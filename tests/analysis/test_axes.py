@@ -11,7 +11,7 @@ import pytest
 from analysis.cautions import cautions
 from analysis.figures import FIGURES
 from analysis.intervals import compare
-from analysis.layout import Choice
+from analysis.layout import Choice, assign
 from analysis.results import load
 from analysis.tables import table
 
@@ -50,6 +50,7 @@ def test_zipped_parameters_are_named_together(make_run: MakeRun) -> None:
     assert results.names.title("batch_size") == "batch size/learning rate"
     assert results.names.word("batch_size", 64) == "batch 64, learning rate 0.002"
     assert results.names.tick("batch_size", 32) == "32/0.001"
+    assert assign(results, {"x": ("*",)}, Choice(x="learning_rate")).x == "batch_size"
     assert table(results).axes == ("batch_size", "learning_rate", "workers_used")
     labels = FIGURES["effects"].draw(results, Choice()).axes[0].get_yticklabels()
     assert [label.get_text() for label in labels] == ["batch 64, learning rate 0.002 vs 32/0.001"]

@@ -145,14 +145,16 @@ def test_aggregation_leaves_out_who_is_alone_and_says_the_range_and_the_test_exa
     )
     headline, sure = told(choices.aggregation(results))
     assert headline == (
-        "Aggregation changes the final test accuracy by +3 points (+2 to +4 from cell to cell), "
-        "for 1.5× the bytes and 1.25× the time per round."
+        "Aggregation makes no clear difference to the final test accuracy: +3.0 points "
+        "(+2.0 to +4.0 from cell to cell), for 1.5× the bytes and 1.25× the time per round."
     )
     # t(2) · 0.001 / √3 over repeats, 1.96 · √((0.93 · 0.07 + 0.9 · 0.1) / 400) over test examples: 3.87 points together
     assert sure == (
-        "On against off, 95 % interval −0.867 to +6.87 over repeats and 400 test examples, "
+        "On against off, 95 % interval −0.9 to +6.9 over repeats and 400 test examples, "
         "from 2 pairs of cells and 3 repeats; cells with one participant are left out."
     )
+    more = replace(results, cells=results.cells.assign(test_examples=4000.0))
+    assert told(choices.aggregation(more))[0].startswith("Aggregation changes the final test accuracy by +3.0 points")
 
 
 def test_throughput_of_many_clients_names_its_swap_share(made: Made) -> None:
@@ -294,10 +296,17 @@ def test_more_clients_than_workers_is_a_caution_and_stands_above_times(make_run:
 
 
 def test_batches_that_no_client_can_fill_are_a_caution(made: Made) -> None:
-    results = made({"batch_size": (32, 64)}, largest_batch=lambda _: 40.0)
+    share = {32: 0.8, 64: 0.6}
+    results = made(
+        {"batch_size": (32, 64)}, largest_batch=lambda _: 40.0, common_batch_share=lambda c: share[c["batch_size"]]
+    )
     results = replace(results, cells=results.cells.assign(env="e", canary_s=NAN))
     (caution,) = [caution for caution in cautions(results) if caution.title == "Batches larger than every shard."]
     assert [(d.where, d.what) for d in caution.details] == [("batch 64", "64, but the largest had 40")]
+    told = {caution.title: caution.text for caution in cautions(results)}
+    assert told["Batches of different sizes."].endswith("in at least one cell that is 60 % of the steps.")
+    mostly = results.where(results.cells["batch_size"] == 32)
+    assert "Batches of different sizes." not in {caution.title for caution in cautions(mostly)}
 
 
 def test_accuracy_of_few_test_examples_is_unsure_however_many_repeats_agree() -> None:
