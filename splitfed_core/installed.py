@@ -1,7 +1,9 @@
-"""What is installed: reading results takes less than measuring does, which has an extra of its own."""
+"""What is installed: reading results takes less than measuring does, which has an extra of its own.
+
+`importlib.metadata` is imported where it is used: `sfbench --help` and `import sfbench` do without it.
+"""
 
 import re
-from importlib.metadata import PackageNotFoundError, requires, version
 
 from splitfed_core.errors import NotInstalledError
 
@@ -29,16 +31,20 @@ def require_run(what: str) -> None:
 
 def _of_the_extra() -> list[str]:
     """Return the distributions of the extra, as the metadata of this one names them."""
+    from importlib import metadata
+
     try:
-        asked = requires("sfbench") or []
-    except PackageNotFoundError:  # run from a checkout that is not installed: nobody says what it takes
+        asked = metadata.requires("sfbench") or []
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed: nobody says what it takes
         return []
     return [match[0] for line in asked if _EXTRA.search(line) and (match := _NAME.match(line))]
 
 
 def _is_installed(name: str) -> bool:
+    from importlib import metadata
+
     try:
-        version(name)
-    except PackageNotFoundError:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
         return False
     return True

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ PROJECT = SETTINGS["project"]
 MISSING = """
 import sys
 from importlib.abc import MetaPathFinder
-from splitfed_core import installed
+from importlib import metadata
 
 class Missing(MetaPathFinder):
     def find_spec(self, name, path, target=None):
@@ -25,7 +26,7 @@ class Missing(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Missing())
-installed.requires = lambda _: ['ray>=2.52; extra == "run"', "pandas>=2.3", 'keras-of-nowhere>=3 ; extra == \\'run\\'']
+metadata.requires = lambda _: ['ray>=2.52; extra == "run"', "pandas>=2.3", 'keras-of-nowhere>=3 ; extra == \\'run\\'']
 """
 
 
@@ -57,7 +58,7 @@ def test_a_name_that_needs_the_extra_says_so(name: str) -> None:
 
 
 def test_what_is_missing_is_named_up_to_three(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installed, "requires", lambda _: [f'nowhere{i}; extra == "run"' for i in range(5)])
+    monkeypatch.setattr(metadata, "requires", lambda _: [f'nowhere{i}; extra == "run"' for i in range(5)])
     with pytest.raises(NotInstalledError, match=r"\(nowhere0, nowhere1, nowhere2, …\)"):
         installed.require_run("this")
 
