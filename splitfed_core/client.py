@@ -11,6 +11,7 @@ import tensorflow as tf
 from splitfed_core.cell import CellKey
 from splitfed_core.config import CellConfig
 from splitfed_core.data import ClientShard
+from splitfed_core.injection import Delay, delay_of
 from splitfed_core.ledger import LedgerFactory
 from splitfed_core.rows import ClientRow, StepRow
 from splitfed_core.seeding import stream
@@ -80,6 +81,7 @@ class Client:
         self._part, self._ledger, self._transport, self._fed = part, ledger, transport, fed
         self._steps_done = 0
         self._model_round = -1  # whose aggregate it has
+        self._delay: Delay = delay_of("between_steps")
         self.begin_round()
 
     def begin_round(self) -> None:
@@ -93,6 +95,7 @@ class Client:
 
     def train_step(self, batch: Batch) -> None:
         """Train on one mini-batch, as the algorithm's ledger does it, and note where the time went."""
+        self._delay(self.client_id)
         self._lap("local")  # its batch was made
         self._seat()
         warms_up = self._worker.begin_step(self._part)

@@ -8,6 +8,7 @@ from splitfed_core.aggregation import Strategy, make_strategy
 from splitfed_core.cell import CellKey
 from splitfed_core.config import CellConfig, Named
 from splitfed_core.errors import StragglerError
+from splitfed_core.injection import Delay, delay_of
 from splitfed_core.schedule import in_order, participants, round_size
 from splitfed_core.wire.codecs import RAW, Array, EncodedTensor
 from splitfed_core.wire.messages import ClientModel
@@ -35,6 +36,7 @@ class FedServer:
         self._round = -1  # the last one that is complete
         self._aggregate: Tensors = ()
         self._changed = threading.Condition()
+        self._delay: Delay = delay_of("aggregation")
 
     def push(self, model: ClientModel) -> None:
         """Take one client's model; the last one of the round makes the aggregate."""
@@ -43,6 +45,7 @@ class FedServer:
             if len(self._arrived) == self._participants:
                 models = [(m.client_id, [RAW.decode(w) for w in m.weights], m.examples) for m in self._arrived.values()]
                 self._model = self._strategy.aggregate(models, self._model)
+                self._delay(0)  # one in a round, whoever comes last
                 self._aggregate = tuple(RAW.encode(array) for array in self._model)
                 self._arrived, self._round = {}, model.round
                 self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""A known delay put into one phase of every step, to prove that a gate sees it and names it (`docs/gate.md`).
+"""A known delay put into one place of every step or round, to prove that a gate sees it and names it (`docs/gate.md`).
 
 Hidden: the environment of the processes switches it on, `SFBENCH_INJECT=server_compute:+10%`; it changes no result.
 """
@@ -13,7 +13,7 @@ from time import perf_counter
 from splitfed_core.errors import UsageError
 
 VARIABLE = "SFBENCH_INJECT"
-PHASES = ("client_forward", "server_compute", "client_backward")
+PLACES = ("client_forward", "server_compute", "client_backward", "between_steps", "aggregation")
 
 _RECENT = 32
 
@@ -28,7 +28,8 @@ def no_delay(client_id: int) -> None:
 class StepShare:
     """Waits for a share of the step: of the median time from the end of a client's delay to its next one.
 
-    That is the step where each client has a process of its own; where clients take turns it holds those of others too.
+    Where there is one delay in a round, that is a share of the round. It is the step where each client has a process of
+    its own; where clients take turns it holds those of others too.
     """
 
     def __init__(self, share: float) -> None:
@@ -47,18 +48,19 @@ class StepShare:
         self._ended[client_id] = perf_counter()
 
 
-def delay_of(phase: str) -> Delay:
-    """Return the delay that the environment asks for in this phase.
+def delay_of(place: str) -> Delay:
+    """Return the delay that the environment asks for in this place.
 
     Raises:
-        UsageError: The variable has another form, or names no phase that can be delayed.
+        UsageError: The variable has another form, or names no place that can be delayed.
     """
     text = os.environ.get(VARIABLE)
     if not text:
         return no_delay
     asked = re.fullmatch(r"(\w+):\+(\d+(?:\.\d+)?)%", text)
-    if not asked or asked[1] not in PHASES:
+    if not asked or asked[1] not in PLACES:
         raise UsageError(
-            f"{VARIABLE}={text}: write a phase ({', '.join(PHASES)}) and per cent of the step, as server_compute:+10%"
+            f"{VARIABLE}={text}: write a place ({', '.join(PLACES)}) and per cent of the step, for aggregation of the"
+            " round: server_compute:+10%"
         )
-    return StepShare(float(asked[2]) / 100) if asked[1] == phase else no_delay
+    return StepShare(float(asked[2]) / 100) if asked[1] == place else no_delay

@@ -2,11 +2,17 @@
 
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
+from splitfed_core.aggregation import make_strategy
+from splitfed_core.config import Named
 from splitfed_core.errors import UsageError
+from splitfed_core.fedserver import FedServer
 from splitfed_core.injection import VARIABLE, StepShare, delay_of, no_delay
 from splitfed_core.ledger import Columns, delayed
+from splitfed_core.wire.codecs import RAW
+from splitfed_core.wire.messages import ClientModel
 
 
 def test_without_the_variable_nothing_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +25,7 @@ def test_without_the_variable_nothing_is_wrapped(monkeypatch: pytest.MonkeyPatch
 def test_what_cannot_be_read_is_refused_with_an_example(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv(VARIABLE, text)
     with pytest.raises(
-        UsageError, match=r"write a phase \(client_forward, server_compute, client_backward\) and per cent"
+        UsageError, match=r"write a place \(client_forward, .*, between_steps, aggregation\) and per cent"
     ):
         delay_of("server_compute")
 
@@ -64,6 +70,21 @@ def test_each_client_has_a_step_of_its_own(clock: list[float]) -> None:
     began = clock[0]
     delay(1)
     assert clock[0] - began == pytest.approx((2 + 1 + 5) / 2, abs=0.02)  # others' delays are part of it
+
+
+def test_the_fed_server_delays_the_aggregation_by_a_share_of_the_round(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    monkeypatch.setenv(VARIABLE, "aggregation:+50%")
+    server = FedServer(2, make_strategy(Named(name="fedavg")), [np.zeros(2, np.float32)], 1.0)
+    waited = []
+    for round_ in range(3):
+        for client_id in ((0, 1), (1, 0), (0, 1))[round_]:  # another one is the last, and it is one delay for all that
+            clock[0] += 5.0
+            began = clock[0]
+            server.push(ClientModel(client_id, round_, 1, (RAW.encode(np.ones(2, np.float32)),)))
+            waited.append(round(clock[0] - began, 1))
+    assert waited == [0, 0, 0, 5, 0, 5]
 
 
 class FakeLedger:

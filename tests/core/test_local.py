@@ -1,3 +1,4 @@
+from statistics import median
 from typing import Any
 
 import pytest
@@ -118,3 +119,14 @@ def test_an_injected_delay_is_in_its_phase_and_changes_no_result(
     compute = sum(row.server_compute_s or 0 for row in delayed.steps[1:])  # the first one's length nobody knows
     whole = sum(row.step_s for row in delayed.steps[1:])
     assert compute > whole / 2 > sum(row.step_s for row in plain.steps[1:])
+
+
+def test_a_delay_between_steps_is_in_no_step_but_before_it(federations: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ALGORITHMS["sflv2"] | {"transport": "inproc", "rounds": 3}
+    plain = federations.train(40, **settings)
+    monkeypatch.setenv("SFBENCH_INJECT", "between_steps:+300%")
+    delayed = federations.train(40, **settings, timeout_s=602)
+    assert exact(delayed.steps) == exact(plain.steps)
+    plain_s, delayed_s = (median(row.between_s for row in of.steps[3:]) for of in (plain, delayed))
+    assert delayed_s > 2 * median(row.step_s for row in delayed.steps[3:])  # three steps, were there no noise
+    assert delayed_s > 2 * plain_s
