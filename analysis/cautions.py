@@ -1,11 +1,12 @@
 """What a reader must know before trusting the numbers: failed cells, few repeats, drift, mixed environments."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from analysis.digest import NOTHING
 from analysis.intervals import FEWEST
+from analysis.metrics import METRICS
 from analysis.naming import title
 from analysis.provenance import mixed_code
 from analysis.results import KEY, Results
@@ -35,6 +36,7 @@ def cautions(results: Results) -> list[Caution]:
         _notes(results),
         _data(results),
         _runs(results),
+        _definitions(results),
         _crowd(results),
         _batches(results),
         _mixture(results),
@@ -62,8 +64,17 @@ def _names(results: Results) -> set[str]:
 
 
 def _notes(results: Results) -> Caution | None:
-    others = tuple(problem for problem in results.problems if problem.where not in _names(results))
+    bad = _names(results)
+    told: dict[str, list[str]] = {}
+    for problem in results.problems:
+        if problem.where not in bad:
+            told.setdefault(problem.what, []).append(problem.where)
+    others = tuple(Problem(_places(places), what) for what, places in told.items())
     return Caution("Some data are missing or odd.", "What could be used is shown.", others) if others else None
+
+
+def _places(places: Sequence[str]) -> str:
+    return places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more"
 
 
 def _data(results: Results) -> Caution | None:
@@ -88,6 +99,15 @@ def _runs(results: Results) -> Caution | None:
     )
     text = "What is said of one run against another is said of all of these together."
     return Caution("The runs differ in their parameters too.", text, details)
+
+
+def _definitions(results: Results) -> Caution | None:
+    """Name the metrics that do not mean the same everywhere, because versions of sfbench measure them in other ways."""
+    runs = [run.name for run in results.runs]
+    meant = {m.title: set[int]().union(*(results.definitions(run, m.name) for run in runs)) for m in METRICS.values()}
+    differ = ", ".join(name for name, numbers in meant.items() if len(numbers) > 1)
+    text = f"The versions of sfbench that measured the runs define them differently: {differ}. See docs/columns.md."
+    return Caution("Metrics with two meanings.", text) if differ else None
 
 
 def _crowd(results: Results) -> Caution | None:

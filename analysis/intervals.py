@@ -83,8 +83,11 @@ def compare(results: Results, axis: str, value: object, base: object, name: str)
     """Compare a metric of two values of an axis over cells alike in everything else, repeat by repeat.
 
     Returns:
-        `value` ÷ `base`, or nothing where no two cells are alike or the metric is not positive.
+        `value` ÷ `base`, or nothing where no two cells are alike, the metric is not positive, or it does not mean the
+        same in both of two runs.
     """
+    if axis == "run" and results.definitions(value, name) != results.definitions(base, name):
+        return None
     others = [other for other in results.axes if other not in (axis, "run")]
     runs = ["run"] if "run" in results.axes and axis != "run" else []
     keys = [*others, *runs, "repeat"]

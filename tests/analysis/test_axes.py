@@ -1,5 +1,6 @@
 """No two cells are ever shown as one: axes tell them apart, and what moves together is named together."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -120,3 +121,27 @@ def test_what_else_differs_between_runs_is_a_caution(make_run: MakeRun) -> None:
     assert results.axes == {"run": ("base", "head")}
     told = {caution.title: caution for caution in cautions(results)}["The runs differ in their parameters too."]
     assert [(d.where, d.what) for d in told.details] == [("batch size", "base 32, head 64")]
+
+
+def test_what_two_versions_mean_by_a_metric_is_not_compared(make_run: MakeRun) -> None:
+    old, new = make_run("old"), make_run("new")
+    for path in new.glob("cells/*/r*/manifest.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "definitions": {"step_p50_s": 2}}))
+    results = load(old, new)
+    assert compare(results, "run", "new", "old", "step_p50_s") is None
+    assert compare(results, "run", "new", "old", "bytes_per_round") is not None
+    assert compare(results, "aggregation", "on", "off", "step_p50_s") is not None
+    told = {caution.title: caution.text for caution in cautions(results)}
+    assert "define them differently: Step latency, median. See" in told["Metrics with two meanings."]
+
+
+def test_one_note_of_many_attempts_is_said_once(make_run: MakeRun) -> None:
+    run = make_run("quick", repeats=2)
+    for path in run.glob("cells/*/r*/steps.csv"):
+        path.write_bytes(path.read_bytes()[:-60])
+    (caution,) = [c for c in cautions(load(run)) if c.title == "Some data are missing or odd."]
+    assert [detail.what for detail in caution.details] == [
+        "steps.csv has 1 broken line(s), left out",
+        "steps.csv is not the file its manifest hashed: cut off or changed since",
+    ]
+    assert caution.details[0].where.endswith(" and 3 more")
