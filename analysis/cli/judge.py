@@ -58,7 +58,7 @@ def compare(
     confirm: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
-            metavar="BASE HEAD", help="Both sides measured once more: what is flagged must be flagged again there."
+            metavar="BASE HEAD", help="Both measured again, with other seeds: what is flagged must be so again."
         ),
     ] = None,
     noise: SameCode = None,
@@ -96,7 +96,9 @@ def ab(
         typer.Option("--duet", help="Run both sides of a pair at the same time: for small cells on a noisy machine."),
     ] = False,
     noise: SameCode = None,
-    confirm: Annotated[bool, typer.Option(help="Measure flagged cells once more: they must be flagged again.")] = True,
+    confirm: Annotated[
+        bool, typer.Option(help="Measure flagged cells again, with other seeds: they must be so again.")
+    ] = True,
 ) -> None:
     """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes it."""
     require_run("sfbench ab")
