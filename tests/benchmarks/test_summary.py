@@ -1,11 +1,15 @@
 import csv
 import io
+import math
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from analysis.results import load
 from benchmarks.plan import CellRun
+from benchmarks.sink import CellSink
 from benchmarks.summary import Tally, summary_csv
 from splitfed_core.rows import CellSummary, columns
 
@@ -89,3 +93,17 @@ def test_summary_csv_has_parameters_then_numbers() -> None:
     assert (line["cell_id"], line["repeat"], line["clients"], line["aggregation"]) == ("cell", "1", "2", "false")
     assert line["partitioner"] == '{"alpha": 0.3, "name": "dirichlet"}'
     assert (line["order"], line["wall_s"], line["final_eval_accuracy"]) == ("", "0.1", "")
+
+
+def test_a_report_has_the_same_numbers(tmp_path: Path, rows: SimpleNamespace, cell_run: CellRun) -> None:
+    folder = tmp_path / "run/cells" / cell_run.cell_id / "r0"
+    with CellSink(folder, cell_run) as sink:
+        for number in range(3):
+            steps, clients, row = rows.one_round(cell_run, number)
+            uneven = [replace(step, step_s=step.step_s * (1 + i / 7), between_s=0.001) for i, step in enumerate(steps)]
+            sink.round(uneven, clients, replace(row, training_s=0.02, workers_s=0.05, unexplained_s=0.001))
+        summary = sink.finish("ok", None, {"workers": 2}, {})
+    cell = load(tmp_path / "run").cells.iloc[0]
+    for name in columns(CellSummary):
+        here = getattr(summary, name)
+        assert (here is None and math.isnan(cell[name])) or cell[name] == here, name
