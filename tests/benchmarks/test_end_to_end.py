@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -78,15 +77,19 @@ def summary(folder: Path) -> dict[str, dict[str, str]]:
         return {row["batch_size"]: row for row in csv.DictReader(file)}
 
 
+def imported(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """Return the packages that a command has imported."""
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
+
+
 def test_a_sweep_runs_what_it_can_and_says_what_it_could_not(sfbench: Sfbench, folder: Path) -> None:
     done = sfbench("sweep", "grid.yaml", python=("-X", "importtime"))
     assert done.returncode == 3, done.stderr
     assert {size: row["status"] for size, row in summary(folder).items()} == {"8": "ok", "12": "ok", "32": "failed"}
     told = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
     assert not [line for line in (*told, done.stdout) if "chatter" in line or "Traceback" in line]
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
-    assert "ray" in imported
-    assert not imported & {"tensorflow", "keras"}
+    assert "ray" in imported(done)
+    assert not imported(done) & {"tensorflow", "keras"}
 
 
 def test_the_reason_is_in_the_manifest_and_the_chatter_in_the_log(folder: Path) -> None:
@@ -102,12 +105,11 @@ def test_the_reason_is_in_the_manifest_and_the_chatter_in_the_log(folder: Path) 
     assert "chatter of a library" in log
 
 
-def test_what_is_finished_is_not_run_again_and_the_answer_comes_at_once(sfbench: Sfbench, folder: Path) -> None:
+def test_what_is_finished_is_not_run_again_and_starts_nothing(sfbench: Sfbench, folder: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/shop/cells/**/*")}
-    began = perf_counter()
     done = sfbench("sweep", "grid.yaml", "--only", "batch_size < 32", python=("-X", "importtime"))
-    assert perf_counter() - began < 10
-    assert (done.returncode, "| ray" in done.stderr) == (0, False)
+    assert done.returncode == 0
+    assert not imported(done) & {"ray", "tensorflow", "keras"}
     assert "2 of 2" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in folder.glob("runs/shop/cells/**/*")} == before
 

@@ -1,5 +1,6 @@
 import os
 import subprocess
+from itertools import accumulate
 from pathlib import Path
 
 import psutil
@@ -68,10 +69,11 @@ def test_hardware_and_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert here["cpu"]
 
 
-def test_the_canary_takes_about_the_same_time_every_time() -> None:
-    first, second = canary_s(), canary_s()
-    assert 0 < first < 0.1
-    assert 0.2 < first / second < 5
+def test_the_canary_is_the_fastest_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert canary_s() > 0
+    readings = accumulate([0, 5, 0, 3, 0, 1, 0, 2, 0, 4])
+    monkeypatch.setattr("benchmarks.environment.perf_counter", lambda: next(readings))
+    assert canary_s() == 1
 
 
 def test_the_load_is_told() -> None:

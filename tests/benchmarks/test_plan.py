@@ -177,7 +177,7 @@ def test_a_complaint_of_the_core_gets_the_line_of_the_value(grid_of: GridOf, tmp
 @pytest.mark.slow
 def test_a_hundred_thousand_cells(grid_of: GridOf) -> None:
     text = "axes: {clients: {range: [1, 100]}, batch_size: {range: [1, 100]}, rounds: {range: [1, 10]}}\n"
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(make_plan(grid_of(text + "exclude: [{when: clients * batch_size > 9999}]")).cells) == 99_990
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1_000_000  # kB

@@ -195,7 +195,6 @@ def test_the_size_of_a_message_depends_on_shapes_alone(
             messages.body_reply_parts(BodyReply(one, stamps)),
             messages.client_model_parts(ClientModel(client, round, data.draw(ids), (one, other))),
             messages.aggregate_parts(Aggregate((one, other), data.draw(numbers))),
-            messages.aggregate_parts(Aggregate((one, other), data.draw(numbers))),
             messages.predict_request_parts(client, one),
             [messages.end_round_request(client, round)],
             [messages.end_round_reply([data.draw(numbers) for _ in range(count)])],

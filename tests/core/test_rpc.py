@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import grpc
@@ -44,7 +44,9 @@ def stamps(received_s: float) -> ServerStamps:
 
 
 class Doubling:
-    """Answers every tensor with twice its values; fails where a test asks for it."""
+    """Answers every tensor with twice its values; fails, or waits, where a test asks for it."""
+
+    awaited = threading.Event()
 
     def step(self, request: StepRequest, received_s: float) -> StepReply:
         if request.step == 99:
@@ -52,7 +54,7 @@ class Doubling:
         if request.step == 97:
             raise ArithmeticError(LONG)
         if request.step == 98:
-            sleep(1.5)
+            self.awaited.wait(60)
         labels = RAW.decode(request.labels)
         loss = float(labels.sum() + 100 * request.client_id + 10 * request.round + request.step)
         return StepReply(double(request.smashed), loss, len(labels), stamps(received_s))
@@ -185,10 +187,10 @@ def test_an_unexpected_error_comes_as_one_line_without_its_stack(name: str, serv
 def test_nobody_waits_longer_than_the_deadline(name: str, server: RpcServer) -> None:
     main, _ = connect(name, Endpoints(server.address, None, TOKEN, 0.3))
     assert main is not None
-    began = perf_counter()
     with pytest.raises(RemoteError, match="DEADLINE_EXCEEDED"):
         main.train_step(replace(REQUEST, step=98))
-    assert 0.25 < perf_counter() - began < 1.2
+    Doubling.awaited.set()  # until now the service was at it
+    Doubling.awaited = threading.Event()
     main.close()
 
 
@@ -372,10 +374,8 @@ def test_where_a_socket_cannot_be_had_a_port_is_taken() -> None:
 
 def test_after_stop_calls_fail_at_once() -> None:
     with RpcServer(token=TOKEN, callers=1, main=Doubling()) as server:
-        main = GrpcTransport(server.address, token=TOKEN, deadline_s=10.0)
+        main = GrpcTransport(server.address, token=TOKEN, deadline_s=3600.0)
         main.train_step(REQUEST)
-    began = perf_counter()
     with pytest.raises(RemoteError, match="UNAVAILABLE"):
         main.train_step(REQUEST)
-    assert perf_counter() - began < 2
     main.close()

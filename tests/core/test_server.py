@@ -2,8 +2,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from time import perf_counter, sleep
-from typing import Any
+from time import sleep
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -45,23 +45,41 @@ def make(federations: Any) -> Iterator[Make]:
         server.close()
 
 
+class Watched(ArrivalTurns):
+    """Turns that say when somebody asks for one."""
+
+    asked = threading.Event()
+
+    def acquire(self, round: int, client_id: int, step: int) -> int:
+        self.asked.set()
+        return super().acquire(round, client_id, step)
+
+
+class Held(NamedTuple):
+    """A server whose optimizer waits until it may go on, and fails at its third step."""
+
+    server: MainServer
+    go: threading.Event
+    turns: Watched
+
+
 @pytest.fixture
-def slow(federations: Any) -> Iterator[MainServer]:
-    """A server whose optimizer takes 0.4 s, and fails at its third step."""
+def held(federations: Any) -> Iterator[Held]:
     part = Network(federations.config(), federations.shape, federations.key.seed).server_part()
-    update = part.update
+    update, go, turns = part.update, threading.Event(), Watched()
     done: list[int] = []
 
-    def slow_update(gradients: Any) -> None:
+    def held_update(gradients: Any) -> None:
         done.append(len(done))
-        sleep(0.4)
+        go.wait(60)
         if len(done) == 3:
             raise ArithmeticError("the optimizer broke down")
         update(gradients)
 
-    part.update = slow_update
-    server = MainServer([part], ArrivalTurns(), participants=1)
-    yield server
+    part.update = held_update
+    server = MainServer([part], turns, participants=1)
+    yield Held(server, go, turns)
+    go.set()
     server.close()
 
 
@@ -108,36 +126,34 @@ def test_every_step_has_one_update_time_told_once(make: Make) -> None:
         server.step(request(client, step), 0.0)
     times = {client: server.end_round(client, 0) for client in (0, 1)}
     assert {client: len(found) for client, found in times.items()} == {0: 2, 1: 1}
-    assert all(0 < time < 5 for found in times.values() for time in found)
+    assert all(time > 0 for found in times.values() for time in found)
     assert server.end_round(0, 0) == []
 
 
-def test_the_reply_does_not_wait_for_the_update_but_the_next_step_does(slow: MainServer) -> None:
-    slow.step(request(0, 9), 0.0)
-    slow.end_round(0, 0)  # the graphs are compiled now
-    began = perf_counter()
-    first = slow.step(request(0, 0), began)
-    assert perf_counter() - began < 0.3
-    assert first.stamps.encoded <= perf_counter()
-    times = slow.end_round(0, 0)
-    assert perf_counter() - began >= 0.4
-    assert 0.4 <= times[0] < 1
-
-
-def test_the_next_step_sees_the_updated_weights(slow: MainServer, make: Make) -> None:
-    plain = make(1)
-    replies = [slow.step(request(0, step), perf_counter()) for step in range(2)]
+def test_the_reply_does_not_wait_for_the_update_but_the_next_step_does(held: Held, make: Make) -> None:
+    replies = [held.server.step(request(0, 0), 0.0)]  # is here, and the update has not gone on
+    held.turns.asked.clear()
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(held.server.step, request(0, 1), 0.0)
+        assert held.turns.asked.wait(60)
+        sleep(0.2)
+        held.go.set()
+        replies.append(second.result(60))
+    assert replies[1].stamps.started - replies[1].stamps.decoded >= 0.2  # seen as `server_queue`
+    assert held.server.end_round(0, 0)[0] >= 0.2
+    plain = make(1)  # and it sees the updated weights
     assert [reply.loss for reply in replies] == [plain.step(request(0, step), 0.0).loss for step in range(2)]
-    assert replies[1].stamps.started - replies[1].stamps.decoded > 0.3  # seen as `server_queue`
 
 
-def test_a_failed_update_is_told_by_whatever_comes_next(slow: MainServer) -> None:
+def test_a_failed_update_is_told_by_whatever_comes_next(held: Held) -> None:
+    server = held.server
+    held.go.set()
     for step in range(3):
-        slow.step(request(0, step), 0.0)  # the third reply is out before its update fails
+        server.step(request(0, step), 0.0)  # the third reply is out before its update fails
     for call in (
-        lambda: slow.step(request(0, 3), 0.0),
-        lambda: slow.end_round(0, 0),
-        lambda: slow.predict(0, request(0, 0).smashed),
+        lambda: server.step(request(0, 3), 0.0),
+        lambda: server.end_round(0, 0),
+        lambda: server.predict(0, request(0, 0).smashed),
     ):
         with pytest.raises(ArithmeticError, match="broke down"):
             call()
@@ -165,7 +181,7 @@ def test_in_fixed_order_messages_wait_for_their_turn_whenever_they_come(make: Ma
         server = make(3, order="fixed")
         with ThreadPoolExecutor(3) as pool:
             calls = {client: pool.submit(server.step, request(client, 0), 0.0) for client in arriving}
-            started = {client: call.result(10).stamps.started for client, call in calls.items()}
+            started = {client: call.result(60).stamps.started for client, call in calls.items()}
         orders.append((sorted(started, key=started.__getitem__), {c: calls[c].result().loss for c in range(3)}))
     assert orders[0] == orders[1]
 
@@ -178,7 +194,7 @@ def test_in_fixed_order_nobody_waits_for_ever_for_a_lost_client(make: Make) -> N
             with pytest.raises(
                 StragglerError, match=r"step 1 of client \d waited 0.3 s for \(client, step\) \(\d, 0\)"
             ):
-                call.result(5)
+                call.result(60)
 
 
 def test_copies_train_apart_and_are_averaged_by_examples_when_all_have_ended(make: Make) -> None:
