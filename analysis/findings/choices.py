@@ -26,7 +26,7 @@ def cut(results: Results) -> Finding | None:
     other = results.names.tick("cut_layer", most)
     return Finding(
         f"{sentence(results.names.word('cut_layer', least))} sends {digits(fewer.ratio)}× fewer bytes up per step than "
-        f"{other} and is {times_faster(time)} per step.",
+        f"{results.names.word('cut_layer', most)} and is {times_faster(time)} per step.",
         f"Step latency of {other} ÷ {results.names.tick('cut_layer', least)}: {digits(time.ratio)}×, {time.sure()}. "
         "Bytes are counted. Over loopback: see the prediction for slower links.",
     )
@@ -101,7 +101,7 @@ def clients(results: Results) -> Finding | None:
     changing = f" Changes of client took {human(swaps, 'share')} of their training time." if swaps > 0 else ""
     return Finding(
         f"{sentence(results.names.word('clients', many))} train {digits(more.ratio)}× the samples per second of "
-        f"{results.names.tick('clients', few)}; linear would be {digits(many / few)}×.",
+        f"{results.names.word('clients', few)}; linear would be {digits(many / few)}×.",
         f"{sentence(more.sure())}.{changing}",
     )
 
@@ -122,7 +122,7 @@ def batch(results: Results) -> Finding | None:
         return None
     return Finding(
         f"{sentence(results.names.word('batch_size', large))} trains {digits(rate.ratio)}× the samples per second of "
-        f"{results.names.tick('batch_size', small)}, with steps {digits(time.ratio)}× as long.",
+        f"{results.names.word('batch_size', small)}, with steps {digits(time.ratio)}× as long.",
         f"Samples per second: {rate.sure()}.",
     )
 

@@ -123,7 +123,7 @@ def test_the_cut_that_sends_least_against_the_one_that_sends_most(made: Made) ->
         step_p50_s=lambda c: step[c["cut_layer"]] * c["clients"],
     )
     headline, sure = told(choices.cut(results))
-    assert headline == "Cut b sends 4× fewer bytes up per step than a and is 2× faster per step."
+    assert headline == "Cut b sends 4× fewer bytes up per step than cut a and is 2× faster per step."
     assert sure.startswith("Step latency of a ÷ b: 2×, 95 % interval 2–2×, from 2 pairs of cells and 3 repeats.")
 
 
@@ -165,7 +165,7 @@ def test_throughput_of_many_clients_names_its_swap_share(made: Made) -> None:
     )
     shared = replace(results, names=Names(shared={4: 2}))
     headline, sure = told(choices.clients(shared))
-    assert headline == "4 clients in 2 workers train 1.5× the samples per second of 2; linear would be 2×."
+    assert headline == "4 clients in 2 workers train 1.5× the samples per second of 2 clients; linear would be 2×."
     assert sure.endswith("from 1 pair of cells and 3 repeats. Changes of client took 25 % of their training time.")
 
 
@@ -177,7 +177,7 @@ def test_a_batch_larger_than_every_shard_is_not_compared(made: Made) -> None:
         largest_batch=lambda c: float(min(c["batch_size"], 64)),
     )
     headline, _ = told(choices.batch(results))
-    assert headline == "Batch 64 trains 4× the samples per second of 16, with steps 2× as long."
+    assert headline == "Batch 64 trains 4× the samples per second of batch 16, with steps 2× as long."
 
 
 def phases_of(results: Results, shares: dict[str, float], step_s: float = 0.01) -> Results:

@@ -110,7 +110,7 @@ def test_findings_are_computed_from_the_data(grid_run: Path) -> None:
     results = load(grid_run)
     told = " ".join(finding.headline for finding in findings(results))
     uplink = results.ok.groupby("cut_layer")["uplink_bytes_per_step"].mean()
-    assert f"Cut dense1 sends {uplink['conv1'] / uplink['dense1']:.1f}× fewer bytes up per step than conv1" in told
+    assert f"Cut dense1 sends {uplink['conv1'] / uplink['dense1']:.1f}× fewer bytes up per step than cut conv1" in told
     best = results.ok.groupby("cell_id")["samples_per_s"].mean().max()
     assert f"with {best:,.0f} samples/s" in told
     assert "linear would be 2×" in told
