@@ -73,6 +73,11 @@ def on_front(costs: Array) -> npt.NDArray[np.bool_]:
     return np.asarray(~(at_most & less).any(axis=0))
 
 
+def beaten_by(costs: Array) -> npt.NDArray[np.int_]:
+    """Count for each cell the cells that beat it, one after the other: a table of all pairs would not fit."""
+    return np.array([((costs <= own).all(axis=1) & (costs < own).any(axis=1)).sum() for own in costs], dtype=int)
+
+
 def percent(share: float) -> str:
     """Say in how many resamples something was so; none of a thousand is not never."""
     return f"{math.floor(share * 100)} %"

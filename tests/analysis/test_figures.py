@@ -16,7 +16,7 @@ from matplotlib.transforms import Bbox
 
 from analysis.figures import FIGURES, facets, theme
 from analysis.layout import Choice
-from analysis.resampling import on_front
+from analysis.resampling import beaten_by, on_front
 from analysis.results import Results, load
 from analysis.targets import reached, target_accuracy
 from splitfed_core.rows import PHASES
@@ -119,7 +119,9 @@ def test_a_target_is_reached_in_the_first_round_that_has_it(results: Results) ->
 
 def test_a_cell_is_on_the_front_unless_another_is_at_least_as_good_in_all() -> None:
     accuracy, sent, time = [0.9, 0.9, 0.8, 0.95], [10, 10, 5, 20], [1.0, 2.0, 1.0, 9.0]
-    assert on_front(np.column_stack([-np.array(accuracy), sent, time])).tolist() == [True, False, True, True]
+    costs = np.column_stack([-np.array(accuracy), sent, time])
+    assert on_front(costs).tolist() == [True, False, True, True]
+    assert beaten_by(costs).tolist() == [0, 1, 0, 0]
 
 
 def test_an_axis_has_the_same_colours_when_cells_are_left_out(results: Results) -> None:

@@ -325,3 +325,16 @@ def test_the_band_of_an_accuracy_holds_what_other_test_examples_would_change(gri
     low = mean - math.hypot(reach, 1.959964 * math.sqrt(mean * (1 - mean) / 10))
     drawn = np.asarray(figure.axes[0].collections[0].get_paths()[0].vertices, dtype=float)
     assert drawn[drawn[:, 0] == 1, 1].min() == pytest.approx(100 * low)
+
+
+def test_of_thousands_of_cells_only_those_near_the_front_are_resampled(made: Made) -> None:
+    results = made(
+        {"clients": tuple(range(1, 3001))},
+        repeats=1,
+        final_eval_accuracy=lambda _: 0.9,
+        total_bytes=lambda c: float(c["clients"]),
+        train_s=lambda c: float(c["clients"]),
+    )
+    cells = front_of(results)
+    assert cells["clients"][cells["on_front"]].tolist() == [1]
+    assert cells["front_share"].tolist() == [1.0] + [0.0] * 2999
