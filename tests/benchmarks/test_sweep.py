@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -366,7 +367,9 @@ def test_another_environment_is_told(
     for path in run.glob("cells/*/*/manifest.json"):
         path.write_text(path.read_text().replace(env.stem, "0ld"))
     assert sweep(tiny_runner()) == 0
-    assert "note: 2 finished were measured in another environment (kernel old-" in capsys.readouterr().err
+    kernel = platform.release()
+    told = f"note: 2 finished were measured in another environment (kernel old-{kernel} → {kernel})\n"
+    assert told in capsys.readouterr().err
 
 
 HOLD = """
