@@ -15,7 +15,6 @@ from analysis.intervals import Ratio, compare
 from analysis.layout import NO_CHOICE, Choice, Roles
 from analysis.metrics import Metric, metric
 from analysis.results import Results
-from analysis.stats import Array
 from analysis.units import digits, scale_for
 
 _EFFECTS = ("step_p50_s", "samples_per_s", "bytes_per_round", "final_eval_loss")
@@ -114,6 +113,8 @@ def _ratio_axis(axes: Axes, far: float) -> None:
 
 def heatmap(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw a metric over two axes."""
+    import seaborn as sns  # here: it brings scipy.stats, 0.7 s of processor time, and no other figure needs it
+
     if len(results.axes) < 2:
         raise NotShownError("a heat map needs a grid with two axes or more")
     measure = metric(choice.metric or "samples_per_s")
@@ -133,29 +134,15 @@ def heatmap(results: Results, choice: Choice = NO_CHOICE) -> Figure:
         for panel in panels:
             table = panel.pick(cells).pivot_table(index=y, columns=roles.x, values="shown", observed=True)
             table = table.reindex(index=list(results.axes[y]), columns=list(results.axes[roles.x or ""]))
-            _fields(panel.axes, table.to_numpy(dtype=float), (low, high))
-            panel.axes.set_xticks(np.arange(table.shape[1]) + 0.5, facets.ticks(results, roles.x))
+            notes = table.map(lambda value: "" if np.isnan(value) else digits(value))
+            look = {"cmap": "cividis", "cbar": False, "linewidths": 1, "linecolor": theme.PAPER}
+            sns.heatmap(table, ax=panel.axes, vmin=low, vmax=high, annot=notes, fmt="", **look)
+            panel.axes.grid(visible=False)
+            panel.axes.set_xticks(panel.axes.get_xticks(), facets.ticks(results, roles.x))
             panel.axes.set_yticks(np.arange(table.shape[0]) + 0.5, facets.ticks(results, y))
-            panel.axes.tick_params(length=0, labelleft=panel.left)
+            panel.axes.tick_params(length=0, rotation=0, labelleft=panel.left)
             panel.label(results.names.label(y), results.names.label(roles.x or ""))
             panel.axes.set_ylabel(results.names.label(y) if panel.left else "")
         what = f"{measure.title.lower()}{f' ({scale.unit})' if scale.unit else ''}, {measure.better} is better"
         theme.notes(figure, results, what, theme.averaged(results, roles))
     return figure
-
-
-def _fields(axes: Axes, values: Array, ends: tuple[float, float]) -> None:
-    """Paint a table of numbers, the first line on top, each field with its number; what was not run stays empty."""
-    low, high = ends
-    mesh = axes.pcolormesh(
-        np.ma.masked_invalid(values), cmap="cividis", vmin=low, vmax=high, edgecolors=theme.PAPER, linewidth=1
-    )
-    for (row, column), value in np.ndenumerate(values):
-        if not np.isnan(value):
-            bright = float(mesh.to_rgba(np.array([value]))[0, :3] @ (0.2126, 0.7152, 0.0722)) > 0.5
-            ink = "#262626" if bright else "#ffffff"
-            axes.text(column + 0.5, row + 0.5, digits(value), color=ink, ha="center", va="center")
-    axes.set_ylim(len(values), 0)
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)

@@ -25,7 +25,6 @@ def test_a_report_never_loads_tensorflow_grpc_or_ray(grid_report: Path) -> None:
     loaded = set(json.loads((grid_report / "modules.json").read_text()))
     assert {"pandas", "matplotlib"} <= loaded
     assert loaded.isdisjoint({"tensorflow", "keras", "grpc", "ray", "flwr_datasets", "datasets"})
-    assert loaded.isdisjoint({"seaborn", "scipy.stats"}), "importing them takes as long as drawing three figures"
 
 
 @pytest.mark.parametrize("name", ["effects", "pareto", "labels"])
