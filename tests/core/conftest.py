@@ -73,13 +73,14 @@ class Federations:
     def train(self, *sizes: int, **parameters: Any) -> Trained:
         """Train a cell, whose clients hold so many examples each, to its end."""
         config = self.config(clients=len(sizes), **parameters)
-        if (config, sizes) not in self._trained:
+        kind = (repr(config), sizes)  # `participation: 1` is another cell than 1.0, which is equal to it
+        if kind not in self._trained:
             with self.build(config, self.shards(*sizes)) as federation:
                 rounds = list(train(federation.key, config, federation))
                 clients = {client: federation.get_weights(client) for client, size in enumerate(sizes) if size}
                 server = federation.get_server_weights()
-                self._trained[config, sizes] = Trained(rounds, clients, server, federation.facts)
-        return self._trained[config, sizes]
+                self._trained[kind] = Trained(rounds, clients, server, federation.facts)
+        return self._trained[kind]
 
 
 @pytest.fixture

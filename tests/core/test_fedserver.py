@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from splitfed_core.aggregation import make_strategy
-from splitfed_core.config import Named
+from splitfed_core.cell import CellKey
+from splitfed_core.config import CellConfig, Named
 from splitfed_core.errors import RemoteError, StragglerError
-from splitfed_core.fedserver import FedServer, Relay
+from splitfed_core.fedserver import FedServer, Relay, build_fed_server
+from splitfed_core.schedule import in_order
 from splitfed_core.wire.channel import GrpcFedTransport
 from splitfed_core.wire.codecs import RAW, Array
 from splitfed_core.wire.messages import ClientModel
@@ -133,3 +135,32 @@ def test_a_relay_hands_the_state_of_each_on_to_the_next(relay: Callable[[float],
 def test_a_relay_waits_no_longer_than_the_deadline(relay: Callable[[float], Relay]) -> None:
     with pytest.raises(StragglerError, match=r"client 0 waited 0.2 s for the state of \(client, round\) \(1, 0\)"):
         relay(0.2).get_aggregate(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "aggregate"),
+    [
+        ("fedavg", 4.25),  # (0 · 1 + 1 · 1 + 8 · 2) / 4
+        ("median", 1.0),
+        ({"name": "krum", "keep": 1}, 0.0),  # 0 and 1 are neighbours, the first of them by id is taken
+        ({"name": "fedavgm", "learning_rate": 0.5, "momentum": 0.0}, 3.125),  # from 2 half of the way
+    ],
+)
+def test_a_cell_is_aggregated_by_its_own_strategy(strategy: object, aggregate: float) -> None:
+    config = CellConfig.parse({"clients": 3, "strategy": strategy})
+    server = build_fed_server(CellKey("cell", 0, 1), config, [np.array([2.0], np.float32)], [True])
+    for client, value in enumerate((0.0, 1.0, 8.0)):
+        server.push(model(client, value, examples=1 + client // 2))
+    assert get(server, 0) == [aggregate]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_in_every_seeds_line_each_goes_on_from_the_one_before(seed: int) -> None:
+    config, key = CellConfig.parse({"clients": 3, "algorithm": "sl", "timeout_s": 0.5}), CellKey("cell", 0, seed)
+    server = build_fed_server(key, config, [], [])
+    handed_on: list[float] = []
+    for round in range(3):
+        for client in in_order(key, range(3), round):
+            assert get(server, client, round) == handed_on
+            handed_on = [float(client), float(round)]
+            server.push(model(client, *handed_on, round=round))

@@ -1,7 +1,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import islice, pairwise, permutations
 from time import sleep
 from typing import Any, NamedTuple
 
@@ -227,3 +227,15 @@ def test_copies_train_alike_at_whichever_replica_is_free(make: Make, federations
     done = all_at_once(busy, clients=5, steps=8)
     assert (busy.replicas, calm.replicas) == (2, 1)
     assert losses(done) == [calm.step(asked, 0.0).loss for asked, _ in done]
+
+
+def test_copies_are_averaged_alike_in_whatever_order_clients_end(make: Make) -> None:
+    averages = set()
+    for order in islice(permutations(range(4)), 0, None, 5):
+        server = make(4, algorithm="sflv1")
+        for client in order:
+            server.step(request(client, 0, size=3 + 2 * client), 0.0)
+        for client in order:
+            server.end_round(client, 0)
+        averages.add(b"".join(weight.tobytes() for weight in server.get_weights()))
+    assert len(averages) == 1

@@ -14,7 +14,9 @@ from splitfed_core.data import ClientShard
 from splitfed_core.fedserver import build_fed_server
 from splitfed_core.group import ClientGroup
 from splitfed_core.rounds import train
+from splitfed_core.schedule import in_order
 from splitfed_core.service import build_main_server
+from splitfed_core.turns import FixedTurns
 from splitfed_core.wire.channel import Endpoints, connect
 from splitfed_core.wire.codecs import Array
 from splitfed_core.wire.rpc import RpcServer
@@ -104,3 +106,27 @@ def test_in_fixed_order_the_number_of_workers_changes_no_bit(cell: dict[str, Any
     alone = exact(federations, 1, **cell)
     for workers in (2, 3, 6):
         assert exact(federations, workers, **cell) == alone
+
+
+@pytest.mark.parametrize("transport", ["grpc", "grpc-stream"])
+def test_in_fixed_order_step_t_of_all_comes_before_step_t_plus_1_of_any(
+    transport: str, federations: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[tuple[int, int, int]] = []
+
+    def acquire(turns: FixedTurns, round: int, client_id: int, step: int) -> int:
+        model = wait(turns, round, client_id, step)
+        served.append((round, client_id, step))
+        return model
+
+    wait = FixedTurns.acquire
+    monkeypatch.setattr(FixedTurns, "acquire", acquire)
+    exact(federations, 6, transport=transport, rounds=2)
+    orders = [in_order(federations.key, range(6), round) for round in range(2)]
+    assert served == [
+        (round, client, step)
+        for round, order in enumerate(orders)
+        for step in range(3)
+        for client in order
+        if step * 8 < SIZES[client]  # who has run out of mini-batches drops out
+    ]
