@@ -13,6 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import keras
+import numpy as np
 import psutil
 import pytest
 import ray
@@ -150,6 +152,28 @@ def test_one_per_cent_of_a_workers_round_is_unexplained_at_most(clients: int, cl
     cluster.run_cell(make_run(clients=clients, dataset=dataset, **more), notes)
     shares = [(row.unexplained_s or 0.0) / (row.workers_s or 0.0) for row in notes.rounds]
     assert median(shares) <= 0.01  # the median: the system may take a core away while rows are on their way
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"algorithm": "sflv1", "aggregation": False, "eval_clients": 1},
+        {"algorithm": "ushape", "cut_layer": ["conv1", "dense3"]},
+        {"algorithm": "sflv2", "transport": "inproc"},
+        {"algorithm": "fl"},
+    ],
+    ids=lambda cell: str(cell["algorithm"]),
+)
+def test_the_saved_model_predicts_what_was_evaluated(cell: dict[str, Any], cluster: Cluster, tmp_path: Path) -> None:
+    notes, path = Notes(), tmp_path / "model.keras"
+    cluster.run_cell(make_run(save_model=True, learning_rate=0.01, rounds=3, **cell), notes)
+    (content,) = notes.models
+    path.write_bytes(content)
+    model, digits = keras.models.load_model(path), load_dataset(Named(name="digits"))
+    logits = np.asarray(model(digits.x_test))
+    losses = keras.losses.sparse_categorical_crossentropy(digits.y_test, logits, from_logits=True)
+    assert (logits.argmax(axis=1) == digits.y_test).mean() == notes.rounds[-1].eval_accuracy
+    assert float(np.mean(losses)) == pytest.approx(notes.rounds[-1].eval_loss, rel=1e-5)
 
 
 def test_processes_stay_warm_and_a_cell_does_not_depend_on_who_ran_before(
