@@ -327,6 +327,14 @@ def test_the_band_of_an_accuracy_holds_what_other_test_examples_would_change(gri
     assert drawn[drawn[:, 0] == 1, 1].min() == pytest.approx(100 * low)
 
 
+def test_bytes_that_no_table_tells_apart_put_nobody_on_the_front(made: Made) -> None:
+    sent = {1: 741_214, 2: 741_206, 3: 738_000}
+    columns = {"final_eval_accuracy": lambda c: 1 - c["clients"] / 100, "train_s": lambda c: float(c["clients"])}
+    cells = front_of(made({"clients": (1, 2, 3)}, total_bytes=lambda c: sent[c["clients"]], **columns))
+    assert cells["on_front"].tolist() == [True, False, True]
+    assert cells["front_share"].tolist() == [1.0, 0.0, 1.0]
+
+
 def test_of_thousands_of_cells_only_those_near_the_front_are_resampled(made: Made) -> None:
     results = made(
         {"clients": tuple(range(1, 3001))},
