@@ -53,6 +53,7 @@ def train(key: CellKey, config: CellConfig, federation: Federation) -> Iterator[
         evaluation = None
         if (round + 1) % config.eval_every == 0 or round + 1 == config.rounds:
             evaluation = federation.evaluate(evaluated_clients(key, config, round))
+            evaluation = sorted(evaluation, key=lambda of: of.client_id)  # a mean depends on the order of its terms
         yield _result(key, config, round, groups, evaluation, epoch, servers_cpu_s)
 
 

@@ -96,6 +96,7 @@ CELLS = [
     {"algorithm": "sflv2", "aggregation": False},
     {"algorithm": "sflv2", "transport": "grpc-stream"},
     {"algorithm": "ushape", "cut_layer": ["dense1", "dense2"]},
+    {"algorithm": "ushape", "cut_layer": ["dense1", "dense2"], "aggregation": False},
     {"algorithm": "sl"},
     {"algorithm": "fl"},
 ]
