@@ -100,8 +100,8 @@ def quick(session: nox.Session) -> Path:
 
 def speed(session: nox.Session, *goals: str) -> Path:
     """Measure what the instrument itself costs: a table and a figure."""
-    session.run("python", "-m", "benchmarks.speed", "reports/speed", *goals)
-    session.run("python", "-m", "analysis.speed", "reports/speed")
+    session.run("python", "-m", "benchmarks.own_cost", "reports/speed", *goals)
+    session.run("python", "-m", "analysis.own_cost.report", "reports/speed")
     return Path("reports/speed/speed.md")
 
 
@@ -110,7 +110,7 @@ def micro(session: nox.Session, *arguments: str) -> Path:
     result = Path("reports/micro/micro.json")
     result.parent.mkdir(parents=True, exist_ok=True)
     options = ("-o", "addopts=--import-mode=importlib", "--benchmark-only", f"--benchmark-json={result}")
-    session.run("pytest", "benchmarks/micro", *options, *arguments)
+    session.run("pytest", "benchmarks/own_cost/micro", *options, *arguments)
     return result
 
 

@@ -11,17 +11,16 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from splitfed_core.installed import require_run
+from benchmarks.machine.installed import require_run
 
 if TYPE_CHECKING:
-    from analysis.compare import Compared, compare
+    from analysis.compare.compare import Compared, compare
     from analysis.figures import FIGURES
-    from analysis.layout import Choice
-    from analysis.metrics import METRICS
-    from analysis.report import report
-    from analysis.results import Results, load
-    from benchmarks.sweep import sweep
-    from splitfed_core.config import CellConfig
+    from analysis.figures.roles import Choice
+    from analysis.report.report import report
+    from analysis.results.load import Results, load
+    from benchmarks.sweep.run import sweep
+    from splitfed_core.config.cell_config import CellConfig
     from splitfed_core.data import Dataset, load_dataset, partition
     from splitfed_core.errors import (
         CellError,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from splitfed_core.models import SplitModel, UShapeModel, build_model, split, split_ushape
+    from splitfed_core.records.metrics import METRICS
 
     __version__: str
 
@@ -68,19 +68,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "analysis.compare": ("Compared", "compare"),
+    "analysis.compare.compare": ("Compared", "compare"),
     "analysis.figures": ("FIGURES",),
-    "analysis.layout": ("Choice",),
-    "analysis.metrics": ("METRICS",),
-    "analysis.report": ("report",),
-    "analysis.results": ("Results", "load"),
-    "benchmarks.sweep": ("sweep",),
-    "splitfed_core.config": ("CellConfig",),
+    "analysis.figures.roles": ("Choice",),
+    "splitfed_core.records.metrics": ("METRICS",),
+    "analysis.report.report": ("report",),
+    "analysis.results.load": ("Results", "load"),
+    "benchmarks.sweep.run": ("sweep",),
+    "splitfed_core.config.cell_config": ("CellConfig",),
     "splitfed_core.data": ("Dataset", "load_dataset", "partition"),
     "splitfed_core.errors": tuple(name for name in __all__ if name.endswith("Error")),
     "splitfed_core.models": ("SplitModel", "UShapeModel", "build_model", "split", "split_ushape"),
 }
-_OF_THE_EXTRA = ("benchmarks.sweep", "splitfed_core.data", "splitfed_core.models")
+_OF_THE_EXTRA = ("benchmarks.sweep.run", "splitfed_core.data", "splitfed_core.models")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 

@@ -106,7 +106,7 @@ class CellTimeoutError(CellError):
     """A cell ran longer than its `timeout_s`."""
 
 
-def gist(text: str) -> str:
+def one_line(text: str) -> str:
     """Return what a library's error says as one line, without the stack that TensorFlow puts into its messages."""
     lines = (line.strip() for line in text.splitlines())
     told = " ".join(line for line in lines if line and not line.startswith(_STACK_LINES))

@@ -19,7 +19,7 @@ import pytest
 from benchmarks.cluster.private import keep_private
 
 if TYPE_CHECKING:
-    from benchmarks.cluster.cluster import Cluster
+    from benchmarks.cluster.ray_cluster import Cluster
 
 keep_private()  # before any test imports Ray
 

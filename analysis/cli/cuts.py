@@ -6,12 +6,12 @@ from typing import Protocol
 from rich import box
 from rich.table import Table
 
-from analysis.units import digits, human, scale_for
-from benchmarks.console import make_console, print_table
+from analysis.text.units import digits, human, scale_for
+from benchmarks.sweep.console import make_console, print_table
 
 
 class Cut(Protocol):
-    """What is shown of one place in a network (`splitfed_core.models.cuts.Cut`)."""
+    """What is shown of one place in a network (`splitfed_core.models.cut_costs.Cut`)."""
 
     @property
     def layer(self) -> str:

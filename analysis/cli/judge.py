@@ -8,8 +8,8 @@ import typer
 
 from analysis.cli.console import say, take_termination_as_interrupt
 from analysis.cli.options import Metrics, MinEffects, SameCode, Settings
+from benchmarks.machine.installed import require_run
 from splitfed_core.errors import ExitCode
-from splitfed_core.installed import require_run
 
 
 def report(
@@ -36,9 +36,9 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the report when it is ready.")] = False,
 ) -> None:
     """Turn the logs of one or more runs into figures, tables, one index.html and summary.md."""
-    from analysis.layout import Choice
-    from analysis.report import DEFAULT_FORMATS
-    from analysis.report import report as make_report
+    from analysis.figures.roles import Choice
+    from analysis.report.report import DEFAULT_FORMATS
+    from analysis.report.report import report as make_report
 
     choice = Choice(metric, x, hue, facet)
     made = make_report(runs or [], out, only=figure, formats=formats or DEFAULT_FORMATS, choice=choice)
@@ -64,8 +64,8 @@ def compare(
     noise: SameCode = None,
 ) -> None:
     """Judge HEAD against BASE: regression, improvement, unchanged or inconclusive, and which phase moved."""
-    from analysis.compare import compare as compare_sides
-    from analysis.compare import write
+    from analysis.compare.compare import compare as compare_sides
+    from analysis.compare.compare import write
 
     compared = compare_sides(
         base, head, min_effects=min_effect or (), metrics=metric or (), confirm=confirm, noise=noise
@@ -102,10 +102,10 @@ def ab(
 ) -> None:
     """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes it."""
     require_run("sfbench ab")
-    from analysis.compare import compare as compare_sides
-    from analysis.compare import read_rules, write
-    from analysis.metrics import METRICS
-    from benchmarks.ab import AB
+    from analysis.compare.compare import compare as compare_sides
+    from analysis.compare.compare import read_rules, write
+    from benchmarks.paired.ab import AB
+    from splitfed_core.records.metrics import METRICS
 
     read_rules(
         METRICS, min_effect or (), metric or (), noise
@@ -141,8 +141,9 @@ def doctor(
 ) -> None:
     """Measure the noise of this machine: what a gate can see here, and how many pairs and minutes that takes."""
     require_run("sfbench doctor")
-    from analysis.doctor import examine, show
-    from benchmarks.doctor import GRID, advise, compare_with_itself, describe
+    from analysis.noise.doctor import examine, show
+    from benchmarks.paired.machine_advice import advise, describe
+    from benchmarks.paired.self_comparison import GRID, compare_with_itself
 
     take_termination_as_interrupt()
     try:

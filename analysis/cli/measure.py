@@ -10,13 +10,13 @@ import typer
 
 from analysis.cli.console import say
 from analysis.cli.options import Bundled, Grid, Settings
+from benchmarks.machine.installed import require_run
 from splitfed_core.errors import UsageError
-from splitfed_core.installed import require_run
 
 
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("grid.yaml")) -> None:
     """Write a grid to start from."""
-    from benchmarks.starter import write_starter
+    from benchmarks.grid.starter import write_starter
 
     write_starter(path)
     print(f"wrote {path}; next: sfbench sweep {path}")
@@ -73,10 +73,10 @@ def sweep(
 ) -> None:
     """Run every cell of a grid into a run directory. The same command again resumes it."""
     require_run("sfbench sweep")
-    from benchmarks.selection import parse_duration, parse_selection
-    from benchmarks.starter import choose_grid
-    from benchmarks.sweep import SweepOptions
-    from benchmarks.sweep import sweep as run_sweep
+    from benchmarks.grid.starter import choose_grid
+    from benchmarks.sweep.run import SweepOptions
+    from benchmarks.sweep.run import sweep as run_sweep
+    from benchmarks.sweep.selection import parse_duration, parse_selection
 
     options = SweepOptions(
         settings=tuple(settings or ()),
@@ -102,7 +102,7 @@ def verify(
 ) -> None:
     """Check that a grid trains correctly: run the correctness oracles on its networks and cuts."""
     require_run("sfbench verify")
-    from benchmarks.starter import choose_grid
+    from benchmarks.grid.starter import choose_grid
 
     raise typer.Exit(_run_oracles(choose_grid(grid, bundled, say), ()))
 
@@ -122,13 +122,13 @@ def cuts(
     """Show where a network can be cut: weights and work of each side, bytes across."""
     require_run("sfbench cuts")
     from analysis.cli.cuts import show_cuts
-    from analysis.cli.quiet import hushed
+    from analysis.cli.quiet import suppress_stderr
 
     shape = _read_shape(input_shape)
     _prepare_for_models()
-    with hushed():
+    with suppress_stderr():
         from splitfed_core.models import build_model
-        from splitfed_core.models.cuts import cuts as find_cuts
+        from splitfed_core.models.cut_costs import cuts as find_cuts
     show_cuts(model, shape, find_cuts(build_model(model, shape, classes, seed=0)))
 
 
@@ -136,20 +136,20 @@ def schema() -> None:
     """Print the JSON schema of a grid file, for editors that check and complete YAML."""
     import json
 
-    from benchmarks.gridschema import grid_schema
+    from benchmarks.grid.json_schema import grid_schema
 
     print(json.dumps(grid_schema(), indent=2))
 
 
 def _run_oracles(grid: Path, settings: Sequence[str]) -> int:
     _prepare_for_models()
-    from analysis.cli.quiet import hushed
+    from analysis.cli.quiet import suppress_stderr
 
-    with hushed():
+    with suppress_stderr():
         import tensorflow as tf
     tf.get_logger().setLevel("ERROR")  # it warns about building many small networks, which is the point here
 
-    from benchmarks.verify import verify as run_verify
+    from benchmarks.sweep.verify import verify as run_verify
 
     return run_verify(grid, settings)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def suppress_stderr() -> Iterator[None]:
     """Hold back what goes to stderr, C++ code's included, and show it only if the block fails.
 
     TensorFlow greets before it reads the level of its log, so nothing short of the file descriptor will do.

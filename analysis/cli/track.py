@@ -27,7 +27,7 @@ def add(
     ] = False,
 ) -> None:
     """Append the medians of a run to a history; existing entries stay as they are."""
-    from analysis.track import add as add_run
+    from analysis.trend.add_run import add as add_run
 
     print(add_run(run, history, allow_dirty=allow_dirty))
 
@@ -41,6 +41,6 @@ def report(
     ] = None,
 ) -> None:
     """Draw metrics over commits, with changes of level marked as advice."""
-    from analysis.trend import report as make_report
+    from analysis.trend.report import report as make_report
 
     print(make_report(history, out, metric or ()))

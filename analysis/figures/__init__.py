@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from analysis.figures.clients import labels, resources, stragglers
+from analysis.figures.clients import label_counts, resources, stragglers
 from analysis.figures.learning import learning, loss, target
 from analysis.figures.ledger import latency, phases
 from analysis.figures.network import links, network, network_over_rounds
 from analysis.figures.pareto import pareto
+from analysis.figures.roles import Choice
 from analysis.figures.speed import any_metric, scaling, speed, throughput
 from analysis.figures.tradeoffs import effects, heatmap
-from analysis.layout import Choice
-from analysis.results import Results
+from analysis.results.load import Results
 from splitfed_core.errors import UsageError
 
 Draw = Callable[[Results, Choice], Figure]
@@ -164,7 +164,7 @@ FIGURES: dict[str, Spec] = {
             "Label distribution of the clients",
             "Training examples of each label that each client holds. Equal bars of equal colours are IID; "
             "anything else is skew.",
-            labels,
+            label_counts,
         ),
     )
 }

@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import layout
 from analysis.figures import facets, theme
+from analysis.figures import roles as layout
+from analysis.figures.roles import NO_CHOICE, Choice
 from analysis.figures.theme import NotShownError
-from analysis.layout import NO_CHOICE, Choice
-from analysis.results import Results
-from analysis.units import scale_for
+from analysis.results.load import Results
+from analysis.text.units import scale_for
 
 _MOST_BARS = 60
 _MOST_PARTITIONS = 40
@@ -115,7 +115,7 @@ def _known(results: Results, role: str, suffix: str) -> bool:
     return bool(results.ok.get(f"{role}_{suffix}", pd.Series(dtype=float)).notna().any())
 
 
-def labels(results: Results, choice: Choice = NO_CHOICE) -> Figure:
+def label_counts(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw how many examples of each label each client holds."""
     if results.labels.empty:
         raise NotShownError("no cell has saved its label counts")

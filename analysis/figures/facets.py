@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from analysis.figures.roles import Roles
 from analysis.figures.theme import INK, WIDTH
-from analysis.layout import Roles
-from analysis.results import Results
-from analysis.units import human
+from analysis.results.load import Results
+from analysis.text.units import human
 
 Share = bool | Literal["none", "all", "row", "col"]
 

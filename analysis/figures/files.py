@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from analysis.figures.theme import GRID, INK, PAPER, themed
-from analysis.provenance import Provenance
+from analysis.results.provenance import Provenance
 
 FORMATS = ("png", "svg", "pdf")
 DPI = 160

@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis import layout
 from analysis.figures import facets, theme
+from analysis.figures import roles as layout
+from analysis.figures.roles import NO_CHOICE, Choice, Roles
 from analysis.figures.theme import NotShownError
-from analysis.intervals import band, log_band, sampling, widened
-from analysis.layout import NO_CHOICE, Choice, Roles
-from analysis.results import Results
-from analysis.targets import reached, target_accuracy
-from analysis.units import Scale, scale_for
+from analysis.results.load import Results
+from analysis.results.target_accuracy import reached, target_accuracy
+from analysis.stats.intervals import band, log_band, sampling, widened
+from analysis.text.units import Scale, scale_for
 
 _OVER_STEPS = {"hue": ("aggregation", "*"), "col": ("clients", "*"), "row": ("batch_size", "*")}
 

@@ -5,14 +5,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from analysis import layout
 from analysis.figures import facets, theme
+from analysis.figures import roles as layout
 from analysis.figures.learning import over
+from analysis.figures.roles import NO_CHOICE, Choice, Roles
 from analysis.figures.theme import NotShownError
-from analysis.layout import NO_CHOICE, Choice, Roles
-from analysis.links import LINKS, predict
-from analysis.results import Results
-from analysis.units import human, scale_for
+from analysis.results.link_prediction import LINKS, predict
+from analysis.results.load import Results
+from analysis.text.units import human, scale_for
 
 _WAYS = (("uplink", "uplink (smashed data and labels)", theme.UP), ("downlink", "downlink (gradient)", theme.DOWN))
 _NOTHING = "no cell exchanges anything between clients and a main server"

@@ -5,14 +5,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis import layout
 from analysis.figures import facets, theme
+from analysis.figures import roles as layout
+from analysis.figures.roles import NO_CHOICE, Choice, Roles
 from analysis.figures.theme import NotShownError
-from analysis.front import front_of
-from analysis.layout import NO_CHOICE, Choice, Roles
-from analysis.resampling import MOST, percent
-from analysis.results import Results
-from analysis.units import human
+from analysis.results.load import Results
+from analysis.results.pareto_front import front_of
+from analysis.results.resampling import MOST, percent
+from analysis.text.units import human
 
 _MOST_NUMBERED = 6
 _WAYS = {"bytes sent in all (← better)": ("total_bytes", "B"), "training time (← better)": ("train_s", "s")}

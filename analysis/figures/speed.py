@@ -6,14 +6,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import layout
 from analysis.figures import facets, theme
+from analysis.figures import roles as layout
+from analysis.figures.roles import NO_CHOICE, Choice, Roles
 from analysis.figures.theme import NotShownError
-from analysis.layout import NO_CHOICE, Choice, Roles
-from analysis.metrics import metric
-from analysis.results import Results
-from analysis.units import scale_for
+from analysis.results.load import Results
+from analysis.text.units import scale_for
 from splitfed_core.errors import UsageError
+from splitfed_core.records.metrics import metric
 
 _PARTS = {
     "x": ("clients", "*"),

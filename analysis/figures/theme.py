@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis import layout
-from analysis.axes import Axes as GridAxes
-from analysis.results import Results
+from analysis.figures import roles as layout
+from analysis.results.axes import Axes as GridAxes
+from analysis.results.load import Results
 from splitfed_core.errors import DataError
 
 INK, GRID, PAPER = "#1b1f24", "#d5dae0", "#fefefe"

@@ -7,15 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis import layout
-from analysis.digest import NOTHING
 from analysis.figures import facets, theme
+from analysis.figures import roles as layout
+from analysis.figures.roles import NO_CHOICE, Choice, Roles
 from analysis.figures.theme import NotShownError
-from analysis.intervals import Ratio, compare
-from analysis.layout import NO_CHOICE, Choice, Roles
-from analysis.metrics import Metric, metric
-from analysis.results import Results
-from analysis.units import digits, scale_for
+from analysis.results.load import Results
+from analysis.results.ratios import Ratio, paired_ratio
+from analysis.text.parameters import NOTHING
+from analysis.text.units import digits, scale_for
+from splitfed_core.records.metrics import Metric, metric
 
 _EFFECTS = ("step_p50_s", "samples_per_s", "bytes_per_round", "final_eval_loss")
 _MOST = 14
@@ -25,8 +25,8 @@ _SMALLEST = 0.01
 def effects(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Draw what each step along an axis does to latency, throughput, bytes and loss, with 95 % intervals."""
     names = (choice.metric,) if choice.metric else _EFFECTS
-    contrasts = [c for c in _contrasts(results) if any(compare(results, *c, name) for name in names)][:_MOST]
-    measures = [m for m in map(metric, names) if any(compare(results, *c, m.name) for c in contrasts)]
+    contrasts = [c for c in _contrasts(results) if any(paired_ratio(results, *c, name) for name in names)][:_MOST]
+    measures = [m for m in map(metric, names) if any(paired_ratio(results, *c, m.name) for c in contrasts)]
     if not contrasts or not measures:
         raise NotShownError("no two cells differ in one axis alone, so no choice can be compared with another")
     with theme.themed():
@@ -79,7 +79,7 @@ def _forest(axes: Axes, results: Results, contrasts: list[tuple[str, object, obj
     """Draw the ratio of each contrast with its interval, and its value at the right."""
     far = math.log(2)
     for place, (axis, value, base) in enumerate(contrasts):
-        ratio = compare(results, axis, value, base, measure.name)
+        ratio = paired_ratio(results, axis, value, base, measure.name)
         if ratio is None:
             continue
         paint, shape = _verdict(ratio, measure)

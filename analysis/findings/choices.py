@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 
 from analysis.findings.finding import Finding, sentence, times_faster
-from analysis.intervals import compare, interval, sampling, widened
-from analysis.results import Results
-from analysis.units import digits, human
+from analysis.results.load import Results
+from analysis.results.ratios import paired_ratio
+from analysis.stats.intervals import interval, sampling, widened
+from analysis.text.units import digits, human
 
 
 def cut(results: Results) -> Finding | None:
@@ -17,8 +18,8 @@ def cut(results: Results) -> Finding | None:
     if len(sent) < 2:
         return None
     least, most = sent.idxmin(), sent.idxmax()
-    fewer = compare(results, "cut_layer", most, least, "uplink_bytes_per_step")
-    time = compare(results, "cut_layer", most, least, "step_p50_s")
+    fewer = paired_ratio(results, "cut_layer", most, least, "uplink_bytes_per_step")
+    time = paired_ratio(results, "cut_layer", most, least, "step_p50_s")
     if fewer is None or time is None:
         return None
     if fewer.ratio < 1:  # the means were of other cells
@@ -38,8 +39,8 @@ def aggregation(results: Results) -> Finding | None:
         return None
     several = results.where(results.cells["participants"] > 1)
     gap = _gap(several) if {"on", "off"} <= set(several.axes.get("aggregation", ())) else None
-    more = gap and compare(several, "aggregation", "on", "off", "bytes_per_round")
-    time = gap and compare(several, "aggregation", "on", "off", "round_p50_s")
+    more = gap and paired_ratio(several, "aggregation", "on", "off", "bytes_per_round")
+    time = gap and paired_ratio(several, "aggregation", "on", "off", "round_p50_s")
     if not (gap and more and time):
         return None
     spread = f" ({_points(gap.least)} to {_points(gap.most)} from cell to cell)" if more.cells > 1 else ""
@@ -94,7 +95,7 @@ def clients(results: Results) -> Finding | None:
     if len(counts) < 2:
         return None
     few, many = counts[0], counts[-1]
-    more = compare(results, "clients", many, few, "samples_per_s")
+    more = paired_ratio(results, "clients", many, few, "samples_per_s")
     if more is None:
         return None
     swaps = float(results.ok.loc[results.ok["clients"] == many, "swap_share"].mean())
@@ -116,8 +117,8 @@ def batch(results: Results) -> Finding | None:
     if len(sizes) < 2:
         return None
     small, large = sizes[0], sizes[-1]
-    rate = compare(results, "batch_size", large, small, "samples_per_s")
-    time = compare(results, "batch_size", large, small, "step_p50_s")
+    rate = paired_ratio(results, "batch_size", large, small, "samples_per_s")
+    time = paired_ratio(results, "batch_size", large, small, "step_p50_s")
     if rate is None or time is None:
         return None
     return Finding(

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from analysis.intervals import Ratio
-from analysis.results import Results
-from analysis.units import digits
+from analysis.results.load import Results
+from analysis.results.ratios import Ratio
+from analysis.text.units import digits
 
 _SAME = 0.02
 """A difference smaller than this is not worth a sentence."""

@@ -1,10 +1,10 @@
 """Where time goes, who waits for whom, and what of it is only this host's."""
 
 from analysis.findings.finding import Finding
-from analysis.links import LINKS, predict
-from analysis.results import KEY, Results
-from analysis.units import digits, human
-from splitfed_core.rows import PHASES
+from analysis.results.link_prediction import LINKS, predict
+from analysis.results.load import KEY, Results
+from analysis.text.units import digits, human
+from splitfed_core.records.rows import PHASES
 
 _GROUPS = {
     "computing on the clients": ("client_forward_s", "client_backward_s"),

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.findings.finding import Finding, rests_on
-from analysis.front import front_of
-from analysis.intervals import FEWEST
-from analysis.resampling import MOST, by_repeat, cells_of, draw, means, percent, wins
-from analysis.results import Results
-from analysis.stats import Array
-from analysis.targets import reached, target_accuracy
-from analysis.units import digits, human
+from analysis.results.load import Results
+from analysis.results.pareto_front import front_of
+from analysis.results.resampling import MOST, by_repeat, cells_of, draw, means, percent, wins
+from analysis.results.target_accuracy import reached, target_accuracy
+from analysis.stats.intervals import FEWEST
+from analysis.stats.signed_rank import Array
+from analysis.text.units import digits, human
 
 _MOST_NAMED = 4
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from benchmarks.cluster.private import keep_private
 
 if TYPE_CHECKING:  # imports Ray
-    from benchmarks.cluster.cluster import Cluster
+    from benchmarks.cluster.ray_cluster import Cluster
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before import: Ray phones home by default
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # or it prints on the terminal what `CellError` says
@@ -33,6 +33,6 @@ def open_cluster(*, ray_address: str | None = None, app_path: Sequence[Path] = (
     """
     if ray_address is None:
         keep_private()  # before Ray is imported
-    from benchmarks.cluster.cluster import Cluster
+    from benchmarks.cluster.ray_cluster import Cluster
 
     return Cluster(ray_address=ray_address, app_path=app_path)

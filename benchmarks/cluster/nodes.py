@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.cluster.calls import get_all
-from benchmarks.cluster.cell import Processes
+from benchmarks.cluster.cell_processes import Processes
 from benchmarks.cluster.placement import Placement
 from splitfed_core.errors import CellError, CellTimeoutError, ConfigError, SfbenchError
 

@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from benchmarks.environment import usable_cores
+from benchmarks.machine.environment import usable_cores
 
 _PATIENCE_S = 2.0  # with a node that does not answer
 

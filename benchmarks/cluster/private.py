@@ -5,7 +5,7 @@ import sys
 from functools import cache
 
 from splitfed_core.errors import StartError
-from splitfed_core.wire.security import new_token
+from splitfed_core.wire.security.tokens import new_token
 
 _THIS_HOST_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0 does it on all systems, in spite of the name
 

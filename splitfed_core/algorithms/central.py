@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from splitfed_core.client import Client, in_turns
+from splitfed_core.algorithms.base import in_turns
+from splitfed_core.roles.client import Client
 
 
 def client_update(clients: Sequence[Client], round: int, *, aggregation: bool) -> None:

@@ -6,7 +6,8 @@ optimizer state of the one before it, trains all its local epochs, and hands the
 
 from collections.abc import Sequence
 
-from splitfed_core.client import Client, in_turns
+from splitfed_core.algorithms.base import in_turns
+from splitfed_core.roles.client import Client
 
 
 def client_update(clients: Sequence[Client], round: int, *, aggregation: bool) -> None:

@@ -1,4 +1,4 @@
-"""Data sets and how they are dealt to clients. Light to import: heavy things load when needed."""
+"""Data sets and how they are partitioned among clients. Light to import: heavy things load when needed."""
 
 from splitfed_core.data.dataset import ClientShard, Dataset, IndexArray, label_rows, make_shards
 from splitfed_core.data.partitioners import partition

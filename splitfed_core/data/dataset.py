@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from splitfed_core.rows import LabelRow
+from splitfed_core.records.rows import LabelRow
 from splitfed_core.seeding import stream
 
 IndexArray = NDArray[np.int64]

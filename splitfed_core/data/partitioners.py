@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from splitfed_core.config import Named
+from splitfed_core.config.choice import Named
 from splitfed_core.data.dataset import Dataset, IndexArray
 from splitfed_core.errors import ConfigError
 from splitfed_core.seeding import stream

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splitfed_core.config import CellConfig
+from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data.dataset import Dataset, IndexArray, Labels
 
 _FEW_TESTS = 100

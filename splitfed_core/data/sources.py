@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from splitfed_core.config import Named
+from splitfed_core.config.choice import Named
+from splitfed_core.config.choice_settings import read_settings
 from splitfed_core.data.dataset import Dataset, Features, Size, held_out
 from splitfed_core.data.images import resized
 from splitfed_core.errors import ConfigError
 from splitfed_core.seeding import stream
-from splitfed_core.settings import read_settings
 
 _PATTERNS = 4
 

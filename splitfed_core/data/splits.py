@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from splitfed_core.config import Named
+from splitfed_core.config.choice import Named
 from splitfed_core.data.dataset import IndexArray, held_out
-from splitfed_core.errors import ConfigError, gist
+from splitfed_core.errors import ConfigError, one_line
 
 Files = str | list[str] | dict[str, str | list[str]]
 
@@ -89,7 +89,7 @@ def _read(choice: Named, files: Files | None, folder: str | None, subset: str | 
     try:
         tables = datasets.load_dataset(choice.name, name=subset, **where)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        why = gist(str(error.__cause__ or error))
+        why = one_line(str(error.__cause__ or error))
         if "corresponds to no data" in why:
             why = "it has no rows for one of its splits; add some"
         raise ConfigError(f"dataset {choice.plain()!r} cannot be read: {why}", "dataset") from None

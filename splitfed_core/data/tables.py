@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from splitfed_core.config import Named
+from splitfed_core.config.choice import Named
+from splitfed_core.config.choice_settings import read_settings
 from splitfed_core.data.columns import choose_columns, read_features, read_others, to_unit_interval
 from splitfed_core.data.dataset import Dataset, Size
 from splitfed_core.data.images import resized
@@ -15,7 +16,6 @@ from splitfed_core.data.labels import read_labels
 from splitfed_core.data.quality import look_over
 from splitfed_core.data.splits import Files, read_splits
 from splitfed_core.errors import ConfigError
-from splitfed_core.settings import read_settings
 
 LOCAL = ("parquet", "csv", "imagefolder")
 

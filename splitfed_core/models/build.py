@@ -8,8 +8,8 @@ from functools import partial
 import keras
 
 from splitfed_core.errors import ConfigError
-from splitfed_core.models.networks import NETWORKS, BuildNetwork, Shape
-from splitfed_core.models.own import find_own
+from splitfed_core.models.builtin import NETWORKS, BuildNetwork, Shape
+from splitfed_core.models.user_model import find_own
 
 _KERAS = "keras:"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from splitfed_core.errors import ConfigError
-from splitfed_core.models.graph import CutPoint, cut_points
+from splitfed_core.models.cut_points import CutPoint, cut_points
 
 _FRACTION = "frac:"
 

@@ -11,14 +11,14 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class ClockOffset:
     """How far a server's clock is ahead of the caller's (s); both zero where it is the same clock."""
 
-    ahead_s: float = 0.0
+    offset_s: float = 0.0
     uncertainty_s: float = 0.0
 
 
-SAME = Ahead()
+NO_OFFSET = ClockOffset()
 
 
 def clock_id() -> str:
@@ -26,23 +26,25 @@ def clock_id() -> str:
     return _BOOT.read_text().strip() if _BOOT.exists() else socket.gethostname()
 
 
-def compare(ask: Callable[[], tuple[float, str]], now: Callable[[], float] = perf_counter) -> Ahead:
+def estimate_offset(
+    read_remote: Callable[[], tuple[float, str]], now: Callable[[], float] = perf_counter
+) -> ClockOffset:
     """Estimate how far another clock is ahead.
 
     The fastest of some exchanges says most: the other clock was read between its two ends, so the middle is wrong by
     at most half of it.
 
     Args:
-        ask: Returns the other's time (s) and the name of its clock.
+        read_remote: Returns the other's time (s) and the name of its clock.
         now: This clock.
     """
-    if ask()[1] == clock_id():
-        return SAME
+    if read_remote()[1] == clock_id():
+        return NO_OFFSET
     readings = []
     for _ in range(_EXCHANGES):
         sent = now()
-        theirs, _name = ask()
+        theirs, _name = read_remote()
         arrived = now()
         readings.append((arrived - sent, theirs - (sent + arrived) / 2))
-    round_trip_s, ahead_s = min(readings)
-    return Ahead(ahead_s, round_trip_s / 2)
+    round_trip_s, offset_s = min(readings)
+    return ClockOffset(offset_s, round_trip_s / 2)

@@ -12,9 +12,9 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from splitfed_core.errors import RemoteError
-from splitfed_core.wire import fields
+from splitfed_core.wire import protobuf as fields
 from splitfed_core.wire._pb.splitfed.v1 import splitfed_pb2 as pb
-from splitfed_core.wire.codecs import EncodedTensor
+from splitfed_core.wire.codecs.base import EncodedTensor
 
 Part = bytes | memoryview
 
@@ -132,11 +132,11 @@ def step_reply_parts(reply: StepReply) -> list[Part]:
     return [small.SerializeToString(), *_tensor_field(_TENSORS, reply.gradient)]
 
 
-def read_step_reply(data: bytes, transit: Transit, ahead_s: float = 0.0) -> StepReply:
+def read_step_reply(data: bytes, transit: Transit, offset_s: float = 0.0) -> StepReply:
     """Parse a step reply and add what the transport saw; the server's clock is so far ahead."""
     small, (gradient,) = _split(data, _TENSORS)
     message = _parse(pb.TrainStepResponse, small, "loss", "correct", "stamps")
-    return StepReply(gradient, message.loss, message.correct, _read_stamps(message.stamps, ahead_s), transit)
+    return StepReply(gradient, message.loss, message.correct, _read_stamps(message.stamps, offset_s), transit)
 
 
 def body_request_parts(request: BodyRequest) -> list[Part]:
@@ -158,11 +158,11 @@ def body_reply_parts(reply: BodyReply) -> list[Part]:
     return [small.SerializeToString(), *_tensor_field(_TENSORS, reply.tensor)]
 
 
-def read_body_reply(data: bytes, transit: Transit, ahead_s: float = 0.0) -> BodyReply:
+def read_body_reply(data: bytes, transit: Transit, offset_s: float = 0.0) -> BodyReply:
     """Parse the answer of a u-shaped exchange and add what the transport saw; the server's clock is so far ahead."""
     small, (tensor,) = _split(data, _TENSORS)
     message = _parse(pb.ForwardBodyResponse, small, "stamps")
-    return BodyReply(tensor, _read_stamps(message.stamps, ahead_s), transit)
+    return BodyReply(tensor, _read_stamps(message.stamps, offset_s), transit)
 
 
 def end_round_request(client_id: int, round: int) -> bytes:
@@ -264,8 +264,8 @@ def _stamps(stamps: ServerStamps) -> pb.ServerStamps:
 _STAMPS = [field.name for field in pb.ServerStamps.DESCRIPTOR.fields]
 
 
-def _read_stamps(message: pb.ServerStamps, ahead_s: float) -> ServerStamps:
-    return ServerStamps(*(getattr(message, name) - ahead_s for name in _STAMPS))
+def _read_stamps(message: pb.ServerStamps, offset_s: float) -> ServerStamps:
+    return ServerStamps(*(getattr(message, name) - offset_s for name in _STAMPS))
 
 
 def _parse(kind: Any, data: bytes, *required: str) -> Any:

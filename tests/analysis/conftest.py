@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from splitfed_core.rows import PHASES, ClientRow, LabelRow, RoundRow, Row, StepRow, columns
+from splitfed_core.records.rows import PHASES, ClientRow, LabelRow, RoundRow, Row, StepRow, columns
 
 BASE: dict[str, Any] = {
     "dataset": "digits",
@@ -316,7 +316,7 @@ def grid_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 REPORT = """
 import json, sys
 from pathlib import Path
-from analysis.report import report
+from analysis.report.report import report
 out = Path(sys.argv[2])
 report([Path(sys.argv[1])], out)
 (out / "modules.json").write_text(json.dumps(sorted(sys.modules)))

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from analysis.cli.app import main
-from benchmarks.ab import AB
-from benchmarks.doctor import SelfComparison
+from benchmarks.paired.ab import AB
+from benchmarks.paired.self_comparison import SelfComparison
 from splitfed_core.errors import CellError
 
 Words = Callable[..., int]
@@ -139,7 +139,7 @@ def test_codes_of_doctor(
     runs: Path, sfbench: Words, monkeypatch: pytest.MonkeyPatch, words: str, run: str, code: int
 ) -> None:
     measured = SelfComparison((Path(run), Path(run)), [1.0], 0.0, 0.0)
-    monkeypatch.setattr("benchmarks.doctor.compare_with_itself", lambda *_, **__: measured)
+    monkeypatch.setattr("benchmarks.paired.self_comparison.compare_with_itself", lambda *_, **__: measured)
     assert sfbench("doctor", "--out", ".", *words.split()) == code
 
 
@@ -147,7 +147,7 @@ def test_an_interrupted_doctor(runs: Path, sfbench: Words, monkeypatch: pytest.M
     def compare_with_itself(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmarks.doctor.compare_with_itself", compare_with_itself)
+    monkeypatch.setattr("benchmarks.paired.self_comparison.compare_with_itself", compare_with_itself)
     assert sfbench("doctor", "--out", ".") == 130
 
 

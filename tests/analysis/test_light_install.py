@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import sfbench
-from splitfed_core import installed
+from benchmarks.machine import installed
 from splitfed_core.errors import NotInstalledError
 
 ROOT = Path(__file__).parents[2]

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import pytest
 
-from benchmarks.environment import usable_cores
-from benchmarks.grid import Grid, load_grid
-from benchmarks.plan import CellObserver, CellRun
-from splitfed_core.config import CellConfig
+from benchmarks.grid.load import Grid, load_grid
+from benchmarks.machine.environment import usable_cores
+from benchmarks.runner import CellObserver, CellRun
+from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.errors import ConfigError
-from splitfed_core.rows import ClientRow, LabelRow, RoundRow, StepRow
+from splitfed_core.records.rows import ClientRow, LabelRow, RoundRow, StepRow
 
 Act = Callable[[CellRun], None]
 

@@ -9,8 +9,8 @@ import pytest
 
 from analysis.cli.app import main
 from benchmarks import cluster
-from benchmarks.plan import CellRun
-from splitfed_core.config import CellConfig
+from benchmarks.runner import CellRun
+from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.errors import CellError, CellTimeoutError, ConfigError, StartError
 
 GRID = "name: two\nbase: {rounds: 1}\naxes: {clients: [2, 4]}\n"

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from splitfed_core.cell import CellKey, DataShape, ModelFacts
-from splitfed_core.config import CellConfig
+from splitfed_core.arrays import Array
+from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
-from splitfed_core.rounds import RoundResult, train
-from splitfed_core.rows import StepRow
-from splitfed_core.wire.codecs import Array
+from splitfed_core.federation.rounds import RoundResult, train
+from splitfed_core.records.results import CellKey, DataShape, ModelFacts
+from splitfed_core.records.rows import StepRow
 
 if TYPE_CHECKING:
-    from splitfed_core.local import LocalFederation
+    from splitfed_core.federation.local import LocalFederation
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Federations:
 
     def build(self, config: CellConfig, shards: list[ClientShard]) -> "LocalFederation":
         """Build a federation of the holders of these shards."""
-        from splitfed_core.local import LocalFederation
+        from splitfed_core.federation.local import LocalFederation
 
         holders = {shard.client_id for shard in shards}
         key = replace(self.key, empty=frozenset(range(config.num_clients)) - holders)

@@ -8,8 +8,8 @@ from benchmarks.baselines.notebook import lists
 from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.baselines.notebook.rpc import AGGREGATOR, Server
 from splitfed_core.aggregation import fedavg
+from splitfed_core.arrays import Array
 from splitfed_core.errors import StragglerError
-from splitfed_core.wire.codecs import Array
 
 
 class AggregatorServer(Server):

@@ -13,18 +13,19 @@ import tensorflow as tf
 from benchmarks.baselines.notebook import lists
 from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.baselines.notebook.rpc import AGGREGATOR, OPTIONS, TRAINING
-from splitfed_core.cell import EVALUATION_BATCH, CellKey, DataShape, Evaluation, GroupRound, ModelFacts
-from splitfed_core.client import Batch, mini_batches, span_s
-from splitfed_core.config import CellConfig
+from splitfed_core.arrays import Array
+from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
-from splitfed_core.errors import RemoteError, gist
-from splitfed_core.objective import Objective
-from splitfed_core.parts import Network
-from splitfed_core.rows import PHASES, ClientRow, StepRow
-from splitfed_core.steps.part import make_optimizer
-from splitfed_core.wire.channel import Endpoints
-from splitfed_core.wire.codecs import Array
-from splitfed_core.wire.security import credentials
+from splitfed_core.errors import RemoteError, one_line
+from splitfed_core.records.results import EVALUATION_BATCH, CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
+from splitfed_core.records.rows import PHASES, ClientRow, StepRow
+from splitfed_core.roles.batches import Batch, mini_batches
+from splitfed_core.roles.client import span_s
+from splitfed_core.training.cell_network import CellNetwork
+from splitfed_core.training.loss import Objective
+from splitfed_core.training.segment import make_optimizer
+from splitfed_core.wire.security.tokens import credentials
+from splitfed_core.wire.transports.grpc_client import Endpoints
 
 _WALL_CLOCKS_TELL_NO_PHASES = dict.fromkeys(PHASES)
 
@@ -42,7 +43,7 @@ class NotebookClients:
         worker: int,
     ) -> None:
         """Build the clients' models; the arguments are those of `ClientGroup`."""
-        self.facts: ModelFacts = Network(config, shape, key.seed).facts()
+        self.facts: ModelFacts = CellNetwork(config, shape, key.seed).facts()
         self._clients = {shard.client_id: _Client(key, config, shape, shard, worker) for shard in shards}
         self._objective = Objective(config.loss, shape.num_classes)
         self._test = test
@@ -69,7 +70,7 @@ class NotebookClients:
         """Return nothing: the aggregation server needs no first weights."""
         return [], []
 
-    def train_round(self, round: int) -> list[GroupRound]:
+    def train_round(self, round: int) -> list[WorkerRound]:
         """Train a round of every client, then let it wait for the average."""
         return [client.train_round(round) for client in self._clients.values()]
 
@@ -100,7 +101,7 @@ class _Client:
     def __init__(self, key: CellKey, config: CellConfig, shape: DataShape, shard: ClientShard, worker: int) -> None:
         self.client_id, self.examples = shard.client_id, len(shard.y)
         self._key, self._config, self._shard, self._worker = key, config, shard, worker
-        (self._model,) = Network(config, shape, key.seed).client_side
+        (self._model,) = CellNetwork(config, shape, key.seed).client_side
         self._optimizer = make_optimizer(config.optimizer, config.learning_rate, [self._model])
         self._channels: list[grpc.Channel] = []
         self._steps_done = 0
@@ -118,7 +119,9 @@ class _Client:
                     return call(message, metadata=credentials(ends.token), timeout=ends.deadline_s)
                 except grpc.RpcError as error:
                     said: Any = error
-                    raise RemoteError(f"{method} at {address}: {said.code().name}: {gist(said.details())}") from None
+                    raise RemoteError(
+                        f"{method} at {address}: {said.code().name}: {one_line(said.details())}"
+                    ) from None
 
             return checked
 
@@ -131,7 +134,7 @@ class _Client:
         for channel in self._channels:
             channel.close()
 
-    def train_round(self, round: int) -> GroupRound:
+    def train_round(self, round: int) -> WorkerRound:
         began, cpu = perf_counter(), process_time()
         self._last_step_ended = began
         rows = [self._train_step(batch) for batch in mini_batches(self._key, self._config, self._shard, round)]
@@ -158,7 +161,7 @@ class _Client:
             span_s=span_s(rows),
         )
         cpu_s = process_time() - cpu
-        return GroupRound(rows, [client], uplink, downlink, began, [(began, trained)], ended, cpu_s)
+        return WorkerRound(rows, [client], uplink, downlink, began, [(began, trained)], ended, cpu_s)
 
     def _train_step(self, batch: Batch) -> StepRow:
         started, cpu = perf_counter(), process_time()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
-from splitfed_core.wire.codecs import Array
+from splitfed_core.arrays import Array
 
 
 def shape_message(array: Array) -> pb.Shape:

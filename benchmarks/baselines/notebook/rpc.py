@@ -8,7 +8,7 @@ from typing import Any, Self
 import grpc
 
 from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
-from splitfed_core.wire.security import TokenGuard
+from splitfed_core.wire.security.tokens import TokenGuard
 
 MAX_MESSAGE_LENGTH = 20 * 1024 * 1024 * 20
 OPTIONS = [

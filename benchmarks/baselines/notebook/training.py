@@ -10,12 +10,12 @@ import tensorflow as tf
 from benchmarks.baselines.notebook import lists
 from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.baselines.notebook.rpc import TRAINING, Server
-from splitfed_core.cell import CellKey, DataShape
-from splitfed_core.config import CellConfig
-from splitfed_core.objective import Objective
-from splitfed_core.parts import Network
-from splitfed_core.steps.part import make_optimizer
-from splitfed_core.wire.codecs import Array
+from splitfed_core.arrays import Array
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.records.results import CellKey, DataShape
+from splitfed_core.training.cell_network import CellNetwork
+from splitfed_core.training.loss import Objective
+from splitfed_core.training.segment import make_optimizer
 
 
 class TrainingServer(Server):
@@ -25,7 +25,7 @@ class TrainingServer(Server):
 
     def __init__(self, key: CellKey, config: CellConfig, shape: DataShape, token: str) -> None:
         """Build the model and serve it."""
-        network = Network(config, shape, key.seed)
+        network = CellNetwork(config, shape, key.seed)
         (self._model,) = network.server_side
         self._objective = Objective(config.loss, shape.num_classes)
         self._optimizer = make_optimizer(config.optimizer, config.learning_rate, [self._model])

@@ -13,16 +13,16 @@ from benchmarks.baselines.notebook._pb.notebook.v1 import notebook_pb2 as pb
 from benchmarks.baselines.notebook.aggregator import AggregatorServer
 from benchmarks.baselines.notebook.clients import NotebookClients
 from benchmarks.baselines.notebook.training import TrainingServer
-from benchmarks.dealing import deal, shape_of
-from splitfed_core.cell import CellKey
-from splitfed_core.config import CellConfig
+from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import Dataset, load_dataset, make_shards
+from splitfed_core.data.deal import assign_examples, shape_of
 from splitfed_core.errors import RemoteError
-from splitfed_core.local import LocalFederation
-from splitfed_core.parts import Network
-from splitfed_core.rounding import difference, tolerance
-from splitfed_core.rounds import RoundResult, train
-from splitfed_core.wire.channel import Endpoints
+from splitfed_core.federation.local import LocalFederation
+from splitfed_core.federation.rounds import RoundResult, train
+from splitfed_core.records.results import CellKey
+from splitfed_core.training.cell_network import CellNetwork
+from splitfed_core.verification.rounding import difference, tolerance
+from splitfed_core.wire.transports.grpc_client import Endpoints
 
 KEY = CellKey("cell", 0, 5)
 TOKEN = "secret"  # noqa: S105  of this test
@@ -44,7 +44,7 @@ class Notebook:
 
     def __init__(self, config: CellConfig, dataset: Dataset, token: str = TOKEN) -> None:
         self._stack = ExitStack()
-        shape, indices = shape_of(dataset), deal(dataset, config, KEY.seed)
+        shape, indices = shape_of(dataset), assign_examples(dataset, config, KEY.seed)
         main = self._stack.enter_context(TrainingServer(KEY, config, shape, TOKEN))
         fed = self._stack.enter_context(AggregatorServer(config.num_clients, config.timeout_s, TOKEN))
         self.clients = [
@@ -81,12 +81,12 @@ def test_one_client_learns_what_ours_learns(dataset: Dataset, optimizer: str, le
     ours = make_config(algorithm="sflv2", transport="inproc", optimizer=optimizer, learning_rate=learning_rate)
     with Notebook(theirs, dataset) as notebook:
         before = list(train(KEY, theirs, notebook))
-    shards = make_shards(dataset, deal(dataset, ours, KEY.seed))
+    shards = make_shards(dataset, assign_examples(dataset, ours, KEY.seed))
     with LocalFederation(KEY, ours, shape_of(dataset), shards, (dataset.x_test, dataset.y_test)) as federation:
         after = list(train(KEY, ours, federation))
     assert len(losses(before)) == 6
     # In single precision, as its wire is. Losses hardly feel what Adam makes of it: what it blows up has no slope.
-    whole = Network(ours, shape_of(dataset), KEY.seed).whole
+    whole = CellNetwork(ours, shape_of(dataset), KEY.seed).whole
     allowed = tolerance(whole, ours.batch_size, 6, "sgd", ours.learning_rate, np.float32)
     assert difference(losses(before), losses(after)) <= allowed
     assert difference([r.row.eval_loss for r in before], [r.row.eval_loss for r in after]) <= allowed

@@ -1,0 +1,73 @@
+"""A comparison as markdown for a pull request: worst first, details folded."""
+
+from typing import Any
+
+from analysis.compare.gate import Judged, JudgedCell, Judgement
+from analysis.compare.measured import Side
+from analysis.compare.wording import cell_words, interval, moved_words, reasons, signed, summary, worst_first
+from analysis.text.templates import templates
+from analysis.text.units import human
+
+_TOLD = 12
+"""So many cells are told above the fold."""
+
+
+def to_markdown(base: Side, head: Side, judgement: Judgement, warnings: list[str]) -> str:
+    """Return the markdown."""
+    cells = worst_first(judgement)
+    told = [_told(cell, judgement) for cell in cells if cell.outcome != "unchanged"]
+    return (
+        templates()
+        .get_template("compare.md.j2")
+        .render(
+            verdict=judgement.outcome,
+            base=base.name,
+            head=head.name,
+            summary=summary(judgement),
+            warnings=warnings,
+            grid_moved=moved_words(judgement.moved),
+            told=told[:_TOLD],
+            more=len(told[_TOLD:]),
+            rows=_grid(judgement) + [row for cell in cells for row in _rows(cell, judgement)],
+            to_confirm=0 if judgement.confirmed else len(judgement.to_confirm),
+        )
+    )
+
+
+def _told(cell: JudgedCell, judgement: Judgement) -> dict[str, str]:
+    return {
+        "label": cell.pairs.label,
+        "verdict": cell.outcome,
+        "words": "" if cell.pairs.refusal else cell_words(cell, judgement),
+        "why": _why(cell, judgement),
+    }
+
+
+def _why(cell: JudgedCell, judgement: Judgement) -> str:
+    """Name the phases that moved where a change is certain; where it is not, say so first."""
+    moved, why = moved_words(cell.moved), cell.pairs.refusal or reasons(cell, judgement)
+    if cell.outcome in ("regression", "improvement"):
+        return moved or why
+    return why if judgement.confirmed or not moved else f"{why}; {moved}"
+
+
+def _grid(judgement: Judgement) -> list[dict[str, Any]]:
+    return [_row("all cells (mean)", judged) for judged in judgement.grid]
+
+
+def _rows(cell: JudgedCell, judgement: Judgement) -> list[dict[str, Any]]:
+    return [_row(cell.pairs.label, judged) for judged in cell.gated(judgement.rules)]
+
+
+def _row(label: str, judged: Judged) -> dict[str, Any]:
+    unit = judged.metric.unit
+    return {
+        "label": label,
+        "metric": judged.metric.title,
+        "verdict": judged.verdict.outcome,
+        "base": "" if judged.cells > 1 else human(judged.base, unit),
+        "head": "" if judged.cells > 1 else human(judged.head, unit),
+        "change": signed(judged, judged.verdict.estimate),
+        "interval": interval(judged),
+        "pairs": judged.verdict.pairs,
+    }

@@ -1,0 +1,54 @@
+"""`python -m analysis.own_cost.report DIR`: what the instrument costs, as a table and a figure, from `DIR/speed.csv`.
+
+`nox -s bench -- speed` measures and then makes them.
+"""
+
+import csv
+import hashlib
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from analysis.figures.files import write
+from analysis.own_cost.figure import draw
+from analysis.own_cost.goals import Goal, number
+from analysis.results.provenance import Provenance
+
+
+def make(folder: Path) -> str:
+    """Write `speed.md`, `speed.png` and `speed.svg` beside the CSV; return the table."""
+    content = (folder / "speed.csv").read_text()
+    goals = [Goal.read(row) for row in csv.DictReader(content.splitlines())]
+    environment = json.loads((folder / "environment.json").read_text())["environment"]
+    text = f"{_table(goals)}\n\n{_machine(environment)}\n"
+    (folder / "speed.md").write_text(text)
+    commit = str(environment.get("git_commit") or "unknown")
+    origin = Provenance((folder.name,), (commit,), hashlib.sha256(content.encode()).hexdigest(), version("sfbench"))
+    for kind in ("png", "svg"):
+        write(draw(goals), folder / f"speed.{kind}", "What the instrument itself costs", origin)
+    return text
+
+
+def _table(goals: list[Goal]) -> str:
+    lines = ["| what | reach | measured | runs | reached | sides |", "|---|---|---|---|---|---|"]
+    for goal in goals:
+        sign = "≥" if goal.better == "higher" else "≤"
+        aim = f" (aim {goal.aim:g})" if goal.aim else ""
+        spread = f"{number(goal.low)}–{number(goal.high)}, n = {goal.runs}" if goal.runs > 1 else "one"
+        unit = f" {goal.unit}" if goal.unit else "×"
+        lines.append(
+            f"| {goal.what} | {sign} {goal.reach:g}{unit}{aim} | {number(goal.measured)}{unit} | {spread} "
+            f"| {'yes' if goal.reached else 'no'} | {goal.detail} |"
+        )
+    return "\n".join(lines)
+
+
+def _machine(environment: dict[str, object]) -> str:
+    commit = str(environment.get("git_commit") or "unknown")[:10]
+    dirty = ", with changes" if environment.get("git_dirty") else ""
+    return f"{environment.get('cpu')}, {environment.get('cores')} cores; commit {commit}{dirty}."
+
+
+if __name__ == "__main__":
+    print(make(Path(sys.argv[1])))

@@ -1,0 +1,192 @@
+"""What a reader must know before trusting the numbers: failed cells, few repeats, drift, mixed environments."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.results.load import KEY, Results
+from analysis.results.provenance import mixed_code
+from analysis.results.run_directory import Problem
+from analysis.stats.intervals import FEWEST
+from analysis.text.parameters import NOTHING, title
+from splitfed_core.records.metrics import METRICS
+
+_DRIFT = 0.10
+"""A fixed computation that differs by more than this between cells shows that the machine was not steady."""
+
+
+_COMMON = 0.75
+"""A smaller share of steps than this is not what a reader takes for the steps of a cell."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A warning of the report, with details to unfold."""
+
+    title: str
+    text: str
+    details: tuple[Problem, ...] = ()
+
+
+def cautions(results: Results) -> list[Caution]:
+    """Return all warnings, gravest first."""
+    made = [
+        _failed(results),
+        _notes(results),
+        _data(results),
+        _runs(results),
+        _definitions(results),
+        _crowd(results),
+        _batches(results),
+        _mixture(results),
+        _codes(results),
+        _environments(results),
+        _dirty(results),
+        _drift(results),
+        _repeats(results),
+    ]
+    return [caution for caution in made if caution]
+
+
+def _failed(results: Results) -> Caution | None:
+    bad = results.cells[~results.cells["usable"]]
+    if bad.empty:
+        return None
+    details = tuple(p for p in results.problems if p.where in _names(results))
+    title = f"{len(bad)} of {len(results.cells)} attempts have no results."
+    return Caution(title, "They are left out of every figure.", details)
+
+
+def _names(results: Results) -> set[str]:
+    bad = results.cells[~results.cells["usable"]]
+    return {f"{run}: {cell} r{repeat}" for run, cell, repeat in bad[list(KEY)].itertuples(index=False)}
+
+
+def _notes(results: Results) -> Caution | None:
+    bad = _names(results)
+    told: dict[str, list[str]] = {}
+    for problem in results.problems:
+        if problem.where not in bad:
+            told.setdefault(problem.what, []).append(problem.where)
+    others = tuple(Problem(_places(places), what) for what, places in told.items())
+    return Caution("Some data are missing or odd.", "What could be used is shown.", others) if others else None
+
+
+def _places(places: Sequence[str]) -> str:
+    return places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more"
+
+
+def _data(results: Results) -> Caution | None:
+    """Repeat what the sweep said of the data, once, with the attempts that it is about."""
+    told: dict[str, list[str]] = {}
+    for attempt in (attempt for run in results.runs for attempt in run.attempts):
+        for text in attempt.manifest.get("data_warnings", []):
+            told.setdefault(str(text), []).append(attempt.where)
+    if not told:
+        return None
+    details = (Problem(where[0] if len(where) == 1 else f"{len(where)} attempts", text) for text, where in told.items())
+    return Caution("The data may make results mean less than they seem to.", "The sweep warned of it.", tuple(details))
+
+
+def _runs(results: Results) -> Caution | None:
+    differ = results.names.together.get("run")
+    if not differ:
+        return None
+    details = tuple(
+        Problem(title(name), ", ".join(f"{run} {value}" for run, value in values.items()))
+        for name, values in differ.items()
+    )
+    text = "What is said of one run against another is said of all of these together."
+    return Caution("The runs differ in their parameters too.", text, details)
+
+
+def _definitions(results: Results) -> Caution | None:
+    """Name the metrics that do not mean the same everywhere, because versions of sfbench measure them in other ways."""
+    runs = [run.name for run in results.runs]
+    meant = {m.title: set[int]().union(*(results.definitions(run, m.name) for run in runs)) for m in METRICS.values()}
+    differ = ", ".join(name for name, numbers in meant.items() if len(numbers) > 1)
+    text = f"The versions of sfbench that measured the runs define them differently: {differ}. See docs/columns.md."
+    return Caution("Metrics with two meanings.", text) if differ else None
+
+
+def _crowd(results: Results) -> Caution | None:
+    pairs = results.crowds()
+    text = (
+        f"Clients took turns in fewer processes ({pairs}): latency, queue and stragglers of these cells are those of "
+        "the host. Give each client a worker where clients that work at the same time are what you ask for."
+    )
+    return Caution("More clients than workers.", text) if pairs else None
+
+
+def _batches(results: Results) -> Caution | None:
+    """Name the cells whose batch size no client could fill: they trained the same batches as with a smaller one."""
+    if "batch_size" not in results.ok:
+        return None
+    short = results.ok[results.ok["largest_batch"] < results.ok["batch_size"]]
+    if short.empty:
+        return None
+    cells = short.groupby(["run", "cell_id"], sort=False)["largest_batch"].max()
+    lines = short.drop_duplicates(["run", "cell_id"]).to_dict("records")
+    details = tuple(
+        Problem(_cell(results, line), f"{line['batch_size']}, but the largest had {largest:.0f}")
+        for line, largest in zip(lines, cells, strict=True)
+    )
+    text = "No client has so many examples: cells that differ in such batch sizes trained the same batches."
+    return Caution("Batches larger than every shard.", text, details)
+
+
+def _mixture(results: Results) -> Caution | None:
+    """Say where step statistics, which are of the most frequent batch size of a cell, are of few of its steps."""
+    least = results.ok["common_batch_share"].min()
+    text = f"Step statistics are of the most frequent size; in at least one cell that is {least:.0%} of the steps."
+    return Caution("Batches of different sizes.", text.replace("%", " %")) if least < _COMMON else None
+
+
+def _cell(results: Results, line: dict[Hashable, Any]) -> str:
+    said = results.names.words(line, results.axes)
+    return str(line["cell_id"]) if said == NOTHING else said
+
+
+def _environments(results: Results) -> Caution | None:
+    used = results.ok[["run", "env"]].drop_duplicates()
+    if used["env"].nunique() < 2:
+        return None
+    details = tuple(
+        Problem(f"environment {env}", f"{int((results.ok['env'] == env).sum())} attempts")
+        for env in dict.fromkeys(used["env"])
+    )
+    text = "Not all cells ran on the same machine, code and versions; compare their times with care."
+    return Caution("Mixed environments.", text, details)
+
+
+def _codes(results: Results) -> Caution | None:
+    details = tuple(
+        Problem(f"run {run.name}", f"{states} states of {name}")
+        for run in results.runs
+        for name, states in mixed_code(run).items()
+    )
+    text = "The code changed under way and that was accepted: a difference between cells may be one between codes."
+    return Caution("Measured with more than one code.", text, details) if details else None
+
+
+def _dirty(results: Results) -> Caution | None:
+    dirty = any(env.get("git_dirty") for run in results.runs for env in run.environments.values())
+    text = "The commit alone does not say which code was measured."
+    return Caution("The code had uncommitted changes.", text) if dirty else None
+
+
+def _drift(results: Results) -> Caution | None:
+    canary = results.ok["canary_s"].dropna()
+    if len(canary) < 2 or canary.max() < canary.min() * (1 + _DRIFT):
+        return None
+    spread = canary.max() / canary.min() - 1
+    text = f"A fixed computation timed beside every cell took up to {spread:.0%} longer than at its fastest."
+    return Caution("The machine was not steady.", text.replace("%", " %"))
+
+
+def _repeats(results: Results) -> Caution | None:
+    fewest = int(results.ok.groupby(["run", "cell_id"]).size().min())
+    if fewest >= FEWEST:
+        return None
+    text = f"At least one cell has only {fewest}; intervals need {FEWEST} or more, a regression gate 5."
+    return Caution("Few repeats.", text)

@@ -1,0 +1,175 @@
+"""One attempt's files, read and reduced: what can be used is used, what cannot is named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from analysis.results.csv_files import read_rows, sha256
+from analysis.results.reduce import (
+    CLIENT_COLUMNS,
+    ROUND_COLUMNS,
+    STEP_COLUMNS,
+    numbers,
+    reduce_clients,
+    reduce_rounds,
+    reduce_steps,
+    warm_up_s,
+)
+from analysis.results.round_parts import typical_round
+from analysis.results.run_directory import Attempt, Problem
+from analysis.text.parameters import Value, normalise
+from splitfed_core.errors import DataError
+from splitfed_core.records.rows import ROW_FILES
+
+FRAMES = ("phases", "latency", "curve", "rounds", "clients", "labels")
+"""The small frames that an attempt is reduced to."""
+
+_WANTED = {
+    "steps.csv": STEP_COLUMNS,
+    "rounds.csv": ROUND_COLUMNS,
+    "clients.csv": CLIENT_COLUMNS,
+    "labels.csv": ("client_id", "label", "examples"),
+}
+_NEEDED = {
+    "steps.csv": ("round", "step", "warmup", "examples", "loss", "step_s", "started_s"),
+    "rounds.csv": ("round", "train_loss", "round_s"),
+    "clients.csv": ("client_id", "round", "local_s", "rss_bytes"),
+    "labels.csv": ("client_id", "label", "examples"),
+}
+"""Columns without which a file says nothing; the others may be absent in an older schema."""
+
+
+@dataclass
+class Digest:
+    """What one attempt comes to: its line in the table of cells, its small frames, its problems."""
+
+    cell: dict[str, Any]
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
+
+
+def shown_values(config: Mapping[str, object]) -> dict[str, Value]:
+    """Turn the parameters of a cell into what a table shows.
+
+    `participation: 1` is one client and 1.0 all of them, which are equal as numbers: a count says what it counts.
+    """
+    shown = {name: normalise(value) for name, value in config.items()}
+    if isinstance(count := config.get("participation"), int):
+        shown["participation"] = f"{count} client{'s' * (count != 1)}"
+    return shown
+
+
+def digest(attempt: Attempt) -> Digest:
+    """Read and reduce an attempt's files; only an attempt with status `ok` gives numbers."""
+    made = Digest(
+        {
+            "run": attempt.run,
+            "cell_id": attempt.cell_id,
+            "repeat": attempt.repeat,
+            **shown_values(attempt.config),
+            "status": attempt.status,
+            "reason": attempt.reason or "",
+            "usable": False,
+            **_facts(attempt),
+        }
+    )
+    if attempt.status != "ok":
+        made.problems.append(Problem(attempt.where, f"{attempt.status}: {attempt.reason or 'no reason given'}"))
+        return made
+    rows = {name: _read(attempt, name, made) for name in ROW_FILES}
+    _reduce(rows, made)
+    made.cell["usable"] = bool(len(rows["steps.csv"]) or len(rows["rounds.csv"]))
+    _judge(attempt, made)
+    return made
+
+
+def _reduce(rows: dict[str, pd.DataFrame], made: Digest) -> None:
+    isolated = made.cell.get("isolation") == "cell"
+    files = rows["steps.csv"], rows["rounds.csv"], rows["clients.csv"]
+    steps = reduce_steps(rows["steps.csv"])
+    rounds, round_metrics = reduce_rounds(rows["rounds.csv"], warm_up_s(rows["steps.csv"]))
+    clients, client_metrics = reduce_clients(rows["clients.csv"], isolated=isolated)
+    made.cell |= numbers(*files, isolated=isolated) | round_metrics | client_metrics
+    made.cell |= {f"typical_{name}": value for name, value in typical_round(*files).items()}
+    made.frames |= {"phases": steps.phases, "latency": steps.latency, "curve": steps.curve, "clients": clients}
+    made.frames["rounds"] = rounds.merge(steps.network, on="round", how="left")
+    made.frames["labels"] = rows["labels.csv"]
+
+
+def _judge(attempt: Attempt, made: Digest) -> None:
+    """Name what is odd about numbers that could be read."""
+    cell = made.cell
+    if not cell["usable"]:
+        made.problems.append(Problem(attempt.where, "has no rows"))
+        return
+    if not cell["steps"]:
+        made.problems.append(Problem(attempt.where, "has no steps: step times and rates are missing"))
+    elif not cell["timed_steps"]:
+        made.problems.append(Problem(attempt.where, "has warm-up steps only: step times and rates are missing"))
+    if cell["diverged"]:
+        made.problems.append(Problem(attempt.where, "the training loss is not a number: the cell diverged"))
+    if cell["clients_lost"]:
+        made.problems.append(Problem(attempt.where, f"lost {cell['clients_lost']:.0f} client(s) on the way"))
+
+
+def _read(attempt: Attempt, name: str, made: Digest) -> pd.DataFrame:
+    """Read one file; if it cannot be used, say why and go on with none of its rows."""
+    path = attempt.folder / name
+    wanted = _WANTED[name]
+    try:
+        rows = read_rows(path, ROW_FILES[name], wanted, _NEEDED[name])
+    except DataError as error:
+        made.problems.append(Problem(attempt.where, str(error)))
+        return read_nothing(name)
+    notes = list(rows.notes)
+    found, told = sha256(path), attempt.manifest.get("files", {}).get(name)
+    made.hashes.append(found)
+    if told not in (None, found):
+        notes.append(f"{name} is not the file its manifest hashed: cut off or changed since")
+    made.problems += [Problem(attempt.where, note) for note in notes]
+    return rows.frame
+
+
+def read_nothing(name: str) -> pd.DataFrame:
+    """Return a frame with the columns of a file and no rows."""
+    return pd.DataFrame({column: pd.Series(dtype=float) for column in _WANTED[name]})
+
+
+def _facts(attempt: Attempt) -> dict[str, Any]:
+    """Return the numbers of the manifest that figures, tables and cautions use."""
+    facts, names = attempt.facts, ("client_parameters", "server_parameters", "setup_s", "first_step_s")
+    found: dict[str, Any] = {name: number(facts.get(name)) for name in names}
+    roles = facts.get("roles")
+    found["workers_used"] = number(facts.get("workers"))
+    dataset = facts.get("dataset")
+    found["test_examples"] = number(dataset.get("test")) if isinstance(dataset, dict) else float("nan")
+    found |= _crowd(attempt.config, found["workers_used"])
+    if attempt.config.get("isolation") == "cell":  # else memory is that of the largest cell so far
+        used = roles.items() if isinstance(roles, dict) else ()
+        found |= {f"{role}_rss_bytes": number(of.get("rss_bytes")) for role, of in used if isinstance(of, dict)}
+    conditions = attempt.manifest.get("conditions")
+    canaries = (
+        [number(c.get("canary_s")) for c in conditions.values() if isinstance(c, dict)]
+        if isinstance(conditions, dict)
+        else []
+    )
+    env, wall = str(attempt.manifest.get("env", "")), number(attempt.manifest.get("wall_s"))
+    return found | {"env": env, "wall_s": wall, "canary_s": sum(canaries) / len(canaries) if canaries else float("nan")}
+
+
+def _crowd(config: Mapping[str, object], workers: float) -> dict[str, Any]:
+    """Return how many clients a round has, and whether some of those that should train at once share a process."""
+    clients, chosen = config.get("clients"), config.get("participation")
+    if not isinstance(clients, int):
+        return {"participants": float("nan"), "crowded": False}
+    participants = chosen if isinstance(chosen, int) else max(1, round(number(chosen or 1.0) * clients))
+    at_once = config.get("algorithm") != "sl"  # there one client trains after the other, wherever they are
+    return {"participants": participants, "crowded": at_once and clients > workers}
+
+
+def number(value: object) -> float:
+    """Return a number, or NaN for anything else."""
+    return float(value) if isinstance(value, int | float) else float("nan")

@@ -1,0 +1,1 @@
+"""Tests, intervals, verdicts: numbers in, numbers out."""

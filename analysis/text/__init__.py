@@ -1,0 +1,1 @@
+"""All words for numbers and values."""

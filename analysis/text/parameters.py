@@ -1,0 +1,131 @@
+"""Words for axes and their values, as people say them: `batch size`, `3 clients`, `cut dense1`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Value = str | int | float
+
+NOTHING = "–"
+"""A parameter that a cell does not have."""
+
+MAY_NOT_APPLY = frozenset(
+    {"aggregation", "clients", "cut_layer", "eval_clients", "order", "participation", "partitioner", "strategy",
+     "threads", "transport", "workers"}
+)  # fmt: skip
+"""Parameters that some algorithms do not have: without a value they say nothing. Of others nothing is a value too."""
+
+Together = Mapping[str, Mapping[str, Mapping[Value, Value]]]
+"""Of an axis the parameters that move with it, and their value at each of its own: `{axis: {other: {value: …}}}`."""
+
+_WORDS = {
+    "clients": "{} clients",
+    "batch_size": "batch {}",
+    "cut_layer": "cut {}",
+    "aggregation": "aggregation {}",
+    "algorithm": "{}",
+    "run": "{}",
+    "dataset": "{}",
+    "model": "{}",
+    "optimizer": "{}",
+    "rounds": "{} rounds",
+    "workers": "{} workers",
+    "partitioner": "{}",
+    "transport": "{}",
+    "examples_per_client": "{} examples per client",
+    "cell_id": "{}",
+}
+_NOTHING = {"examples_per_client": "all examples"}
+"""What no value means, where it means something."""
+
+_SHORT = {"aggregation": "agg. {}", "cut_layer": "{}", "clients": "{} cl.", "batch_size": "b{}"}
+_TITLES = {"cell_id": "cell", "workers_used": "workers"}
+_LONGEST = 20
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the axes of some cells are said; what moves together with an axis is said with it.
+
+    Args:
+        together: What moves together with each axis.
+        shared: In how many workers so many clients were, where these are fewer.
+    """
+
+    together: Together = field(default_factory=dict)
+    shared: Mapping[Value, int] = field(default_factory=dict)
+
+    def title(self, axis: str) -> str:
+        """Name an axis: `batch size`, `batch size/learning rate`."""
+        return "/".join(title(name) for name in self.parameters(axis))
+
+    def label(self, axis: str) -> str:
+        """Name an axis beside its ticks: `clients in workers` where clients share some."""
+        return self.title(axis) + (" in workers" if axis == "clients" and self.shared else "")
+
+    def parameters(self, axis: str) -> tuple[str, ...]:
+        """Return the parameters that an axis stands for."""
+        return (axis, *self._companions(axis))
+
+    def leader(self, name: str) -> str:
+        """Return the axis that a parameter moves together with, or the parameter itself."""
+        return next((axis for axis, others in self.together.items() if name in others and axis != "run"), name)
+
+    def word(self, axis: str, value: Any, *, short: bool = False) -> str:
+        """Say one value of an axis: `3 clients`, `batch 64, learning rate 0.01`."""
+        others = [(name, at[value]) for name, at in self._companions(axis).items() if value in at]
+        own = _word(axis, value, short=short)
+        if (workers := self._workers(axis, value)) is not None:
+            own += f" in {workers}" if short else f" in {workers} worker{'s' * (workers != 1)}"
+        return ", ".join([own, *(_word(name, one, short=short) for name, one in others)])
+
+    def tick(self, axis: str, value: Any) -> str:
+        """Say one value of an axis where the axis is named beside it: `64`, `64/0.01`."""
+        workers = self._workers(axis, value)
+        own = brief(value) if workers is None else f"{brief(value)} in {workers}"
+        return "/".join([own, *(brief(at.get(value)) for at in self._companions(axis).values())])
+
+    def words(self, values: Mapping[Any, Any], axes: Iterable[str], *, short: bool = False) -> str:
+        """Say a cell by its axes: `3 clients · cut dense1`; that it lacks what does not apply goes without saying."""
+        said = [axis for axis in axes if values[axis] != NOTHING or axis not in MAY_NOT_APPLY]
+        return " · ".join(self.word(axis, values[axis], short=short) for axis in said) or NOTHING
+
+    def _workers(self, axis: str, value: Any) -> int | None:
+        return self.shared.get(value) if axis == "clients" and "workers" not in self._companions(axis) else None
+
+    def _companions(self, axis: str) -> Mapping[str, Mapping[Value, Value]]:
+        """Return what is named with an axis. Runs have names of their own: how else they differ is a caution."""
+        return {} if axis == "run" else self.together.get(axis, {})
+
+
+def normalise(value: object) -> Value:
+    """Turn a parameter into what a table shows: `on`/`off`, `dirichlet(alpha=0.5)`, `conv1+dense2`, `–` for nothing."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, dict):
+        settings = ", ".join(f"{k}={normalise(v)}" for k, v in value.items() if k != "name")
+        return f"{value.get('name', '')}({settings})" if settings else str(value.get("name", ""))
+    if isinstance(value, list | tuple):
+        return "+".join(str(normalise(item)) for item in value)
+    return value if isinstance(value, int | float) else str(value)
+
+
+def title(axis: str) -> str:
+    """Name a parameter: `batch size`."""
+    return _TITLES.get(axis, axis.replace("_", " "))
+
+
+def _word(axis: str, value: object, *, short: bool) -> str:
+    if value == NOTHING:
+        return _NOTHING.get(axis, f"no {title(axis)}")
+    pattern = (_SHORT if short else {}).get(axis) or _WORDS.get(axis) or f"{title(axis)} {{}}"
+    text = pattern.format(brief(value))
+    return text.removesuffix("s") if value == 1 and text.endswith("s") else text
+
+
+def brief(value: object) -> str:
+    """Say a value in few characters: a long name keeps its beginning and its end."""
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:7]}…{text[8 - _LONGEST :]}"

@@ -1,0 +1,50 @@
+"""Ray's start: one of our own for this host, or a cluster to join."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ray
+
+from splitfed_core.errors import StartError, UsageError, one_line
+
+_QUIET = {"log_to_driver": False, "logging_level": "ERROR"}
+
+
+def join_ray(address: str) -> None:
+    """Join a cluster.
+
+    Raises:
+        UsageError: Nothing answers there.
+    """
+    try:
+        ray.init(address=address, **_QUIET)
+    except Exception as error:  # Ray raises what it likes
+        ray.shutdown()
+        raise UsageError(
+            f"--ray-address {address!r}: this cluster cannot be joined: {one_line(str(error))}; ask it with"
+            f" ray status --address {address}, or leave the option out to start a Ray on this host"
+        ) from error
+
+
+def start_ray(init: Callable[..., Any] = ray.init) -> None:
+    """InitialWeights a Ray on this host, with a second try: on a busy machine its processes may miss one another.
+
+    Raises:
+        StartError: It does not start.
+    """
+    try:
+        _start(init)
+    except Exception:  # as above
+        ray.shutdown()
+        try:
+            _start(init)
+        except Exception as error:
+            ray.shutdown()
+            raise StartError(
+                f"Ray, which runs the processes of a cell, did not start in two tries: {one_line(str(error))}; see that"
+                " there are memory and space for its files, below /tmp/ray or RAY_TMPDIR, and how busy the machine is"
+            ) from error
+
+
+def _start(init: Callable[..., Any]) -> None:
+    init(address="local", include_dashboard=False, **_QUIET)  # "local": never one that somebody else has started

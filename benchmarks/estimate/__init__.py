@@ -1,0 +1,1 @@
+"""What a cell would take: time, bytes, memory."""

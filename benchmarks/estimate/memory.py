@@ -1,0 +1,61 @@
+"""What this machine can hold: warnings where a grid asks for more than it has cores, a refusal where memory ends."""
+
+from collections.abc import Iterable, Iterator
+
+from benchmarks.workers.topology import worker_count
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.errors import CellError
+from splitfed_core.records.results import ModelFacts
+
+_SLOTS = {"adam": 2, "sgd": 0}
+"""Arrays of an optimizer beside each weight."""
+
+
+def overcommitted(configs: Iterable[CellConfig], cores: int) -> Iterator[str]:
+    """Say, once for each value, which cells ask for more processes or threads than there are cores."""
+    workers = {config.workers for config in configs if isinstance(config.workers, int)}
+    threads = {config.threads for config in configs if config.threads is not None}
+    for number in sorted(number for number in workers if number > cores):
+        yield f"workers {number}: there are {cores} cores, so processes take turns and phases contain waiting for one"
+    for number in sorted(number for number in threads if number > cores):
+        yield f"threads {number}: there are {cores} cores; use at most {cores} divided by the processes of a cell"
+
+
+def sharing(configs: Iterable[CellConfig], cores: int) -> Iterator[str]:
+    """Say, in one line, which cells have more clients in a round than processes to hold them, and what that hides."""
+    at_once = [c for c in configs if not c.in_one_process and c.algorithm != "sl"]  # `sl` is one after the other anyway
+    shared = {(c.participants, workers) for c in at_once if c.participants > (workers := worker_count(c, cores))}
+    if shared:
+        cells = ", ".join(f"{clients} in {workers}" for clients, workers in sorted(shared))
+        yield (
+            f"clients share processes ({cells}): no more of them than processes are ever at the server at once, so "
+            "latency, queue and stragglers are those of this host; to see them side by side give each its own, with "
+            f"workers: {max(clients for clients, _ in shared)}"
+        )
+
+
+def needed_bytes(config: CellConfig, facts: ModelFacts) -> int:
+    """Return the memory that the state of all clients of a cell takes at least, wherever it is held.
+
+    Weights and optimizer slots of every client's part, of every copy that the main server keeps (`sflv1`), and the
+    models of a round that the fed server collects.
+    """
+    states = 1 + _SLOTS[config.optimizer]
+    clients = config.num_clients * states * facts.client_parameter_bytes
+    copies = config.num_clients if config.algorithm == "sflv1" else 1
+    collected = config.participants * facts.client_parameter_bytes if config.exchanges_models else 0
+    return clients + copies * states * facts.server_parameter_bytes + collected
+
+
+def check_memory(config: CellConfig, facts: ModelFacts, free_bytes: int) -> None:
+    """Refuse a cell whose clients cannot fit.
+
+    Raises:
+        CellError: With the estimate.
+    """
+    needed = needed_bytes(config, facts)
+    if needed > free_bytes:
+        raise CellError(
+            f"{config.num_clients} clients need {needed / 1e9:.1f} GB for their weights and optimizer states, but "
+            f"{free_bytes / 1e9:.1f} GB are free: fewer clients, a smaller network or cut, or optimizer sgd"
+        )

@@ -1,0 +1,171 @@
+"""What a cell is going to cost, from a short real run of its kind: time, memory and bytes.
+
+A probe is the cell itself with a few short rounds, run twice: the first time compiles and tells how long the second
+should be, which finds its processes as a later cell of a sweep finds them. Cells of one kind differ only in how much
+they compute, so one or two probes (of the smallest and the largest batch) speak for all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from benchmarks.store.summary_file import training_wall_s
+from benchmarks.workers.topology import worker_count
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.records.rows import ClientRow, RoundRow, StepRow
+
+_AMOUNTS = (
+    "clients", "participation", "batch_size", "rounds", "local_epochs", "examples_per_client", "eval_every",
+    "eval_clients", "warmup_steps", "learning_rate", "partitioner", "strategy", "save_model", "timeout_s",
+)  # fmt: skip
+"""Parameters that say how much is done, or change no computation of a step."""
+
+_PROBE_ROUNDS = 4
+_PROBE_STEPS = 6
+"""Full batches of each client in a round of a first probe; half a batch follows them."""
+
+_ROUND_S = 1.0
+_MOST_STEPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a cell costs; memory is that of all its processes together."""
+
+    wall_s: float
+    memory_bytes: float
+    bytes_per_round: float
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A probe that was run: its cell, its rows and the facts of its manifest.
+
+    Attributes:
+        cold_s: What the first cell of its kind takes longer than this one did.
+    """
+
+    config: CellConfig
+    steps: Sequence[StepRow]
+    clients: Sequence[ClientRow]
+    rounds: Sequence[RoundRow]
+    facts: Mapping[str, Any]
+    cold_s: float = 0.0
+
+    @property
+    def start_s(self) -> float:
+        """What it took beside its rounds: building and compiling."""
+        return float(self.facts["setup_s"]) + self.compile_s
+
+    @property
+    def step_wall_s(self) -> float:
+        """Time of training per full batch of any client, once everything is compiled."""
+        return median(self._per_batch(row.round) for row in self.rounds[1:])
+
+    @property
+    def compile_s(self) -> float:
+        """What the first round and the first evaluation took more than the later ones."""
+        batches = sum(step.examples for step in self._steps_of(0)) / self.config.batch_size
+        training_s = (self._per_batch(0) - self.step_wall_s) * batches
+        return max(training_s, 0.0) + max(self._pauses_s()[0] - self.evaluation_s, 0.0)
+
+    @property
+    def evaluation_s(self) -> float:
+        """Time between rounds: one evaluation, and the way of the rows."""
+        return median(self._pauses_s()[1:])
+
+    @property
+    def aggregation_bytes(self) -> float:
+        """Bytes of models up and down in a round, per client."""
+        row = self.rounds[1]
+        return (row.aggregation_uplink_bytes + row.aggregation_downlink_bytes) / max(row.clients_ok, 1)
+
+    def step_bytes(self, examples: float) -> float:
+        """Bytes up and down of a step: framing and, for every example, its tensors."""
+        sizes = {step.examples: (step.uplink_bytes or 0) + (step.downlink_bytes or 0) for step in self._steps_of(1)}
+        small, large = min(sizes), max(sizes)
+        per_example = (sizes[large] - sizes[small]) / (large - small) if large > small else sizes[large] / large
+        return sizes[large] + per_example * (examples - large)
+
+    def _per_batch(self, number: int) -> float:
+        steps = self._steps_of(number)
+        return training_wall_s(steps) * self.config.batch_size / sum(step.examples for step in steps)
+
+    def _pauses_s(self) -> list[float]:
+        return [b.started_s - a.started_s - a.round_s for a, b in pairwise(self.rounds)]
+
+    def _steps_of(self, number: int) -> list[StepRow]:
+        return [step for step in self.steps if step.round == number]
+
+
+def kind(config: CellConfig, cores: int) -> tuple[Any, ...]:
+    """Return what cells have in common that take the same time for the same work."""
+    plain = config.plain()
+    return (*(str(plain[name]) for name in plain if name not in _AMOUNTS), worker_count(config, cores))
+
+
+def probe_of(config: CellConfig, cores: int, steps: int = _PROBE_STEPS) -> CellConfig:
+    """Return a short cell of the same kind and batch size, with so many full batches of each client in a round."""
+    size = config.batch_size
+    changes: dict[str, Any] = {"rounds": _PROBE_ROUNDS, "local_epochs": 1, "eval_every": 1, "save_model": False}
+    if config.clients is not None:
+        changes |= {
+            "clients": min(config.clients, 2 * cores),
+            "participation": 1.0,
+            "examples_per_client": steps * size + size // 2,
+            "partitioner": "iid",
+        }
+    if config.strategy is not None:
+        changes["strategy"] = "fedavg"
+    return CellConfig.parse(config.plain() | changes)
+
+
+def longer(probe: Observed, cores: int) -> CellConfig:
+    """Return the same cell with rounds that are long enough to be measured: of a second or so."""
+    steps = round(_ROUND_S / (probe.config.num_clients * max(probe.step_wall_s, 1e-9)))
+    return probe_of(probe.config, cores, min(max(steps, _PROBE_STEPS), _MOST_STEPS))
+
+
+def estimate(config: CellConfig, probes: Sequence[Observed], cores: int) -> Estimate:
+    """Estimate a cell from probes of its kind, of one batch size or of two."""
+    probe = min(probes, key=lambda probe: abs(probe.config.batch_size - config.batch_size))
+    train = probe.facts["dataset"]["train"]
+    examples = min(config.examples_per_client or train, train // config.num_clients)
+    full, rest = divmod(examples, config.batch_size)
+    passes = config.participants * config.local_epochs
+    share = config.participants / (probe.config.clients or 1)
+    aggregation_s = (probe.rounds[1].aggregation_s or 0.0) * share
+    round_s = passes * examples / config.batch_size * _step_wall_s(config, probes) + aggregation_s
+    evaluations = -(-config.rounds // config.eval_every)
+    evaluation_s = evaluations * probe.evaluation_s * _evaluated(config) / _evaluated(probe.config)
+    rest_bytes = probe.step_bytes(rest) if rest else 0.0
+    return Estimate(
+        wall_s=probe.start_s + config.rounds * round_s + evaluation_s,
+        memory_bytes=memory_bytes(config, max(row.rss_bytes for row in probe.clients), cores),
+        bytes_per_round=passes * (full * probe.step_bytes(config.batch_size) + rest_bytes)
+        + config.participants * probe.aggregation_bytes,
+    )
+
+
+def _step_wall_s(config: CellConfig, probes: Sequence[Observed]) -> float:
+    """Time per batch, on the line between the smallest and the largest batch that were probed."""
+    sizes = {probe.config.batch_size: probe.step_wall_s for probe in probes}
+    small, large = min(sizes), max(sizes)
+    if small == large:
+        return sizes[large] * config.batch_size / large
+    slope = (sizes[large] - sizes[small]) / (large - small)
+    return max(sizes[small] + slope * (config.batch_size - small), 0.0)
+
+
+def _evaluated(config: CellConfig) -> int:
+    """How many client-side models an evaluation goes through."""
+    if config.aggregation is False:
+        return min(config.eval_clients or 1, config.num_clients)
+    return 1
+
+
+def memory_bytes(config: CellConfig, worker_bytes: float, cores: int) -> float:
+    """Return the memory of all processes of a cell when each takes as much as a worker does."""
+    return (worker_count(config, cores) + int(config.has_main_server and not config.in_one_process)) * worker_bytes

@@ -1,0 +1,1 @@
+"""The machine and the code that a measurement was made with."""

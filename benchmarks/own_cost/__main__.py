@@ -1,0 +1,55 @@
+"""`python -m benchmarks.own_cost DIR [NAME …]`: measure the goals (or those named) and write `DIR/speed.csv`."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine.environment import environment, load
+from benchmarks.own_cost.goals import GOALS, Result
+
+CELLS = ("unsplit", "scaling", "next_cell", "memory", "many_clients", "notebook")
+
+
+def main(out: Path, wanted: Sequence[str]) -> None:
+    """Measure and write after every goal, so that an interrupt loses none that is done."""
+    out.mkdir(parents=True, exist_ok=True)
+    facts = {"environment": environment(Path.cwd()), "load": load()}
+    (out / "environment.json").write_text(json.dumps(facts, indent=1) + "\n")
+    order = [goal.name for goal in GOALS]
+    rows: list[dict[str, Any]] = []
+    for result in _results(set(wanted or order)):
+        rows.append(result.row())
+        print(f"{result.goal.what}: {rows[-1]['measured']:.3g}{result.goal.unit} ({result.detail})", flush=True)
+        _write(out / "speed.csv", sorted(rows, key=lambda row: order.index(row["name"])))
+
+
+def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _results(wanted: set[str]) -> Iterator[Result]:
+    """Measure from what needs a quiet machine most to what needs it least."""
+    from benchmarks.own_cost import start, wire
+
+    if "start" in wanted:
+        yield start.measure()
+    if "recording" in wanted:
+        yield start.recording()
+    if wanted & {"codec", "lists", "rpc"}:
+        yield from (result for result in wire.measure() if result.goal.name in wanted)
+    if wanted & {*CELLS, "flower"}:
+        from benchmarks.cluster import open_cluster
+        from benchmarks.own_cost import cells
+
+        with open_cluster() as cluster:
+            yield from cells.measure(cluster, wanted)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

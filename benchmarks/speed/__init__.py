@@ -1,1 +1,0 @@
-"""What the instrument itself costs: ratios within one run of one machine. `python -m benchmarks.speed --help`."""

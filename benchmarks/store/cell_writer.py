@@ -1,0 +1,133 @@
+"""The directory of one cell and repeat: rows as they come, the manifest last."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+from benchmarks.runner import CellRun
+from benchmarks.store.atomic import write_json
+from benchmarks.store.csv_rows import RowFile
+from benchmarks.store.summary_file import Tally
+from splitfed_core.errors import CellError
+from splitfed_core.records.rows import MANIFEST_SCHEMA, ROW_FILES, CellSummary, ClientRow, LabelRow, RoundRow, StepRow
+from splitfed_core.records.summary import DEFINITIONS
+
+MANIFEST = "manifest.json"
+LOG = "log.txt"
+MODEL = "model.keras"
+
+
+class CellSink:
+    """A `CellObserver` that writes. The half of an earlier attempt is cleared away first.
+
+    Raises:
+        CellError: From any method: the disk is full, or the directory cannot be written.
+    """
+
+    def __init__(self, directory: Path, run: CellRun) -> None:
+        self.directory = directory
+        self.tally = Tally(isolated=run.config.isolation == "cell")
+        self._run = run
+        self._started = datetime.now(UTC)
+        self._began = perf_counter()
+        self._files: dict[str, RowFile] = {}
+        self._warnings: list[str] = []
+        try:
+            with _os_errors_as_cell_errors(directory):
+                if directory.exists():
+                    shutil.rmtree(directory)
+                directory.mkdir(parents=True)
+                for name, row_type in ROW_FILES.items():
+                    self._files[name] = RowFile(directory / name, row_type)
+        except CellError:
+            self.__exit__()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Close what `finish` has not closed; then an error is on its way already."""
+        for file in self._files.values():
+            with suppress(OSError):
+                file.close()
+
+    def labels(self, rows: Sequence[LabelRow]) -> None:
+        """Write the label counts of the clients."""
+        with _os_errors_as_cell_errors(self.directory):
+            self._files["labels.csv"].append(rows)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning about the data for the manifest."""
+        self._warnings.append(text)
+
+    def round(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
+        """Write the rows of a round."""
+        self.tally.add(steps, clients, row)
+        with _os_errors_as_cell_errors(self.directory):
+            self._files["steps.csv"].append(steps)
+            self._files["clients.csv"].append(clients)
+            self._files["rounds.csv"].append([row])
+
+    def model(self, content: bytes) -> None:
+        """Write the joined model."""
+        with _os_errors_as_cell_errors(self.directory):
+            (self.directory / MODEL).write_bytes(content)
+
+    def log(self, text: str) -> None:
+        """Add to what the processes printed."""
+        with _os_errors_as_cell_errors(self.directory), (self.directory / LOG).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def finish(
+        self, status: str, reason: str | None, facts: Mapping[str, Any], record: Mapping[str, Any]
+    ) -> CellSummary:
+        """Write the manifest, last of all: from now on this attempt counts as what `status` says.
+
+        Args:
+            status: One of `rows.STATUSES`.
+            reason: Why it is not `ok`.
+            facts: What the cluster says of the cell.
+            record: Further keys, such as the environment.
+        """
+        wall_s = perf_counter() - self._began
+        summary = self.tally.summary(status, wall_s, facts.get("workers"))
+        with _os_errors_as_cell_errors(self.directory):
+            for file in self._files.values():
+                file.close()
+            manifest = {
+                "schema": MANIFEST_SCHEMA,
+                "cell_id": self._run.cell_id,
+                "repeat": self._run.repeat,
+                "status": status,
+                "reason": reason,
+                "seed": self._run.seed,
+                "config": self._run.config.plain(),
+                "started_at": self._started.isoformat(timespec="milliseconds"),
+                "wall_s": wall_s,
+                **record,
+                "files": {name: file.sha256 for name, file in self._files.items()},
+                "data_warnings": self._warnings,
+                "facts": dict(facts),
+                "summary": asdict(summary),
+                "definitions": DEFINITIONS,
+            }
+            write_json(self.directory / MANIFEST, manifest)
+        return summary
+
+
+@contextmanager
+def _os_errors_as_cell_errors(directory: Path) -> Iterator[None]:
+    """Turn what the system says into a failure of the cell."""
+    try:
+        yield
+    except OSError as error:
+        raise CellError(
+            f"cannot write {error.filename or directory}: {error.strerror}; free space or mend the permissions, "
+            "then run the same command again"
+        ) from None

@@ -1,0 +1,100 @@
+"""What a cell came to: the columns of `summary.csv`, taken from its rows as they pass by."""
+
+import csv
+import io
+import math
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.store.csv_rows import plain_cell
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.records.rows import CellSummary, ClientRow, RoundRow, Row, StepRow, columns
+from splitfed_core.records.summary import cell_numbers
+
+_KEPT = {
+    StepRow: (
+        "round", "warmup", "examples", "step_s", "started_s", "between_s", "uplink_s", "downlink_s", "server_compute_s",
+        "uplink_bytes", "downlink_bytes",
+    ),
+    RoundRow: tuple(name for name in columns(RoundRow) if name not in ("cell_id", "repeat")),
+    ClientRow: ("round", "local_s", "swap_s", "rss_bytes"),
+}  # fmt: skip
+"""The columns that the numbers of a cell are made of."""
+
+
+class _Columns:
+    """Some columns of the rows that have passed by, as floats: NaN for an empty field."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._values: dict[str, array[float]] = {name: array("d") for name in names}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take rows."""
+        for row in rows:
+            for name, values in self._values.items():
+                value = getattr(row, name)
+                values.append(math.nan if value is None else value)
+
+    def __call__(self, name: str) -> NDArray[np.float64]:
+        """Return a column."""
+        return np.array(self._values[name])
+
+
+class Tally:
+    """Keeps of every row what the summary needs."""
+
+    def __init__(self, *, isolated: bool = False) -> None:
+        """Begin with nothing; `isolated` says whether the cell has fresh processes."""
+        self._isolated = isolated
+        self._kept = {kind: _Columns(names) for kind, names in _KEPT.items()}
+        self._last: dict[str, float | None] = defaultdict(lambda: None)
+
+    def add(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
+        """Take the rows of one round."""
+        self._kept[StepRow].add(steps)
+        self._kept[ClientRow].add(clients)
+        self._kept[RoundRow].add([row])
+        self._last["final_train_loss"] = row.train_loss
+        if row.eval_loss is not None:
+            self._last |= {"final_eval_loss": row.eval_loss, "final_eval_accuracy": row.eval_accuracy}
+
+    def summary(self, status: str, wall_s: float, workers: int | None = None) -> CellSummary:
+        """Return the line of the cell."""
+        steps, rounds, clients = (self._kept[kind] for kind in (StepRow, RoundRow, ClientRow))
+        numbers = cell_numbers(steps, rounds, clients, isolated=self._isolated)
+        found: dict[str, Any] = {
+            name: _plain(numbers[name], hint) for name, hint in get_type_hints(CellSummary).items() if name in numbers
+        }
+        found |= {name: self._last[name] for name in ("final_train_loss", "final_eval_loss", "final_eval_accuracy")}
+        return CellSummary(**found, status=status, wall_s=wall_s, workers_used=workers)
+
+
+def _plain(number: float, hint: Any) -> float | int | None:
+    """Return a number as its column has it: None for NaN, an int where it is one."""
+    if math.isnan(number):
+        return None
+    return number if hint == float | None else int(number)
+
+
+def training_wall_s(steps: Iterable[StepRow]) -> float:
+    """Return the time from the earliest start to the latest end of some steps of one round."""
+    steps = list(steps)
+    return max(step.started_s + step.step_s for step in steps) - min(step.started_s for step in steps)
+
+
+def summary_csv(lines: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, Any]]]) -> bytes:
+    """Return `summary.csv` of cell id, repeat, parameters and summary of every finished attempt."""
+    parameters = list(CellConfig.model_fields)
+    names = columns(CellSummary)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["cell_id", "repeat", *parameters, *names])
+    for cell_id, repeat, config, summary in lines:
+        values = [*(config.get(name) for name in parameters), *(summary.get(name) for name in names)]
+        writer.writerow([cell_id, repeat, *map(plain_cell, values)])
+    return buffer.getvalue().encode()

@@ -1,0 +1,129 @@
+"""What runs inside the processes of a cell: three plain classes that `cluster.py` makes actors of.
+
+TensorFlow is imported when a process is told its threads, not with this module: the settings must come first.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import psutil
+
+from benchmarks.workers.base import Process
+from benchmarks.workers.servers import InitialWeights
+from splitfed_core.arrays import Array
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.data import Dataset, IndexArray, make_shards
+from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
+from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
+from splitfed_core.wire.transports.base import FedTransport, Transport
+from splitfed_core.wire.transports.grpc_client import Endpoints, connect, read_clock
+
+if TYPE_CHECKING:  # these import TensorFlow
+    from benchmarks.baselines.notebook.clients import NotebookClients
+    from splitfed_core.federation.client_group import ClientGroup
+    from splitfed_core.federation.local import LocalFederation
+
+
+class WorkerProcess(Process):
+    """Holds the clients of one group (or, with `transport: inproc`, a whole federation) of one cell after the other."""
+
+    _group: "ClientGroup | LocalFederation | NotebookClients"
+    _clock: ClockOffset = NO_OFFSET
+    _cleanup: ExitStack
+
+    def check(self, config: CellConfig, shape: DataShape) -> ModelFacts:
+        """Build the network of a cell and return its sizes; raises `ConfigError` for no such model or cut."""
+        from splitfed_core.training.cell_network import CellNetwork
+
+        return CellNetwork(config, shape, seed=0).facts()
+
+    def begin_cell(
+        self,
+        key: CellKey,
+        config: CellConfig,
+        shape: DataShape,
+        dataset: Dataset,
+        indices: Mapping[int, IndexArray],
+        worker: int,
+    ) -> ModelFacts:
+        """Build the clients; returns what the manifest says of the network.
+
+        Args:
+            key: Cell, repeat and seed.
+            config: The cell.
+            shape: Of the data.
+            dataset: The whole data set, in shared memory.
+            indices: Which training examples each client of this process holds.
+            worker: Number of this process.
+        """
+        from benchmarks.baselines.notebook.clients import NotebookClients
+        from splitfed_core.federation.client_group import ClientGroup
+        from splitfed_core.federation.local import LocalFederation
+
+        self._cleanup = ExitStack()
+        self._clock = NO_OFFSET
+        self._cell = (key, config, shape)
+        shards = make_shards(dataset, indices)
+        test = (dataset.x_test, dataset.y_test)
+        if config.algorithm == "notebook":
+            self._group = self._cleanup.enter_context(NotebookClients(key, config, shape, shards, test, worker))
+        elif config.in_one_process:
+            self._group = self._cleanup.enter_context(
+                LocalFederation(key, config, shape, shards, test, self._step_cache)
+            )
+        else:
+            self._group = ClientGroup(key, config, shape, shards, test, worker, self._step_cache)
+        return self._group.facts
+
+    def start(self) -> InitialWeights:
+        """Return what the fed server must know of the clients' part of the network."""
+        return InitialWeights(*self._group.start())
+
+    def connect(self, ends: Endpoints) -> ClockOffset:
+        """Connect the clients to the servers; returns how far their clock is ahead of this host's."""
+        from benchmarks.baselines.notebook.clients import NotebookClients
+
+        if isinstance(self._group, NotebookClients):
+            self._group.connect(ends)
+            return NO_OFFSET
+        _, config, _ = self._cell
+        self._clock = read_clock(ends)
+        self.attach(*connect(str(config.transport), ends, self._clock))
+        return self._clock
+
+    def attach(self, main: Transport | None, fed: FedTransport | None) -> None:
+        """Give the clients their ways to the servers."""
+        from splitfed_core.federation.client_group import ClientGroup
+
+        assert isinstance(self._group, ClientGroup)  # noqa: S101  the other kinds connect themselves
+        for transport in (main, fed):
+            if transport is not None:
+                self._cleanup.callback(transport.close)
+        self._group.connect(main, fed)
+
+    def train_round(self, round: int) -> list[WorkerRound]:
+        """Train the clients of this process for a round; the times are by the servers' clock."""
+        groups = self._group.train_round(round)
+        return groups if self._clock is NO_OFFSET else [group.shifted(self._clock.offset_s) for group in groups]
+
+    def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
+        """Evaluate those of these clients that are here."""
+        return self._group.evaluate(client_ids)
+
+    def joined_model(self, client_id: int, server_weights: list[Array]) -> bytes:
+        """Return the joined model of a client of this process as the content of a `.keras` file.
+
+        Args:
+            client_id: Whose part of the network.
+            server_weights: Of the main server's part; not needed where that is in this process.
+        """
+        from splitfed_core.training.cell_network import joined_model
+
+        weights = self._group.get_weights(client_id)
+        return joined_model(*self._cell, weights, self._group.get_server_weights() or server_weights)
+
+    def end_cell(self) -> int:
+        """Close the connections; returns resident memory (bytes)."""
+        self._cleanup.close()
+        return int(psutil.Process().memory_info().rss)

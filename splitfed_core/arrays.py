@@ -1,0 +1,7 @@
+"""The array type that roles, codecs and data share."""
+
+from typing import Any
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]

@@ -1,0 +1,38 @@
+"""Builds the fed server that an algorithm needs; without TensorFlow, for its process does without."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from splitfed_core.aggregation import make_strategy
+from splitfed_core.arrays import Array
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.config.choice import Named
+from splitfed_core.federation.schedule import in_order, participants, round_size
+from splitfed_core.records.results import CellKey
+from splitfed_core.roles.fed_server import FedServer
+from splitfed_core.roles.relay import Relay
+
+
+def build_fed_server(
+    key: CellKey, config: CellConfig, start: Sequence[Array], trainable: Sequence[bool]
+) -> FedServer | Relay:
+    """Build the fed server of a cell.
+
+    Args:
+        key: Cell, repeat and seed.
+        config: The cell; its algorithm exchanges models.
+        start: The clients' weights before the first round.
+        trainable: Which of them are trained; the others are statistics.
+    """
+    if config.algorithm == "sl":
+        return Relay(partial(_predecessor, key, config), config.timeout_s)
+    strategy = make_strategy(config.strategy or Named(name="fedavg"), trainable)
+    return FedServer(round_size(key, config), strategy, start, config.timeout_s)
+
+
+def _predecessor(key: CellKey, config: CellConfig, client_id: int, round: int) -> tuple[int, int] | None:
+    order = in_order(key, participants(key, config, round), round)
+    position = order.index(client_id)
+    if position:
+        return order[position - 1], round
+    return (in_order(key, participants(key, config, round - 1), round - 1)[-1], round - 1) if round else None

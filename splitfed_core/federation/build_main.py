@@ -1,0 +1,54 @@
+"""The main server that a cell's algorithm needs."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.federation.schedule import in_order, participants, round_size, steps_of_round
+from splitfed_core.federation.schedule import turns as step_turns
+from splitfed_core.records.results import CellKey, DataShape
+from splitfed_core.roles.main_server import BodyServer, MainServer
+from splitfed_core.roles.step_order import ArrivalTurns, FixedTurns, Turns
+from splitfed_core.training.cell_network import CellNetwork
+from splitfed_core.training.step_cache import CompiledStepCache
+
+
+def build_main_server(
+    key: CellKey,
+    config: CellConfig,
+    shape: DataShape,
+    examples: Mapping[int, int],
+    replicas: int = 1,
+    step_cache: CompiledStepCache | None = None,
+) -> MainServer | BodyServer:
+    """Build the main server of a cell, ready to serve: its optimizers have their slots before the first call.
+
+    Args:
+        key: Cell, repeat and seed.
+        config: The cell; its algorithm has a main server.
+        shape: Of the data.
+        examples: Number of examples of each client.
+        replicas: How many clients may train at the same time at most, where each has a copy of the model.
+        step_cache: Compiled steps of earlier cells in this process.
+    """
+    step_cache = step_cache or CompiledStepCache()
+    copies = config.algorithm == "sflv1"  # these do not touch each other, so their order makes no difference
+    size = round_size(key, config)
+    replicas = min(replicas, size) if copies else 1
+    network = CellNetwork(config, shape, key.seed)
+    turns: Turns = ArrivalTurns(replicas)
+    if config.order == "fixed" and not copies:
+        turns = FixedTurns(partial(_fixed_order, key, config, examples), config.timeout_s)
+    if config.algorithm == "ushape":
+        hold = config.order == "fixed"
+        return BodyServer(step_cache.body(network), turns, hold=hold, participants=size)
+    parts = [step_cache.server(network)]  # every further one of a network of its own: a step is bound to its variables
+    parts += [step_cache.server(CellNetwork(config, shape, key.seed), copy) for copy in range(1, replicas)]
+    return MainServer(parts, turns, copies=copies, participants=size)
+
+
+def _fixed_order(
+    key: CellKey, config: CellConfig, examples: Mapping[int, int], round: int
+) -> Iterator[tuple[int, int]]:
+    steps = {client: steps_of_round(config, count) for client, count in examples.items()}
+    return step_turns(in_order(key, participants(key, config, round), round), steps)

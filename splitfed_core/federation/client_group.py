@@ -1,0 +1,132 @@
+"""The clients of one process, and what they are told to do: train a round, evaluate."""
+
+from collections.abc import Sequence
+from time import process_time
+
+import numpy as np
+
+from splitfed_core.algorithms import CLIENT_UPDATE
+from splitfed_core.arrays import Array
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.data import ClientShard
+from splitfed_core.federation.schedule import in_order, participants
+from splitfed_core.records.results import EVALUATION_BATCH, CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
+from splitfed_core.roles.client import Client, Worker
+from splitfed_core.roles.exchange import delayed, ledger_factory
+from splitfed_core.training.cell_network import CellNetwork
+from splitfed_core.training.loss import Objective
+from splitfed_core.training.segment import Segment
+from splitfed_core.training.step_cache import CompiledStepCache
+from splitfed_core.training.ushape_step import UShapeClientStep
+from splitfed_core.wire.codecs.raw import RAW
+from splitfed_core.wire.transports.base import FedTransport, Transport
+
+
+class ClientGroup:
+    """All clients that one process holds, around one compiled step. By itself a federation of one group."""
+
+    def __init__(
+        self,
+        key: CellKey,
+        config: CellConfig,
+        shape: DataShape,
+        shards: Sequence[ClientShard],
+        test: tuple[Array, Array],
+        worker: int = 0,
+        step_cache: CompiledStepCache | None = None,
+    ) -> None:
+        """Build the clients' part of the network.
+
+        Args:
+            key: Cell, repeat and seed.
+            config: The cell.
+            shape: Of the data.
+            shards: The data of each client of this process.
+            test: Inputs and labels of the test set.
+            worker: Number of this process among those that hold clients.
+            step_cache: Compiled steps of earlier cells in this process.
+        """
+        network = CellNetwork(config, shape, key.seed)
+        self.facts: ModelFacts = network.facts()
+        self.part: Segment = (step_cache or CompiledStepCache()).client(network)
+        self._key, self._config, self._shards, self._worker = key, config, shards, Worker(worker, config.warmup_steps)
+        self._objective = Objective(config.loss, shape.num_classes)
+        self._test = test
+        self._clients: dict[int, Client] = {}
+        self._transport: Transport | None = None
+        self._ends: list[Transport | FedTransport] = []
+
+    def connect(self, transport: Transport | None, fed: FedTransport | None) -> None:
+        """Give the clients their ways to the servers; those of a process take turns, so they share them."""
+        ledger = delayed(ledger_factory(self.part, transport))
+        self._transport = transport
+        self._ends = [end for end in (transport, fed) if end is not None]
+        for shard in self._shards:
+            self._clients[shard.client_id] = Client(
+                self._key, self._config, shard, self.part, ledger, transport, fed, self._worker
+            )
+
+    def train_round(self, round: int) -> list[WorkerRound]:
+        """Train those clients of the round that are here and exchange their models, as the algorithm says."""
+        stopwatch = self._worker.stopwatch
+        stopwatch.begin_round()
+        cpu = process_time()
+        chosen = participants(self._key, self._config, round)
+        if self._config.order == "fixed" or self._config.algorithm == "sl":
+            chosen = in_order(self._key, chosen, round)
+        clients = [self._clients[client_id] for client_id in chosen if client_id in self._clients]
+        for client in clients:
+            client.begin_round()
+        before = self._calls()
+        CLIENT_UPDATE[self._config.algorithm](clients, round, aggregation=bool(self._config.aggregation))
+        closed = [client.end_round(round) for client in clients]
+        return [
+            WorkerRound(
+                steps=[row for rows, _ in closed for row in rows],
+                clients=[row for _, row in closed],
+                aggregation_uplink_bytes=sum(client.aggregation_bytes[0] for client in clients),
+                aggregation_downlink_bytes=sum(client.aggregation_bytes[1] for client in clients),
+                began=stopwatch.began,
+                training=stopwatch.training,
+                ended=stopwatch.last,
+                cpu_s=process_time() - cpu,
+                rpcs=self._calls() - before,
+            )
+        ]
+
+    def _calls(self) -> int:
+        return sum(end.calls for end in self._ends)
+
+    def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
+        """Evaluate the joined models of those of these clients that are here."""
+        return [self._evaluate(self._clients[i]) for i in client_ids if i in self._clients]
+
+    def get_weights(self, client_id: int) -> list[Array]:
+        """Return the weights of one client's part."""
+        self.part.state_swap.load(client_id)
+        return self.part.get_weights()
+
+    def start(self) -> tuple[list[Array], list[bool]]:
+        """Return the weights of whichever client is first, and which of them are trained: what a fed server needs."""
+        return self.part.get_weights(), self.part.trainable
+
+    def get_server_weights(self) -> list[Array]:
+        """Return the weights of the main server's part: none of it is here."""
+        return []
+
+    def _evaluate(self, client: Client) -> Evaluation:
+        x, y = self._test
+        self.part.state_swap.load(client.client_id)
+        logits = np.concatenate(
+            [self._predict(client.client_id, x[i : i + EVALUATION_BATCH]) for i in range(0, len(x), EVALUATION_BATCH)]
+        )
+        labels = y.astype(np.int32)
+        loss, correct = self._objective.loss(labels, logits), self._objective.correct(labels, logits)
+        return Evaluation(client.client_id, float(loss), int(correct) / len(y), client.examples)
+
+    def _predict(self, client_id: int, x: Array) -> Array:
+        """Return the logits of the joined model: this client's part, and the main server's where there is one."""
+        output = self.part.infer(x)
+        if self._transport is not None:
+            output = RAW.decode(self._transport.predict(client_id, RAW.encode(output)))
+        return self.part.infer_tail(output) if isinstance(self.part, UShapeClientStep) else output

@@ -1,0 +1,1 @@
+"""The border between measuring and analysing: typed, versioned records. Standard library only."""

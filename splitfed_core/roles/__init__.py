@@ -1,0 +1,1 @@
+"""Clients, main server and fed server."""

@@ -1,0 +1,154 @@
+"""One step of a client and its exchange with the main server: who had it when."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from time import perf_counter
+from typing import Any, Protocol
+
+from splitfed_core.arrays import Array
+from splitfed_core.records.rows import PHASES
+from splitfed_core.roles.ledger import Columns, _bytes, _durations, _phases, _stamps
+from splitfed_core.training.pace import Delay, delay_of, no_delay
+from splitfed_core.training.segment import Segment
+from splitfed_core.training.split_step import ClientStep
+from splitfed_core.training.ushape_step import UShapeClientStep
+from splitfed_core.training.whole_step import WholeStep
+from splitfed_core.wire.codecs.raw import RAW
+from splitfed_core.wire.messages import BodyReply, BodyRequest, StepReply, StepRequest
+from splitfed_core.wire.transports.base import Transport
+
+
+class Ledger(Protocol):
+    """Takes one client through one step and says what it came to."""
+
+    def run(self, x: Any, labels: Array) -> None:
+        """Train on one mini-batch."""
+        ...
+
+    def columns(self, started: float, ended: float) -> Columns:
+        """Return loss, bytes and phases of the step between these two stamps."""
+        ...
+
+
+LedgerFactory = Callable[[int, int, int], Ledger]
+"""Makes the ledger of a step from client, round, and the step's number in it."""
+
+
+class SplitLedger:
+    """A step with one exchange: smashed data and labels for the gradient."""
+
+    def __init__(self, step: ClientStep, transport: Transport, client_id: int, round: int, number: int) -> None:
+        self._step, self._transport = step, transport
+        self._address = (client_id, round, number)
+        self._reply: StepReply
+        self._forwarded = self._decoded = 0.0
+
+    def run(self, x: Any, labels: Array) -> None:
+        """Forward → main server → backward and update."""
+
+        def exchange(smashed: Array) -> Array:
+            self._forwarded = perf_counter()
+            request = StepRequest(*self._address, RAW.encode(smashed), RAW.encode(labels))
+            self._reply = self._transport.train_step(request)
+            gradient = RAW.decode(self._reply.gradient)
+            self._decoded = perf_counter()
+            return gradient
+
+        self._step(x, exchange)
+
+    def columns(self, started: float, ended: float) -> Columns:
+        """Return loss, bytes and the ten phases."""
+        stamps = [started, self._forwarded, *_stamps(self._reply), self._decoded, ended]
+        phases = [after - before for before, after in pairwise(stamps)]
+        return {"loss": self._reply.loss, "correct": self._reply.correct} | _phases(phases) | _bytes([self._reply])
+
+
+class UShapeLedger:
+    """A step with two exchanges: smashed data for the body's output, its gradient for that of the smashed data."""
+
+    def __init__(self, step: UShapeClientStep, transport: Transport, client_id: int, round: int, number: int) -> None:
+        self._step, self._transport = step, transport
+        self._address = (client_id, round, number)
+        self._exchanges: list[tuple[float, BodyReply, float]] = []  # in hand before, reply, in hand after
+        self._loss, self._correct = float("nan"), 0
+
+    def run(self, x: Any, labels: Array) -> None:
+        """Head → body → tail and loss → body → head; then update both outer parts."""
+
+        def exchange(method: Any, array: Array) -> Array:
+            before = perf_counter()
+            reply = method(BodyRequest(*self._address, RAW.encode(array)))
+            answer = RAW.decode(reply.tensor)
+            self._exchanges.append((before, reply, perf_counter()))
+            return answer
+
+        self._loss, self._correct = self._step(
+            x,
+            labels,
+            lambda array: exchange(self._transport.forward, array),
+            lambda array: exchange(self._transport.backward, array),
+        )
+
+    def columns(self, started: float, ended: float) -> Columns:
+        """Return loss, bytes and phases, those of both exchanges summed; the tail's work counts as backward."""
+        (before, first, between), (ready, second, after) = self._exchanges
+        phases = [before - started]
+        for there, back in zip(_durations(before, first, between), _durations(ready, second, after), strict=True):
+            phases.append(there + back)
+        phases.append((ready - between) + (ended - after))
+        result: Columns = {"loss": self._loss, "correct": self._correct}
+        return result | _phases(phases) | _bytes([first, second])
+
+
+class WholeLedger:
+    """A step without an exchange: the phases are empty."""
+
+    def __init__(self, step: WholeStep) -> None:
+        self._step = step
+        self._loss, self._correct = float("nan"), 0
+
+    def run(self, x: Any, labels: Array) -> None:
+        """Forward, backward and update of the unsplit model."""
+        self._loss, self._correct = self._step(x, labels)
+
+    def columns(self, started: float, ended: float) -> Columns:
+        """Return loss and the duration of the step; there is nothing else to tell."""
+        nothing = dict.fromkeys((*PHASES, "uplink_bytes", "downlink_bytes"))
+        return nothing | {"loss": self._loss, "correct": self._correct, "step_s": ended - started}
+
+
+class DelayedLedger:
+    """A step with a delay before its forward pass or after its backward pass."""
+
+    def __init__(self, ledger: Ledger, client_id: int, before: Delay, after: Delay) -> None:
+        self._ledger, self._client_id, self._before, self._after = ledger, client_id, before, after
+
+    def run(self, x: Any, labels: Array) -> None:
+        """Train on one mini-batch."""
+        self._before(self._client_id)
+        self._ledger.run(x, labels)
+        self._after(self._client_id)
+
+    def columns(self, started: float, ended: float) -> Columns:
+        """Return the columns of the step."""
+        return self._ledger.columns(started, ended)
+
+
+def delayed(make: LedgerFactory) -> LedgerFactory:
+    """Return a maker of ledgers with the delays of the client's phases; the same one where there are none."""
+    before, after = delay_of("client_forward"), delay_of("client_backward")
+    if before is after is no_delay:
+        return make
+    return lambda client_id, round, step: DelayedLedger(make(client_id, round, step), client_id, before, after)
+
+
+def ledger_factory(part: Segment, transport: Transport | None) -> LedgerFactory:
+    """Return what makes the ledger of a step for this kind of part."""
+    match part:
+        case ClientStep() if transport is not None:
+            return lambda *address: SplitLedger(part, transport, *address)
+        case UShapeClientStep() if transport is not None:
+            return lambda *address: UShapeLedger(part, transport, *address)
+        case WholeStep():
+            return lambda *_: WholeLedger(part)
+    raise TypeError(f"no ledger for {type(part).__name__} with transport {transport}")

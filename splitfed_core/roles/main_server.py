@@ -1,0 +1,254 @@
+"""The main server: trains the server-side model on the smashed data of all clients."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from splitfed_core.aggregation import fedavg
+from splitfed_core.arrays import Array
+from splitfed_core.errors import CellError
+from splitfed_core.roles.step_order import Turns
+from splitfed_core.training.batch_spec import decode_labels
+from splitfed_core.training.pace import Delay, delay_of
+from splitfed_core.training.segment import Segment
+from splitfed_core.training.split_step import ServerStep
+from splitfed_core.training.ushape_step import BodyStep, Pullback
+from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.codecs.raw import RAW
+from splitfed_core.wire.messages import BodyReply, BodyRequest, ServerStamps, StepReply, StepRequest
+
+SHARED = "shared"
+
+
+class ServerModel:
+    """One compiled server-side model, and the thread of its optimizer.
+
+    The gradient of the smashed data does not depend on the server's own update, so the reply goes out first and the
+    optimizer runs after it, on a thread of its own, which ends the turn when it is done.
+    """
+
+    def __init__(self, part: Segment, end_turn: Callable[[], None], failures: list[Exception]) -> None:
+        self.part: Any = part
+        self.end_turn = end_turn
+        self._failures = failures  # of updates, whose replies are out already
+        self._updater = ThreadPoolExecutor(1, thread_name_prefix="server-update")
+
+    def update_then_end(self, gradients: list[Any]) -> Future[float]:
+        """Run the optimizer beside whatever follows, then end the turn; returns how long it will have taken."""
+        return self._updater.submit(self._update, gradients)
+
+    def close(self) -> None:
+        """Wait for the last update and end its thread."""
+        self._updater.shutdown()
+
+    def _update(self, gradients: list[Any]) -> float:
+        started = perf_counter()
+        try:
+            self.part.update(gradients)
+            return perf_counter() - started
+        except Exception as error:
+            self._failures.append(error)
+            raise
+        finally:
+            self.end_turn()
+
+
+class _Server:
+    """What both kinds of main server share: models, whose turn it is at them, and the end of a round."""
+
+    def __init__(self, parts: Sequence[Segment], turns: Turns, *, copies: bool, participants: int) -> None:
+        """Serve.
+
+        Args:
+            parts: Compiled server-side models, all with the same weights; more than one lets copies train in parallel.
+            turns: The order of the steps at them.
+            copies: Whether every client has a copy of the model, averaged at the end of a round.
+            participants: Number of clients in a round.
+        """
+        self._turns = turns
+        self._failures: list[Exception] = []
+        self._models = [
+            ServerModel(part, partial(turns.release, number), self._failures) for number, part in enumerate(parts)
+        ]
+        for part in parts[1:]:
+            part.state_swap.share(parts[0].state_swap.shelf)
+        self._copies = copies
+        self._participants = participants
+        self._takes, self._gives = parts[0].takes, parts[0].gives
+        self._ended: dict[int, dict[int, int]] = defaultdict(dict)  # round: examples of each client that is done
+        self._examples: defaultdict[tuple[int, int], int] = defaultdict(int)
+        self._updates: defaultdict[tuple[int, int], list[Future[float]]] = defaultdict(list)
+        self._closing = threading.Lock()
+        self._delay: Delay = delay_of("server_compute")
+
+    @property
+    def replicas(self) -> int:
+        """How many clients can be trained at the same time."""
+        return len(self._models)
+
+    def end_round(self, client_id: int, round: int) -> Sequence[float]:
+        """Close a client's round; the last one averages the copies, where there are copies.
+
+        Returns:
+            How long the optimizer took after each of the client's steps of this round.
+        """
+        self._check()
+        times = [update.result() for update in self._updates.pop((client_id, round), [])]
+        with self._closing:
+            ended = self._ended[round]
+            ended[client_id] = self._examples.pop((client_id, round), 0)
+            if len(ended) == self._participants:
+                if self._copies:
+                    self._average(ended)
+                del self._ended[round]
+        return times
+
+    def get_weights(self) -> list[Array]:
+        """Return the weights of the server-side model; after a round all copies have the same."""
+        with self._aside() as model:
+            weights: list[Array] = model.part.get_weights()
+            return weights
+
+    def close(self) -> None:
+        """Wait for the last updates and end their threads."""
+        for model in self._models:
+            model.close()
+
+    def _begin(self, round: int, client_id: int, step: int) -> ServerModel:
+        """Wait for the turn; if an update has failed, fail now instead of training on."""
+        return self._checked(self._models[self._turns.acquire(round, client_id, step)])
+
+    @contextmanager
+    def _aside(self, client_id: int | None = None) -> Iterator[ServerModel]:
+        """Lend a model outside of the order of the steps; nobody else has it meanwhile."""
+        model = self._checked(self._models[self._turns.acquire_aside(client_id)])
+        try:
+            yield model
+        finally:
+            model.end_turn()
+
+    def _checked(self, model: ServerModel) -> ServerModel:
+        try:
+            self._check()
+        except BaseException:
+            model.end_turn()
+            raise
+        return model
+
+    def _check(self) -> None:
+        if self._failures:
+            raise self._failures[0]
+
+    def _owner(self, client_id: int) -> Hashable:
+        return client_id if self._copies else SHARED
+
+    def _average(self, examples: dict[int, int]) -> None:
+        """Algorithm 1, main server: W ← Σ nₖ/n Wₖ; optimizer states stay with their copies."""
+        with ExitStack() as stack:
+            (first, *_) = [stack.enter_context(self._aside()) for _ in self._models]
+            weights = len(first.part.weights)
+            states = {client: first.part.state_swap.peek(client)[:weights] for client in sorted(examples)}
+            models = [([np.asarray(w) for w in state], examples[client]) for client, state in states.items()]
+            first.part.state_swap.replace_first(fedavg(models))
+
+
+class MainServer(_Server):
+    """Has the rest of the network and gets the labels: one exchange a step."""
+
+    def __init__(self, steps: Sequence[ServerStep], turns: Turns, *, copies: bool = False, participants: int) -> None:
+        super().__init__(steps, turns, copies=copies, participants=participants)
+        self._classes = int(self._gives.example[-1] or 0)
+
+    def step(self, request: StepRequest, received_s: float) -> StepReply:
+        """Train on one mini-batch: forward, loss, backward, reply; then update."""
+        smashed = self._takes.decode("smashed", request.smashed)
+        labels = decode_labels(request.labels, len(smashed), self._classes)
+        decoded = perf_counter()
+        model = self._begin(request.round, request.client_id, request.step)
+        try:
+            started = perf_counter()
+            model.part.state_swap.load(self._owner(request.client_id))
+            loss, correct, gradient, gradients = model.part(smashed, labels)
+            self._delay(request.client_id)
+            self._examples[request.client_id, request.round] += len(labels)
+        except BaseException:
+            model.end_turn()
+            raise
+        computed = perf_counter()
+        self._updates[request.client_id, request.round].append(model.update_then_end(gradients))
+        encoded = RAW.encode(gradient)
+        return StepReply(encoded, loss, correct, ServerStamps(received_s, decoded, started, computed, perf_counter()))
+
+    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+        """Return the logits of smashed data from the model that this client trains with."""
+        batch = self._takes.decode("smashed", smashed)
+        with self._aside(client_id) as model:
+            model.part.state_swap.load(self._owner(client_id))
+            return RAW.encode(model.part.infer(batch))
+
+
+class BodyServer(_Server):
+    """Has the middle of the network and never sees a label: two exchanges a step."""
+
+    def __init__(self, step: BodyStep, turns: Turns, *, hold: bool, participants: int) -> None:
+        """Serve; with `hold` a step keeps its turn across both exchanges, else others may come between."""
+        super().__init__([step], turns, copies=False, participants=participants)
+        self._hold = hold
+        self._open: dict[int, tuple[int, Pullback]] = {}  # examples of each client's forward exchange, and its way back
+
+    def forward(self, request: BodyRequest, received_s: float) -> BodyReply:
+        """Return the body's output, and keep what its backward pass needs."""
+        smashed = self._takes.decode("smashed", request.tensor)
+        decoded = perf_counter()
+        model = self._begin(request.round, request.client_id, request.step)
+        try:
+            started = perf_counter()
+            features, pullback = model.part.forward(smashed)
+            self._open[request.client_id] = len(smashed), pullback
+        except BaseException:
+            model.end_turn()
+            raise
+        computed = perf_counter()
+        if not self._hold:
+            model.end_turn()
+        encoded = RAW.encode(features)
+        return BodyReply(encoded, ServerStamps(received_s, decoded, started, computed, perf_counter()))
+
+    def backward(self, request: BodyRequest, received_s: float) -> BodyReply:
+        """Return the gradient of the smashed data; then update the body."""
+        gradient, pullback = self._opened(request)
+        decoded = perf_counter()
+        (model,) = self._models
+        if not self._hold:
+            self._begin(request.round, request.client_id, request.step)
+        try:
+            started = perf_counter()
+            of_smashed, gradients = pullback(gradient)
+            self._delay(request.client_id)
+        except BaseException:
+            model.end_turn()
+            raise
+        computed = perf_counter()
+        self._updates[request.client_id, request.round].append(model.update_then_end(gradients))
+        encoded = RAW.encode(of_smashed)
+        return BodyReply(encoded, ServerStamps(received_s, decoded, started, computed, perf_counter()))
+
+    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+        """Return the body's output for smashed data."""
+        batch = self._takes.decode("smashed", smashed)
+        with self._aside(client_id) as model:
+            return RAW.encode(model.part.infer(batch))
+
+    def _opened(self, request: BodyRequest) -> tuple[Array, Pullback]:
+        """Close a forward exchange with the gradient that answers it; one that does not fit leaves it open."""
+        if request.client_id not in self._open:
+            raise CellError(f"client {request.client_id} has no forward exchange open; call ForwardBody first")
+        gradient = self._gives.decode("gradient", request.tensor, self._open[request.client_id][0])
+        return gradient, self._open.pop(request.client_id)[1]

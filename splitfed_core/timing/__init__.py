@@ -1,0 +1,1 @@
+"""The rules of time: standard library and numpy only."""

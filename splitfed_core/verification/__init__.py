@@ -1,0 +1,1 @@
+"""What must be true of the algorithms, and the plain trainings they are held against."""

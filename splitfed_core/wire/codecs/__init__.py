@@ -1,0 +1,1 @@
+"""How an array becomes bytes: one file per codec."""

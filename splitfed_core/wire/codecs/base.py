@@ -1,0 +1,52 @@
+"""How an array becomes the payload of a tensor message, and back."""
+
+from dataclasses import dataclass
+from pickle import PickleBuffer
+from typing import Any, Protocol, SupportsIndex
+
+from splitfed_core.arrays import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedTensor:
+    """An array on the wire.
+
+    Attributes:
+        dtype: NumPy name of the decoded array's type, little-endian.
+        shape: Shape of the decoded array.
+        codec: Name of the codec that can decode the payload.
+        payload: The encoded bytes; may be a view of the array they came from.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    codec: str
+    payload: bytes | memoryview
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the payload."""
+        return len(self.payload)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        """Let a pickle carry the payload beside itself, without a copy, from protocol 5 on."""
+        payload = PickleBuffer(self.payload) if int(protocol) >= 5 else bytes(self.payload)
+        return _unpickled, (self.dtype, self.shape, self.codec, payload)
+
+
+def _unpickled(dtype: str, shape: tuple[int, ...], codec: str, payload: bytes | PickleBuffer) -> EncodedTensor:
+    return EncodedTensor(dtype, shape, codec, memoryview(payload))
+
+
+class Codec(Protocol):
+    """Turns arrays into tensors and back; what the wire costs depends on it."""
+
+    name: str
+
+    def encode(self, array: Array) -> EncodedTensor:
+        """Encode an array; the payload may share its memory."""
+        ...
+
+    def decode(self, tensor: EncodedTensor) -> Array:
+        """Decode a tensor into an array of its dtype and shape, possibly read-only."""
+        ...

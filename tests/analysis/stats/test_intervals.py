@@ -1,0 +1,153 @@
+"""Intervals and paired ratios against numbers computed by hand."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.findings import findings
+from analysis.findings.finding import times_faster
+from analysis.report.warnings import cautions
+from analysis.results.load import Results, load
+from analysis.results.ratios import Ratio, paired_ratio
+from analysis.results.run_directory import Problem
+from analysis.stats.intervals import band, interval, log_band
+
+MakeRun = Callable[..., Path]
+
+
+def cells(**columns: list[object]) -> pd.DataFrame:
+    return pd.DataFrame({"run": "r", "usable": True, **columns})
+
+
+@pytest.fixture
+def results(make_run: MakeRun) -> Results:
+    """Two cuts and two batch sizes, three repeats; `a` always takes e times as long, whatever the batch."""
+    loaded = load(make_run("quick", {}, repeats=1))
+    grid = [(cut, batch, repeat) for cut in "ab" for batch in (1, 2) for repeat in range(3)]
+    made = cells(
+        cut_layer=[cut for cut, _, _ in grid],
+        batch_size=[batch for _, batch, _ in grid],
+        repeat=[repeat for _, _, repeat in grid],
+        cell_id=[f"{cut}{batch}" for cut, batch, _ in grid],
+        step_p50_s=[math.e ** (cut == "a") * batch * (1 + repeat) for cut, batch, repeat in grid],
+    )
+    return replace(loaded, cells=made, axes={"cut_layer": ("a", "b"), "batch_size": (1, 2)})
+
+
+def test_a_t_interval_is_that_of_the_textbook() -> None:
+    mean, reach = interval(np.array([1.0, 2.0, 3.0]))
+    assert mean == 2
+    assert reach == pytest.approx(4.302652730 / math.sqrt(3))
+    assert math.isnan(interval(np.array([1.0, 2.0]))[1])
+
+
+def test_a_ratio_compares_cells_that_are_alike_in_all_else(results: Results) -> None:
+    ratio = paired_ratio(results, "cut_layer", "a", "b", "step_p50_s")
+    assert ratio is not None
+    assert [ratio.low, ratio.ratio, ratio.high] == pytest.approx([math.e] * 3)
+    assert (ratio.cells, ratio.repeats) == (2, 3)
+    assert paired_ratio(results, "batch_size", 2, 1, "step_p50_s").ratio == pytest.approx(2)  # type: ignore[union-attr]
+
+
+def test_the_interval_of_a_ratio_is_that_of_the_logs_over_repeats(results: Results) -> None:
+    wobble = [0.3, -0.2, 0.1]
+    values = [math.exp(0.05 + wobble[repeat]) if cut == "a" else 1.0 for cut, repeat in
+              zip(results.cells["cut_layer"], results.cells["repeat"], strict=True)]  # fmt: skip
+    noisy = replace(results, cells=results.cells.assign(step_p50_s=values))
+    ratio = paired_ratio(noisy, "cut_layer", "a", "b", "step_p50_s")
+    assert ratio is not None
+    mean, reach = 0.05 + sum(wobble) / 3, 4.302652730 * np.std(wobble, ddof=1) / math.sqrt(3)
+    assert [ratio.low, ratio.ratio, ratio.high] == pytest.approx([math.exp(mean + by) for by in (-reach, 0, reach)])
+    assert not ratio.clear
+    assert not ratio.inverse().clear
+    assert times_faster(ratio) == "not clearly faster or slower"
+    assert [ratio.inverse().low, ratio.inverse().high] == pytest.approx([1 / ratio.high, 1 / ratio.low])
+
+
+def test_without_a_pair_there_is_no_ratio(results: Results) -> None:
+    frame = results.cells
+    lopsided = frame[
+        (frame["cut_layer"] == "a") & (frame["batch_size"] == 1)
+        | (frame["cut_layer"] == "b") & (frame["batch_size"] == 2)
+    ]
+    assert paired_ratio(replace(results, cells=lopsided), "cut_layer", "a", "b", "step_p50_s") is None
+
+
+def test_steps_of_one_repeat_are_no_repeats() -> None:
+    frame = pd.DataFrame({"run": "r", "repeat": [0] * 9, "round": [1] * 9, "y": range(9)})
+    assert band(frame, "round", "y")["low"].isna().all()
+
+
+def test_a_band_on_a_logarithmic_axis_stays_positive() -> None:
+    frame = pd.DataFrame({"run": "r", "repeat": [0, 1, 2], "round": 1, "y": [0.01, 0.1, 1.0]})
+    stats = log_band(frame, "round", "y").iloc[0]
+    assert stats["mean"] == pytest.approx(0.1)
+    assert stats["low"] > 0
+    assert stats["low"] * stats["high"] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "told"),
+    [
+        (2.13, 1.9, 2.4, "2.13× faster"),
+        (0.5, 0.4, 0.6, "2× slower"),
+        (1.05, 1.02, 1.08, "5 % faster"),
+        (1.05, 0.9, 1.2, "not clearly faster or slower"),
+        (1.05, math.nan, math.nan, "not clearly faster or slower"),
+        (1.5, math.nan, math.nan, "1.5× faster"),
+    ],
+)
+def test_faster_is_said_only_when_it_is_clear(ratio: float, low: float, high: float, told: str) -> None:
+    assert times_faster(Ratio(ratio, low, high, cells=4, repeats=3)) == told
+
+
+def test_findings_are_computed_from_the_data(grid_run: Path) -> None:
+    results = load(grid_run)
+    told = " ".join(finding.headline for finding in findings(results))
+    uplink = results.ok.groupby("cut_layer")["uplink_bytes_per_step"].mean()
+    assert f"Cut dense1 sends {uplink['conv1'] / uplink['dense1']:.1f}× fewer bytes up per step than cut conv1" in told
+    best = results.ok.groupby("cell_id")["samples_per_s"].mean().max()
+    assert f"with {best:,.0f} samples/s" in told
+    assert "linear would be 2×" in told
+
+
+def test_cautions_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None:
+    def failed(config: dict[str, object], repeat: int) -> str | None:
+        return "no memory" if repeat and config["aggregation"] else None
+
+    results = load(make_run("quick", base={"clients": 2}, failed=failed))
+    drifting = replace(results, cells=results.cells.assign(canary_s=[0.010, 0.010, 0.012, 0.010]))
+    told = {caution.title: caution for caution in cautions(drifting)}
+    assert list(told) == ["1 of 4 attempts have no results.", "The machine was not steady.", "Few repeats."]
+    assert told["1 of 4 attempts have no results."].details[0].what == "failed: no memory"
+    assert "up to 20 % longer" in told["The machine was not steady."].text
+
+
+def test_what_the_sweep_warned_of_in_the_data_is_told_once_with_its_attempts(make_run: MakeRun) -> None:
+    run = make_run("run", {"clients": [2]}, repeats=2)
+    for path in run.glob("cells/*/*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        empty = ["2 of 20 clients got no examples"] if path.parent.name == "r1" else []
+        path.write_text(json.dumps(manifest | {"data_warnings": ["accuracy is measured on 4 test examples", *empty]}))
+    told = {caution.title: caution for caution in cautions(load(run))}
+    details = told["The data may make results mean less than they seem to."].details
+    assert [(d.where.rpartition(" ")[2], d.what) for d in details] == [
+        ("attempts", "accuracy is measured on 4 test examples"),
+        ("r1", "2 of 20 clients got no examples"),
+    ]
+
+
+def test_two_codes_in_a_run_are_a_caution(make_run: MakeRun) -> None:
+    run = make_run("two", repeats=2)
+    for number, path in enumerate(sorted(run.glob("cells/*/*/manifest.json"))):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"code": {"sfbench": str(number % 2)}}))
+    (told,) = [c for c in cautions(load(run)) if c.title == "Measured with more than one code."]
+    assert told.details == (Problem("run two", "2 states of sfbench"),)
+    other = make_run("one", repeats=2)  # several runs may well be of several codes: that is what is shown
+    assert "Measured with more than one code." not in [c.title for c in cautions(load(other))]

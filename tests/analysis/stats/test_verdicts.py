@@ -1,0 +1,152 @@
+"""Verdicts on differences with known answers: the four outcomes, families, confirmation, exact comparison."""
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.stats.verdicts import (
+    Question,
+    Verdict,
+    confirm_family,
+    decide,
+    decide_exact,
+    decide_family,
+    grid_threshold,
+    noise,
+)
+
+SPREAD = np.array([-0.02, -0.012, -0.005, -0.001, 0.0, 0.002, 0.004, 0.009, 0.011, 0.018])
+
+
+def asked(*samples: np.ndarray, per_cell: int = 1) -> list[Question]:
+    """Questions about cells in turn, `per_cell` of each, where 3 % matter."""
+    return [Question(sample, 0.03, cell=i // per_cell) for i, sample in enumerate(samples)]
+
+
+NOT_MEASURED = Verdict("inconclusive", "not measured")
+
+
+@pytest.mark.parametrize(
+    ("centre", "outcome"), [(0.1, "regression"), (-0.1, "improvement"), (0.0, "unchanged"), (0.03, "inconclusive")]
+)
+def test_the_four_outcomes(centre: float, outcome: str) -> None:
+    verdict = decide(SPREAD + centre, 0.03)
+    assert verdict.outcome == outcome
+    assert verdict.estimate == pytest.approx(centre + 0.0005, abs=1e-3)
+    assert verdict.low < verdict.estimate < verdict.high
+
+
+def test_a_regression_needs_its_bound_beyond_the_minimum_effect_not_beyond_zero() -> None:
+    verdict = decide(SPREAD + 0.03, 0.03)
+    assert verdict.low > 0
+    assert (verdict.outcome, verdict.suspect) == ("inconclusive", None)
+    assert decide(SPREAD + 0.03, 0.01).outcome == "regression"
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 4])
+def test_fewer_than_five_pairs_are_inconclusive_however_large_the_change(pairs: int) -> None:
+    verdict = decide([1.0] * pairs, 0.03)
+    assert (verdict.outcome, verdict.reason) == ("inconclusive", f"needs ≥ 5 pairs, has {pairs}")
+    assert verdict.low == -math.inf
+
+
+def test_equal_values_are_unchanged_with_five_pairs() -> None:
+    assert decide([0.0] * 5, 0.03).outcome == "unchanged"
+
+
+def test_five_pairs_cannot_single_out_one_cell_of_many() -> None:
+    first = decide_family(asked(np.full(5, 0.2), *(np.zeros(5) for _ in range(23))))[0]
+    assert (first.outcome, first.suspect) == ("inconclusive", "regression")
+    assert first.reason == "stands out alone, but among 24 that are looked at that takes ≥ 9 pairs or a confirming run"
+
+
+def test_nine_pairs_can() -> None:
+    questions = asked(np.full(9, 0.2), *(np.zeros(9) for _ in range(23)))
+    assert [v.outcome for v in decide_family(questions)] == ["regression", *["unchanged"] * 23]
+
+
+def test_cells_may_have_different_numbers_of_pairs() -> None:
+    verdicts = decide_family(asked(np.full(9, 0.2), np.full(3, 0.2)))
+    assert [v.outcome for v in verdicts] == ["regression", "inconclusive"]
+
+
+def test_confirmation_counts_the_suspects_alone() -> None:
+    first = decide_family(asked(np.full(5, 0.2), *(np.zeros(5) for _ in range(23))))
+    again = confirm_family(first, [*asked(np.full(5, 0.15)), *[NOT_MEASURED] * 23])
+    assert [v.outcome for v in again] == ["regression", *["unchanged"] * 23]
+    assert again[0].reason == "flagged, and again by 5 fresh pairs"
+
+
+@pytest.mark.parametrize(
+    ("again", "reason"),
+    [
+        (Question(np.zeros(5), 0.03), "flagged once, but not again by 5 fresh pairs"),
+        (Question(np.full(5, -0.2), 0.03), "flagged once, but not again by 5 fresh pairs"),
+        (NOT_MEASURED, "not measured"),
+    ],
+)
+def test_what_is_not_flagged_again_is_inconclusive(again: Question | Verdict, reason: str) -> None:
+    first = decide_family(asked(np.full(10, 0.2)))
+    assert first[0].outcome == "regression"
+    verdict = confirm_family(first, [again])[0]
+    assert (verdict.outcome, verdict.reason) == ("inconclusive", reason)
+
+
+@pytest.mark.parametrize(
+    ("differences", "outcome"),
+    [([0, 0, 0], "unchanged"), ([0, 0, 1e-12], "regression"), ([-1, 0, 0], "improvement"), ([-5, 1, 0], "regression")],
+)
+def test_exact_metrics_forgive_nothing_and_need_one_pair(differences: list[float], outcome: str) -> None:
+    assert decide_exact(np.array(differences)).outcome == outcome
+
+
+def test_a_tolerance_of_an_exact_metric() -> None:
+    assert decide_exact(np.array([0.01, -0.01]), 0.02).outcome == "unchanged"
+    assert decide_exact(np.array([0.03, -0.01]), 0.02).outcome == "regression"
+
+
+@pytest.mark.parametrize(("cells", "expected"), [(2, 0.03 / math.sqrt(2)), (9, 0.01), (24, 0.01)])
+def test_the_grid_sees_less_than_a_cell_down_to_a_third(cells: int, expected: float) -> None:
+    assert grid_threshold([0.03] * cells) == pytest.approx(expected)
+
+
+def test_noise_is_the_largest_difference_that_cannot_be_ruled_out() -> None:
+    assert noise(np.array([-0.05, 0.01, 0.02, 0.0, 0.03])) == 0.05
+    assert noise(np.array([0.0, 0.0])) == math.inf
+
+
+def test_suspects_of_either_direction_are_families_of_their_own() -> None:
+    first = decide_family(asked(np.full(5, 0.2), np.full(5, -0.2)))
+    assert [v.outcome for v in first] == ["inconclusive"] * 2
+    again = confirm_family(first, asked(np.full(5, 0.2), np.full(5, -0.2)))
+    assert [v.outcome for v in again] == ["regression", "improvement"]
+
+
+@pytest.mark.parametrize(
+    ("centre", "bar", "outcome"),
+    [
+        (0.12, 0.2, "inconclusive"),  # it matters, but the same code differs from itself by more
+        (0.12, 0.05, "regression"),
+        (-0.12, 0.2, "inconclusive"),
+        (0.0, 0.2, "unchanged"),
+        (0.03, 0.2, "inconclusive"),
+    ],
+)
+def test_noise_raises_the_bar_but_never_the_margin(centre: float, bar: float, outcome: str) -> None:
+    (verdict,) = decide_family([Question(SPREAD + centre, 0.03, bar)])
+    assert (verdict.outcome, verdict.threshold, verdict.bar) == (outcome, 0.03, bar)
+    within_noise = "it differs by what matters, but not by more than the same code differs from itself here"
+    assert (verdict.reason == within_noise) == (abs(centre) == 0.12 and bar == 0.2)
+
+
+def test_a_cell_whose_step_and_round_both_move_needs_no_more_pairs_than_one_number() -> None:
+    moved, still = np.full(5, 0.2), SPREAD[:5]
+    assert [v.outcome for v in decide_family(asked(moved, moved, per_cell=2))] == ["regression"] * 2
+    step, alone = decide_family(asked(still, moved, per_cell=2))
+    assert (step.outcome, alone.outcome, alone.suspect) == ("unchanged", "inconclusive", "regression")
+    assert alone.reason == "stands out alone, but among 2 that are looked at that takes ≥ 6 pairs or a confirming run"
+    six = decide_family(asked(SPREAD[:6], np.full(6, 0.2), per_cell=2))
+    assert [v.outcome for v in six] == ["unchanged", "regression"]
+    again = confirm_family([step, alone], asked(still, moved, per_cell=2))
+    assert [v.outcome for v in again] == ["unchanged", "regression"]

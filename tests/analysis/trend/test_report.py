@@ -1,0 +1,138 @@
+"""Changes of level and the report over commits."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.stats.change_points import find_changes
+from analysis.trend.figure import draw
+from analysis.trend.history import Entry, Machine, Measure, append
+from analysis.trend.report import report
+from analysis.trend.series import trend
+from splitfed_core.records.metrics import METRICS, metric
+
+STEP, BYTES, LOSS = (METRICS[name] for name in ("step_p50_s", "bytes_per_round", "final_eval_loss"))
+A, B = Machine("aaa", "CPU A", 2), Machine("bbb", "CPU B", 4)
+
+
+def entry(day: int, value: float = 1.0, machine: Machine = A, cell: str = "c1", name: str = "step_p50_s") -> Entry:
+    date = f"2030-01-{day:02d}T00:00:00+00:00"
+    measures = {name: Measure(value, 3)}
+    return Entry(cell, f"cell {cell}", f"{day:02d}{0:038d}", None, date, date, machine, {}, 0, measures)
+
+
+def test_a_level_that_rose_is_found_where_it_rose() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.02, 20)
+    values = np.exp(noise) * np.where(np.arange(20) < 12, 0.010, 0.012)
+    (change,) = find_changes(STEP, list(values))
+    assert (change.at, change.points, change.worse) == (12, (12, 8), True)
+    assert change.before == np.median(values[:12])
+    assert change.size == np.median(values[12:]) / np.median(values[:12]) - 1
+    assert not find_changes(METRICS["steps_per_s"], list(values))[0].worse
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([1.0] * 10, []),
+        ([1.0] * 5 + [1.01] * 5, []),  # less than matters
+        ([1.0] * 5 + [2.0] + [1.0] * 4, []),  # one slow evening
+        ([1.0, 1.0, 2.0, 2.0], []),  # too few for a level
+        ([1.0] * 3 + [1.1] * 3, [3]),
+        ([0.0] * 5 + [1.0] * 5, []),  # no share of nothing
+    ],
+)
+def test_what_is_a_change_of_level(values: list[float], found: list[int]) -> None:
+    assert [change.at for change in find_changes(STEP, values)] == found
+
+
+def test_counted_metrics_change_by_a_byte() -> None:
+    assert [(change.at, change.worse) for change in find_changes(BYTES, [100, 100, 101, 99], exact=True)] == [
+        (2, True),
+        (3, False),
+    ]
+
+
+def test_noise_alone_is_rarely_called_a_change() -> None:
+    def flagged(points: int, step: float) -> int:
+        random = np.random.default_rng(0)
+        steps = np.where(np.arange(points) < points // 2, 1.0, 1.0 + step)
+        return sum(bool(find_changes(STEP, list(np.exp(random.normal(0, 0.04, points)) * steps))) for _ in range(1000))
+
+    assert (flagged(10, 0.0), flagged(30, 0.0)) == (30, 2)
+    assert (flagged(10, 0.2), flagged(30, 0.1)) == (905, 886)
+
+
+def test_series_follow_the_commits_and_break_where_another_machine_measured() -> None:
+    entries = [entry(day, day, A if day in (1, 2, 4, 5) else B) for day in (5, 3, 1, 4, 2)]
+    made = trend(entries, [STEP])
+    assert [commit[1] for commit in made.commits] == ["1", "2", "3", "4", "5"]
+    a, b = made.series
+    assert ([point.at for point in a.points], a.pieces) == ([0, 1, 3, 4], ((0, 2), (2, 4)))
+    assert ([point.at for point in b.points], b.pieces) == ([2], ((0, 1),))
+    drawn = [list(line.get_xdata()) for line in draw(made, [STEP]).axes[0].lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
+    assert [0, 1] in drawn
+    assert [3, 4] in drawn
+    assert not any({1, 3} <= set(line) for line in drawn)
+
+
+def test_a_metric_that_was_defined_anew_begins_another_series_and_no_change_is_seen_across() -> None:
+    old = [entry(day, 1.0) for day in range(1, 6)]
+    new = [replace(entry(day, 2.0), definitions={"step_p50_s": 2}) for day in range(6, 11)]
+    made = trend([*old, *new], [STEP])
+    assert [(one.definition, [point.at for point in one.points], one.changes) for one in made.series] == [
+        (1, [0, 1, 2, 3, 4], ()),
+        (2, [5, 6, 7, 8, 9], ()),
+    ]
+    figure = draw(made, [STEP])
+    breaks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "-."]  # type: ignore[index]
+    assert breaks == [4.5]
+    assert "defined anew" in {text.get_text() for text in figure.legends[0].get_texts()}
+
+
+def test_a_commit_measured_twice_on_a_machine_is_one_point() -> None:
+    again = replace(entry(1, 3.0), measured_at="2030-02-01T00:00:00+00:00", diff="x")
+    (series,) = trend([entry(1, 1.0), again], [STEP]).series
+    assert [(point.value, point.dirty) for point in series.points] == [(2.0, True)]
+
+
+def test_the_report_tells_what_changed_where_and_escapes_names(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    entries = [
+        replace(entry(day, 1.0 if day < 6 else level, cell=cell), label=cell)
+        for day in range(1, 12)
+        for cell, level in (("a", 1.5), (evil, 1.4))
+    ]
+    append(tmp_path / "h.jsonl", [*entries, replace(entry(12), metrics={}, failed=3)])
+    page = report(tmp_path / "h.jsonl", tmp_path / "out")
+    text = (tmp_path / "out" / "trend.md").read_text()
+    assert "- Step latency, median worse from 0600000000 on in 2 of 2 cells; most in a: +50 %" in text
+    assert "| worse | a | Step latency, median | +50 % | 1 s → 1.5 s | 0600000000 | 5 before, 6 after |" in text
+    assert "no usable result: cell c1 at 1200000000" in text
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "trend.md", "trend.png", "trend.svg"}
+    assert evil not in page.read_text() + text
+    assert not re.findall(r'(?:src|href)="(?!#)[^"]*"', page.read_text())
+
+
+def test_the_figure_is_the_same_bytes_again_and_carries_its_commits(tmp_path: Path) -> None:
+    append(tmp_path / "h.jsonl", [entry(day, day, name="final_eval_loss") for day in (1, 2, 3)])
+    for out in ("one", "two"):
+        report(tmp_path / "h.jsonl", tmp_path / out, ["final_eval_loss"])
+    for kind in ("png", "svg"):
+        assert (tmp_path / "one" / f"trend.{kind}").read_bytes() == (tmp_path / "two" / f"trend.{kind}").read_bytes()
+    assert f"03{0:038d}" in (tmp_path / "one" / "trend.svg").read_text()
+    assert metric("final_eval_loss") == LOSS
+
+
+def test_a_trend_marks_every_byte_only_where_bytes_repeat() -> None:
+    name = "bytes_per_round"
+    entries = [entry(day, 1e6 + day % 2, name=name) for day in range(1, 11)]
+    noisy = [replace(each, noisy=[name]) for each in entries]
+    assert len(trend(entries, [METRICS[name]]).series[0].changes) == 9
+    assert trend(noisy, [METRICS[name]]).series[0].changes == ()
+    grown = [replace(entry(day, 1e6 * (1 + 0.02 * (day > 5)), name=name), noisy=[name]) for day in range(1, 11)]
+    (change,) = trend(grown, [METRICS[name]]).series[0].changes
+    assert (change.at, round(change.size, 12)) == (5, 0.02)

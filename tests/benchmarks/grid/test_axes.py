@@ -1,0 +1,43 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from benchmarks.grid.load import Grid
+
+GridOf = Callable[..., Grid]
+
+
+@pytest.mark.parametrize(
+    ("axis", "values"),
+    [
+        ("clients: [3, 1, 2]", (3, 1, 2)),
+        ("clients: {range: [2, 10], step: 4}", (2, 6, 10)),
+        ("clients: {range: [2, 9], step: 4}", (2, 6)),
+        ("clients: {range: [5, 5]}", (5,)),
+        ("learning_rate: {range: [0.1, 0.3], step: 0.1}", (0.1, 0.2, 0.3)),
+        ("learning_rate: {log: [0.001, 0.1], num: 3}", (0.001, 0.01, 0.1)),
+        ("clients: {log: [1, 100], num: 3}", (1, 10, 100)),
+        ("clients: {log: [1, 3], num: 9}", (1, 2, 3)),
+        ("batch_size: {pow2: [16, 128]}", (16, 32, 64, 128)),
+        ("batch_size: {pow2: [1, 1]}", (1,)),
+        ("aggregation: [on, off]", (True, False)),
+        ("aggregation: ['off', yes]", (False, True)),
+        ("participation: [1, 1.0, 0.5]", (1, 1.0, 0.5)),
+        ("learning_rate: [1e-3, 1]", (0.001, 1.0)),
+        ("cut_layer: [conv1, [conv1, dense2]]", ("conv1", ("conv1", "dense2"))),
+    ],
+)
+def test_forms_of_an_axis(axis: str, values: tuple[Any, ...], grid_of: GridOf) -> None:
+    ((_, parsed),) = grid_of(f"axes:\n  {axis}\n").axes.items()
+    assert parsed == values
+    assert list(map(type, parsed)) == list(map(type, values))
+
+
+def test_a_choice_with_settings_keeps_them(grid_of: GridOf) -> None:
+    grid = grid_of("axes: {partitioner: [iid, {name: dirichlet, alpha: 0.3}]}")
+    assert [choice.plain() for choice in grid.axes["partitioner"]] == ["iid", {"name": "dirichlet", "alpha": 0.3}]
+
+
+def test_an_octal_looking_number_is_decimal(grid_of: GridOf) -> None:
+    assert grid_of("axes: {clients: [010]}").axes["clients"] == (10,)

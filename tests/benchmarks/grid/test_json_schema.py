@@ -1,0 +1,66 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.grid.json_schema import grid_schema
+from benchmarks.grid.starter import GRIDS
+from benchmarks.grid.yaml_file import read_yaml
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.errors import GridError
+
+jsonschema = pytest.importorskip("jsonschema", reason="comes with Ray")
+BROKEN = Path(__file__).parent / "broken"
+RICH = """
+schema: 1
+name: rich
+seed: 3
+base: {dataset: {name: synthetic, examples: 10}, partitioner: iid, aggregation: off, examples_per_client: null}
+axes:
+  clients: {range: [2, 8], step: 2}
+  learning_rate: {log: [0.001, 0.1], num: 3}
+  batch_size: {pow2: [8, 32]}
+  cut_layer: [conv1, [conv1, dense2]]
+zip: [{rounds: [1, 2], local_epochs: [2, 1]}]
+exclude: [{match: {clients: [2, 4], partitioner: iid}, reason: why not}, {when: clients > 4}]
+include: [{clients: 3}]
+overrides: [{match: {clients: 6}, set: {timeout_s: 5}}]
+repeats: 2
+pair_seeds_across: [clients]
+schedule: shuffled
+timeout_s: 60
+on_failure: {retries: 1, then: stop}
+"""
+
+
+@pytest.fixture(scope="module")
+def validator() -> Any:
+    schema = json.loads(json.dumps(grid_schema()))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_good_grids_pass(validator: Any, tmp_path: Path) -> None:
+    (tmp_path / "rich.yaml").write_text(RICH)
+    for path in (*GRIDS.glob("*.yaml"), tmp_path / "rich.yaml"):
+        validator.validate(read_yaml(path).values)
+
+
+def test_an_editor_sees_most_of_the_broken_ones(validator: Any) -> None:
+    seen, total = 0, 0
+    for path in BROKEN.glob("*.yaml"):
+        try:
+            values = read_yaml(path).values
+        except GridError:
+            continue
+        total += 1
+        seen += not validator.is_valid(values)
+    assert seen > 0.7 * total
+
+
+def test_every_parameter_is_offered_with_its_purpose() -> None:
+    axes = grid_schema()["$defs"]["axes"]["properties"]
+    assert {name: axis["description"] for name, axis in axes.items()} == {
+        name: field.description for name, field in CellConfig.model_fields.items()
+    }

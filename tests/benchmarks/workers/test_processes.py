@@ -1,0 +1,49 @@
+import subprocess
+import sys
+from pathlib import Path
+
+START = """
+import os, sys
+from benchmarks.workers.base import Process
+
+os.write(1, b"the terminal\\n")
+Process("worker7", sys.argv[1], int(sys.argv[2]), ["/somebody/own"])
+print("said by Python")
+os.write(2, b"said by a library\\n")
+import logging; logging.warning("said by a logger")
+loaded = {name for name in ("tensorflow", "pandas", "sklearn", "matplotlib") if name in sys.modules}
+if "tensorflow" in loaded:
+    from tensorflow.config import threading
+    print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+print(sorted(loaded), sys.path[-1], sys.path.count("/somebody/own"))
+import pandas
+"""
+
+
+def start(log_dir: Path, threads: int) -> tuple[str, str]:
+    """InitialWeights a process; return what it wrote to its terminal and to its log."""
+    command = [sys.executable, "-c", START, str(log_dir), str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)  # noqa: S603
+    (log,) = log_dir.glob("worker7-*.log")
+    return done.stdout + done.stderr, log.read_text()
+
+
+def test_the_output_of_a_process_goes_to_its_log_whoever_wrote_it(tmp_path: Path) -> None:
+    terminal, log = start(tmp_path / "logs", threads=0)
+    assert terminal == "the terminal\n"
+    assert [line for line in log.splitlines() if "said by" in line] == [
+        "said by Python",
+        "said by a library",
+        "WARNING:root:said by a logger",
+    ]
+
+
+def test_a_process_without_threads_has_no_tensorflow_and_own_modules_come_last(tmp_path: Path) -> None:
+    _, log = start(tmp_path, threads=0)
+    assert log.splitlines()[-1] == "[] /somebody/own 1"
+
+
+def test_tensorflow_gets_its_threads_and_two_to_wait_with_and_nothing_it_does_not_need(tmp_path: Path) -> None:
+    terminal, log = start(tmp_path, threads=3)
+    assert terminal == "the terminal\n"
+    assert log.splitlines()[-2:] == ["3 5", "['tensorflow'] /somebody/own 1"]

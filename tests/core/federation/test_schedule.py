@@ -1,0 +1,52 @@
+"""Who takes part: clients without examples never do, and nobody else's turn depends on them."""
+
+from typing import Any
+
+import pytest
+
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.federation.schedule import evaluated, participants, round_size
+from splitfed_core.records.results import CellKey
+from splitfed_core.seeding import stream
+
+ALL = CellKey("cell", 0, seed=7)
+SOME = CellKey("cell", 0, seed=7, empty=frozenset({1, 4, 5}))
+CONFIG = CellConfig.parse({"clients": 10, "participation": 0.5, "eval_clients": 4, "aggregation": False})
+
+
+def test_where_all_have_examples_the_sample_is_the_first_of_a_seeded_order() -> None:
+    for round in range(5):
+        order = stream(7, "participation", round).permutation(10).tolist()
+        assert participants(ALL, CONFIG, round) == sorted(order[:5])
+        assert participants(SOME, CONFIG, round) == sorted([c for c in order if c not in SOME.empty][:5])
+        assert evaluated(ALL, CONFIG, round) == sorted(stream(7, "evaluation", round).permutation(10).tolist()[:4])
+        assert SOME.empty.isdisjoint(evaluated(SOME, CONFIG, round))
+
+
+@pytest.mark.parametrize(("participation", "size"), [(0.5, 5), (7, 7), (0.8, 7), (1.0, 7)])
+def test_a_round_has_as_many_as_asked_for_or_all_who_have_examples(participation: float, size: int) -> None:
+    config = CellConfig.parse({"clients": 10, "participation": participation})
+    assert round_size(SOME, config) == len(participants(SOME, config, 0)) == size
+
+
+@pytest.mark.parametrize("aggregation", [True, False])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"algorithm": "sflv2"},
+        {"algorithm": "sflv1"},
+        {"algorithm": "ushape", "cut_layer": ["dense1", "dense2"]},
+        {"algorithm": "sl"},
+        {"algorithm": "fl"},
+    ],
+    ids=lambda how: how["algorithm"],
+)
+def test_a_federation_trains_as_if_those_without_examples_did_not_exist(
+    how: dict[str, Any], aggregation: bool, federations: Any
+) -> None:
+    if how["algorithm"] != "fl":
+        how = {**how, "order": "fixed", "aggregation": aggregation}
+    without, empty = federations.train(20, 13, **how), federations.train(20, 13, 0, **how)
+    assert [row.loss for row in empty.steps] == [row.loss for row in without.steps]
+    assert [(r.row.clients_ok, r.row.clients_lost) for r in empty.rounds] == [(2, 0)] * 2
+    assert [r.row.eval_accuracy for r in empty.rounds] == [r.row.eval_accuracy for r in without.rounds]

@@ -1,0 +1,91 @@
+import subprocess
+import sys
+from itertools import count, pairwise
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+from splitfed_core.records.results import WorkerRound
+from splitfed_core.wire import clock as clock_module
+from splitfed_core.wire.clock import NO_OFFSET, ClockOffset, clock_id, estimate_offset
+from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.codecs.raw import RAW
+from splitfed_core.wire.messages import ServerStamps, StepReply, StepRequest
+from splitfed_core.wire.security.tls import Authority
+from splitfed_core.wire.transports import grpc_server as rpc_module
+from splitfed_core.wire.transports.addresses import PublicAddress
+from splitfed_core.wire.transports.grpc_client import Endpoints, connect, read_clock
+from splitfed_core.wire.transports.grpc_server import RpcServer
+
+SMASHED = RAW.encode(np.arange(6, dtype=np.float32))
+TOKEN, HOST = "the-token-of-this-run", "127.0.0.3"
+
+
+def test_processes_of_one_host_share_a_clock() -> None:
+    script = "from splitfed_core.wire.clock import clock_id; print(clock_id())"
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    assert other == clock_id() != ""
+    assert estimate_offset(lambda: (1e9, other)) is NO_OFFSET
+
+
+def test_the_fastest_exchange_decides() -> None:
+    times = [0.0]
+    ways = iter([(0.3, 0.1), *[(0.004, 0.002)] * 9, (0.001, 0.001), *[(0.01, 0.1)] * 10])
+
+    def read_remote() -> tuple[float, str]:
+        up, down = next(ways)
+        theirs = times[0] + up + 500.0
+        times[0] += up + down
+        return theirs, "of another host"
+
+    reading = estimate_offset(read_remote, now=lambda: times[0])
+    assert (reading.offset_s, reading.uncertainty_s) == pytest.approx((500.0, 0.001), abs=1e-9)
+
+
+def test_stamps_of_a_host_whose_clock_is_ahead_are_read_by_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ahead() -> float:
+        return perf_counter() + 1000.0
+
+    class Elsewhere:
+        def step(self, request: StepRequest, received_s: float) -> StepReply:
+            return StepReply(request.smashed, 1.0, 2, ServerStamps(received_s, ahead(), ahead(), ahead(), ahead()))
+
+        def end_round(self, client_id: int, round: int) -> tuple[float, ...]:
+            return ()
+
+        def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+            return smashed
+
+    names = (f"host {number}" for number in count())  # the server asks first, then the caller
+    monkeypatch.setattr(rpc_module, "perf_counter", ahead)
+    monkeypatch.setattr("splitfed_core.wire.transports.base.perf_counter", ahead)
+    monkeypatch.setattr(rpc_module, "clock_id", lambda: next(names))
+    monkeypatch.setattr(clock_module, "clock_id", lambda: next(names))
+    authority = Authority()
+    exposed = PublicAddress(HOST, authority.server(HOST))
+    with RpcServer(token=TOKEN, callers=1, main=Elsewhere(), exposed=exposed) as server:
+        ends = Endpoints(server.address, None, TOKEN, 10.0, certificate=authority.caller())
+        clock = read_clock(ends)
+        assert clock.offset_s == pytest.approx(1000.0, abs=clock.uncertainty_s)
+        assert clock.uncertainty_s > 0
+        main, _ = connect("grpc", ends, clock)
+        assert main is not None
+        reply = main.train_step(StepRequest(7, 2, 5, SMASHED, SMASHED))
+        main.close()
+    assert reply.transit is not None
+    stamps = reply.stamps
+    moments = [reply.transit.sent, stamps.received, stamps.decoded, stamps.encoded, reply.transit.arrived]
+    slack = clock.uncertainty_s
+    assert all(before <= after + slack for before, after in pairwise(moments))
+
+
+def test_where_all_are_on_one_host_no_clock_is_asked() -> None:
+    assert read_clock(Endpoints("unix:/nowhere", None, TOKEN, 0.1)) is NO_OFFSET
+
+
+def test_rows_move_to_the_clock_of_the_servers() -> None:
+    group = WorkerRound([], [], 0, 0, began=1.0, training=[(2.0, 4.0)], ended=5.0)
+    moved = group.shifted(2.5)
+    assert (moved.began, moved.training, moved.ended) == (3.5, ((4.5, 6.5),), 7.5)
+    assert ClockOffset() == NO_OFFSET
