@@ -7,14 +7,16 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from statistics import fmean, median
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.cluster.ray_cluster import Cluster
 from benchmarks.own_cost.goals import Result, goal, ratios
 from benchmarks.runner import CellRun
 from benchmarks.store.summary_file import Tally
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.records.rows import ClientRow, LabelRow, RoundRow, StepRow
+
+if TYPE_CHECKING:  # imports Ray, which `open_cluster` keeps private first
+    from benchmarks.cluster.ray_cluster import Cluster
 
 _BASE = {
     "dataset": {"name": "synthetic", "examples": 7680, "test_examples": 128},
@@ -65,14 +67,14 @@ class RecordingObserver:
         return self.tally.summary("ok", 0.0).steps_per_s or 0.0
 
 
-def run(cluster: Cluster, seed: int = 1, **parameters: Any) -> tuple[RecordingObserver, dict[str, Any]]:
+def run(cluster: "Cluster", seed: int = 1, **parameters: Any) -> tuple[RecordingObserver, dict[str, Any]]:
     """Run one cell; return what it left and the facts of its manifest."""
     observer = RecordingObserver()
     facts = cluster.run_cell(CellRun(CellConfig.parse(_BASE | parameters), 0, seed), observer)
     return observer, facts
 
 
-def measure(cluster: Cluster, wanted: Collection[str]) -> Iterator[Result]:
+def measure(cluster: "Cluster", wanted: Collection[str]) -> Iterator[Result]:
     """Measure those of the goals that need whole cells; sides take turns within one run."""
     run(cluster)  # warm
     for name, of in (("unsplit", _unsplit), ("scaling", _scaling), ("next_cell", _next_cell)):
@@ -85,7 +87,7 @@ def measure(cluster: Cluster, wanted: Collection[str]) -> Iterator[Result]:
             yield of(cluster)
 
 
-def _notebook(cluster: Cluster) -> Result:
+def _notebook(cluster: "Cluster") -> Result:
     ours, theirs = [], []
     for seed in range(_NOTEBOOK_RUNS):
         theirs.append(run(cluster, seed, algorithm="notebook")[0].steps_per_s)
@@ -93,7 +95,7 @@ def _notebook(cluster: Cluster) -> Result:
     return Result(goal("notebook"), ratios(ours, theirs), f"{median(ours):.1f} and {median(theirs):.1f} steps/s")
 
 
-def _unsplit(cluster: Cluster) -> Result:
+def _unsplit(cluster: "Cluster") -> Result:
     split, whole = [], []
     for seed in range(_RUNS):
         split.append(1000 / run(cluster, seed, **_ALONE)[0].steps_per_s)
@@ -101,7 +103,7 @@ def _unsplit(cluster: Cluster) -> Result:
     return Result(goal("unsplit"), ratios(split, whole), f"{median(split):.1f} and {median(whole):.1f} ms")
 
 
-def _scaling(cluster: Cluster) -> Result:
+def _scaling(cluster: "Cluster") -> Result:
     three, one = [], []
     for seed in range(_RUNS):
         three.append(run(cluster, seed)[0].steps_per_s)
@@ -109,7 +111,7 @@ def _scaling(cluster: Cluster) -> Result:
     return Result(goal("scaling"), ratios(three, one), f"{median(three):.1f} and {median(one):.1f} steps/s")
 
 
-def _next_cell(cluster: Cluster) -> Result:
+def _next_cell(cluster: "Cluster") -> Result:
     waits = []
     for seed in range(_RUNS):
         ended = perf_counter()
@@ -120,7 +122,7 @@ def _next_cell(cluster: Cluster) -> Result:
     return Result(goal("next_cell"), waits, "3 clients, three warm-up steps of each process included")
 
 
-def _many_clients(cluster: Cluster) -> Iterator[Result]:
+def _many_clients(cluster: "Cluster") -> Iterator[Result]:
     gaps: list[float] = []
     rss: list[float] = []
     facts: dict[str, Any] = {}
@@ -152,7 +154,7 @@ def _gap_s(observer: RecordingObserver) -> float:
     return fmean((of_one[-1] - of_one[1]) / (len(of_one) - 2) for of_one in starts)  # the first step compiles
 
 
-def _flower(cluster: Cluster) -> Result:
+def _flower(cluster: "Cluster") -> Result:
     """Compare `fl` with Flower's own simulation, which has Ray processes of its own: ours rest meanwhile."""
     observer, _ = run(cluster, algorithm="fl", clients=50, examples_per_client=640, rounds=3, dataset=_data(32_000))
     first, *_ = ends = [row.started_s + row.round_s for row in observer.rounds]

@@ -82,3 +82,8 @@ def test_what_is_inherited_does_not_open_the_door(monkeypatch: pytest.MonkeyPatc
     assert (os.environ["RAY_AUTH_MODE"], os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"]) == ("token", "0")
     assert os.environ["RAY_AUTH_TOKEN"] != inherited
     assert len(os.environ["RAY_AUTH_TOKEN"]) >= 32
+
+
+def test_measuring_our_own_cost_leaves_ray_to_be_kept_private_first() -> None:
+    code = "import sys, benchmarks.own_cost.cells; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
