@@ -35,19 +35,19 @@ def main() -> None:
     data = load_dataset(config.dataset)
     key, shape = CellKey("speed", 0, 1), DataShape(data.input_shape, data.num_classes)
     (shard,) = make_shards(data, {0: range(len(data.y_train))})  # type: ignore[dict-item]
-    part: Any = CellNetwork(config, shape, key.seed).client_part()
+    segment: Any = CellNetwork(config, shape, key.seed).client_segment()
     server: Any = build_main_server(key, config, shape, {0: len(shard.y)})
     transport = InProcessTransport(server)
-    client = Client(key, config, shard, part, ledger_factory(part, transport), transport, None, Worker())
+    client = Client(key, config, shard, segment, ledger_factory(segment, transport), transport, None, Worker())
 
     def bare(x: Any, labels: Array, step: int) -> None:
         def exchange(smashed: Array) -> Array:
             request = StepRequest(0, 0, step, RAW.encode(smashed), RAW.encode(labels))
             return RAW.decode(server.step(request, 0.0).gradient)
 
-        part(x, exchange)
+        segment(x, exchange)
 
-    part.state_swap.load(0)
+    segment.state_swap.load(0)
     recorded, plain = [], []
     for _ in range(_RUNS):
         times: dict[bool, list[float]] = {True: [], False: []}

@@ -42,9 +42,11 @@ def build_main_server(
     if config.algorithm == "ushape":
         hold = config.order == "fixed"
         return BodyServer(step_cache.body(network), turns, hold=hold, participants=size)
-    parts = [step_cache.server(network)]  # every further one of a network of its own: a step is bound to its variables
-    parts += [step_cache.server(CellNetwork(config, shape, key.seed), copy) for copy in range(1, replicas)]
-    return MainServer(parts, turns, copies=copies, participants=size)
+    segments = [
+        step_cache.server(network)
+    ]  # every further one of a network of its own: a step is bound to its variables
+    segments += [step_cache.server(CellNetwork(config, shape, key.seed), copy) for copy in range(1, replicas)]
+    return MainServer(segments, turns, copies=copies, participants=size)
 
 
 def _fixed_order(

@@ -48,7 +48,7 @@ class ClientGroup:
         """
         network = CellNetwork(config, shape, key.seed)
         self.facts: ModelFacts = network.facts()
-        self.part: Segment = (step_cache or CompiledStepCache()).client(network)
+        self.segment: Segment = (step_cache or CompiledStepCache()).client(network)
         self._key, self._config, self._shards, self._worker = key, config, shards, Worker(worker, config.warmup_steps)
         self._objective = Objective(config.loss, shape.num_classes)
         self._test = test
@@ -58,12 +58,12 @@ class ClientGroup:
 
     def connect(self, transport: Transport | None, fed: FedTransport | None) -> None:
         """Give the clients their ways to the servers; those of a process take turns, so they share them."""
-        ledger = delayed(ledger_factory(self.part, transport))
+        ledger = delayed(ledger_factory(self.segment, transport))
         self._transport = transport
         self._ends = [end for end in (transport, fed) if end is not None]
         for shard in self._shards:
             self._clients[shard.client_id] = Client(
-                self._key, self._config, shard, self.part, ledger, transport, fed, self._worker
+                self._key, self._config, shard, self.segment, ledger, transport, fed, self._worker
             )
 
     def train_round(self, round: int) -> list[WorkerRound]:
@@ -103,12 +103,12 @@ class ClientGroup:
 
     def get_weights(self, client_id: int) -> list[Array]:
         """Return the weights of one client's part."""
-        self.part.state_swap.load(client_id)
-        return self.part.get_weights()
+        self.segment.state_swap.load(client_id)
+        return self.segment.get_weights()
 
     def start(self) -> tuple[list[Array], list[bool]]:
         """Return the weights of whichever client is first, and which of them are trained: what a fed server needs."""
-        return self.part.get_weights(), self.part.trainable
+        return self.segment.get_weights(), self.segment.trainable
 
     def get_server_weights(self) -> list[Array]:
         """Return the weights of the main server's part: none of it is here."""
@@ -116,7 +116,7 @@ class ClientGroup:
 
     def _evaluate(self, client: Client) -> Evaluation:
         x, y = self._test
-        self.part.state_swap.load(client.client_id)
+        self.segment.state_swap.load(client.client_id)
         logits = np.concatenate(
             [self._predict(client.client_id, x[i : i + EVALUATION_BATCH]) for i in range(0, len(x), EVALUATION_BATCH)]
         )
@@ -126,7 +126,7 @@ class ClientGroup:
 
     def _predict(self, client_id: int, x: Array) -> Array:
         """Return the logits of the joined model: this client's part, and the main server's where there is one."""
-        output = self.part.infer(x)
+        output = self.segment.infer(x)
         if self._transport is not None:
             output = RAW.decode(self._transport.predict(client_id, RAW.encode(output)))
-        return self.part.infer_tail(output) if isinstance(self.part, UShapeClientStep) else output
+        return self.segment.infer_tail(output) if isinstance(self.segment, UShapeClientStep) else output

@@ -47,7 +47,7 @@ class LocalFederation:
         self._stack = ExitStack()
         self._group = ClientGroup(key, config, shape, shards, test, step_cache=step_cache)
         self.facts: ModelFacts = self._group.facts
-        self.part: Segment = self._group.part
+        self.segment: Segment = self._group.segment
         self.main = self.fed = None
         if config.has_main_server:
             examples = {shard.client_id: len(shard.y) for shard in shards}

@@ -12,7 +12,7 @@ BuildNetwork: TypeAlias = Callable[[Shape, int], keras.Model]
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class BuiltinNetwork:
     """How a network is built, and the smallest height and width it takes; None if any shape will do."""
 
     build: BuildNetwork
@@ -101,9 +101,9 @@ def _convolve(x: keras.KerasTensor, filters: int, stride: int, name: str) -> ker
 
 
 NETWORKS = {
-    "notebook_cnn": Network(notebook_cnn, 4),
-    "mlp": Network(mlp, None),
-    "lenet5": Network(lenet5, 12),
-    "resnet20": Network(resnet20, 4),
+    "notebook_cnn": BuiltinNetwork(notebook_cnn, 4),
+    "mlp": BuiltinNetwork(mlp, None),
+    "lenet5": BuiltinNetwork(lenet5, 12),
+    "resnet20": BuiltinNetwork(resnet20, 4),
 }
 """The networks by name."""

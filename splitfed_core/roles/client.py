@@ -30,11 +30,11 @@ class Worker:
         self.stopwatch = Stopwatch()
         self._cold_steps = warmup_steps
 
-    def begin_step(self, part: Segment) -> bool:
+    def begin_step(self, segment: Segment) -> bool:
         """Count a step and return whether it is warm-up: the first ones of the process are, and whichever compiles."""
-        warms_up = self._cold_steps > 0 or part.is_new
+        warms_up = self._cold_steps > 0 or segment.is_new
         self._cold_steps -= 1
-        part.is_new = False
+        segment.is_new = False
         return warms_up
 
 
@@ -46,7 +46,7 @@ class Client:
         key: CellKey,
         config: CellConfig,
         shard: ClientShard,
-        part: Segment,
+        segment: Segment,
         ledger: LedgerFactory,
         transport: Transport | None,
         fed: FedTransport | None,
@@ -58,7 +58,7 @@ class Client:
             key: Cell, repeat and seed.
             config: The cell.
             shard: The client's data.
-            part: The compiled step, with all clients of its process.
+            segment: The compiled step, with all clients of its process.
             ledger: Makes the ledger of a step.
             transport: The way to the main server.
             fed: The way to the fed server.
@@ -67,7 +67,7 @@ class Client:
         self.client_id = shard.client_id
         self.examples = len(shard.y)
         self._key, self._config, self._shard, self._worker = key, config, shard, worker
-        self._part, self._ledger, self._transport, self._fed = part, ledger, transport, fed
+        self._segment, self._ledger, self._transport, self._fed = segment, ledger, transport, fed
         self._steps_done = 0
         self._model_round = -1  # whose aggregate it has
         self._delay: Delay = delay_of("between_steps")
@@ -87,7 +87,7 @@ class Client:
         self._delay(self.client_id)
         self._lap("local")  # its batch was made
         self._load_state()
-        warms_up = self._worker.begin_step(self._part)
+        warms_up = self._worker.begin_step(self._segment)
         ledger = self._ledger(self.client_id, batch.round, batch.step)
         cpu = process_time()
         started = self._lap("local")
@@ -125,7 +125,7 @@ class Client:
     def push_model(self, round: int) -> None:
         """Send the client-side model to the fed server."""
         self._load_state()
-        self._push(round, self._part.get_weights())
+        self._push(round, self._segment.get_weights())
 
     def pull_model(self, round: int) -> None:
         """Take the aggregate of a round over, unless it is here already; the optimizer keeps its own state."""
@@ -133,21 +133,21 @@ class Client:
             return
         weights = self._pull(round)
         self._load_state()
-        self._part.set_weights(weights)
+        self._segment.set_weights(weights)
         self._model_round = round
         self._lap("pull")
 
     def push_state(self, round: int) -> None:
         """Hand weights and optimizer state on, through the fed server."""
         self._load_state()
-        self._push(round, self._part.state_swap.export(self.client_id))
+        self._push(round, self._segment.state_swap.export(self.client_id))
 
     def pull_state(self, round: int) -> None:
         """Take over weights and optimizer state of the client before; the very first one keeps its own."""
         state = self._pull(round)
         if state:
             self._load_state()
-            self._part.state_swap.restore(self.client_id, state)
+            self._segment.state_swap.restore(self.client_id, state)
             self._lap("pull")
 
     def _push(self, round: int, arrays: Sequence[Array]) -> None:
@@ -166,7 +166,7 @@ class Client:
 
     def _load_state(self) -> None:
         """Bring the client's state into the compiled step that it shares with others."""
-        if self._part.state_swap.load(self.client_id):
+        if self._segment.state_swap.load(self.client_id):
             self._lap("swap")
 
     def _lap(self, share: Share) -> float:

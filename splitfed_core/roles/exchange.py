@@ -73,7 +73,7 @@ class UShapeLedger:
         self._loss, self._correct = float("nan"), 0
 
     def run(self, x: Any, labels: Array) -> None:
-        """Head → body → tail and loss → body → head; then update both outer parts."""
+        """Head → body → tail and loss → body → head; then update both outer segments."""
 
         def exchange(method: Any, array: Array) -> Array:
             before = perf_counter()
@@ -142,13 +142,13 @@ def delayed(make: LedgerFactory) -> LedgerFactory:
     return lambda client_id, round, step: DelayedLedger(make(client_id, round, step), client_id, before, after)
 
 
-def ledger_factory(part: Segment, transport: Transport | None) -> LedgerFactory:
-    """Return what makes the ledger of a step for this kind of part."""
-    match part:
+def ledger_factory(segment: Segment, transport: Transport | None) -> LedgerFactory:
+    """Return what makes the ledger of a step for this kind of segment."""
+    match segment:
         case ClientStep() if transport is not None:
-            return lambda *address: SplitLedger(part, transport, *address)
+            return lambda *address: SplitLedger(segment, transport, *address)
         case UShapeClientStep() if transport is not None:
-            return lambda *address: UShapeLedger(part, transport, *address)
+            return lambda *address: UShapeLedger(segment, transport, *address)
         case WholeStep():
-            return lambda *_: WholeLedger(part)
-    raise TypeError(f"no ledger for {type(part).__name__} with transport {transport}")
+            return lambda *_: WholeLedger(segment)
+    raise TypeError(f"no ledger for {type(segment).__name__} with transport {transport}")

@@ -34,8 +34,8 @@ class ServerModel:
     optimizer runs after it, on a thread of its own, which ends the turn when it is done.
     """
 
-    def __init__(self, part: Segment, end_turn: Callable[[], None], failures: list[Exception]) -> None:
-        self.part: Any = part
+    def __init__(self, segment: Segment, end_turn: Callable[[], None], failures: list[Exception]) -> None:
+        self.segment: Any = segment
         self.end_turn = end_turn
         self._failures = failures  # of updates, whose replies are out already
         self._updater = ThreadPoolExecutor(1, thread_name_prefix="server-update")
@@ -51,7 +51,7 @@ class ServerModel:
     def _update(self, gradients: list[Any]) -> float:
         started = perf_counter()
         try:
-            self.part.update(gradients)
+            self.segment.update(gradients)
             return perf_counter() - started
         except Exception as error:
             self._failures.append(error)
@@ -63,11 +63,11 @@ class ServerModel:
 class _Server:
     """What both kinds of main server share: models, whose turn it is at them, and the end of a round."""
 
-    def __init__(self, parts: Sequence[Segment], turns: Turns, *, copies: bool, participants: int) -> None:
+    def __init__(self, segments: Sequence[Segment], turns: Turns, *, copies: bool, participants: int) -> None:
         """Serve.
 
         Args:
-            parts: Compiled server-side models, all with the same weights; more than one lets copies train in parallel.
+            segments: Compiled server-side models with the same weights; more than one lets copies train in parallel.
             turns: The order of the steps at them.
             copies: Whether every client has a copy of the model, averaged at the end of a round.
             participants: Number of clients in a round.
@@ -75,13 +75,14 @@ class _Server:
         self._turns = turns
         self._failures: list[Exception] = []
         self._models = [
-            ServerModel(part, partial(turns.release, number), self._failures) for number, part in enumerate(parts)
+            ServerModel(segment, partial(turns.release, number), self._failures)
+            for number, segment in enumerate(segments)
         ]
-        for part in parts[1:]:
-            part.state_swap.share(parts[0].state_swap.shelf)
+        for segment in segments[1:]:
+            segment.state_swap.share(segments[0].state_swap.store)
         self._copies = copies
         self._participants = participants
-        self._takes, self._gives = parts[0].takes, parts[0].gives
+        self._takes, self._gives = segments[0].takes, segments[0].gives
         self._ended: dict[int, dict[int, int]] = defaultdict(dict)  # round: examples of each client that is done
         self._examples: defaultdict[tuple[int, int], int] = defaultdict(int)
         self._updates: defaultdict[tuple[int, int], list[Future[float]]] = defaultdict(list)
@@ -113,7 +114,7 @@ class _Server:
     def get_weights(self) -> list[Array]:
         """Return the weights of the server-side model; after a round all copies have the same."""
         with self._aside() as model:
-            weights: list[Array] = model.part.get_weights()
+            weights: list[Array] = model.segment.get_weights()
             return weights
 
     def close(self) -> None:
@@ -153,10 +154,10 @@ class _Server:
         """Algorithm 1, main server: W ← Σ nₖ/n Wₖ; optimizer states stay with their copies."""
         with ExitStack() as stack:
             (first, *_) = [stack.enter_context(self._aside()) for _ in self._models]
-            weights = len(first.part.weights)
-            states = {client: first.part.state_swap.peek(client)[:weights] for client in sorted(examples)}
+            weights = len(first.segment.weights)
+            states = {client: first.segment.state_swap.peek(client)[:weights] for client in sorted(examples)}
             models = [([np.asarray(w) for w in state], examples[client]) for client, state in states.items()]
-            first.part.state_swap.replace_first(fedavg(models))
+            first.segment.state_swap.replace_first(fedavg(models))
 
 
 class MainServer(_Server):
@@ -174,8 +175,8 @@ class MainServer(_Server):
         model = self._begin(request.round, request.client_id, request.step)
         try:
             started = perf_counter()
-            model.part.state_swap.load(self._owner(request.client_id))
-            loss, correct, gradient, gradients = model.part(smashed, labels)
+            model.segment.state_swap.load(self._owner(request.client_id))
+            loss, correct, gradient, gradients = model.segment(smashed, labels)
             self._delay(request.client_id)
             self._examples[request.client_id, request.round] += len(labels)
         except BaseException:
@@ -190,8 +191,8 @@ class MainServer(_Server):
         """Return the logits of smashed data from the model that this client trains with."""
         batch = self._takes.decode("smashed", smashed)
         with self._aside(client_id) as model:
-            model.part.state_swap.load(self._owner(client_id))
-            return RAW.encode(model.part.infer(batch))
+            model.segment.state_swap.load(self._owner(client_id))
+            return RAW.encode(model.segment.infer(batch))
 
 
 class BodyServer(_Server):
@@ -210,7 +211,7 @@ class BodyServer(_Server):
         model = self._begin(request.round, request.client_id, request.step)
         try:
             started = perf_counter()
-            features, pullback = model.part.forward(smashed)
+            features, pullback = model.segment.forward(smashed)
             self._open[request.client_id] = len(smashed), pullback
         except BaseException:
             model.end_turn()
@@ -244,7 +245,7 @@ class BodyServer(_Server):
         """Return the body's output for smashed data."""
         batch = self._takes.decode("smashed", smashed)
         with self._aside(client_id) as model:
-            return RAW.encode(model.part.infer(batch))
+            return RAW.encode(model.segment.infer(batch))
 
     def _opened(self, request: BodyRequest) -> tuple[Array, Pullback]:
         """Close a forward exchange with the gradient that answers it; one that does not fit leaves it open."""

@@ -43,7 +43,7 @@ class CellNetwork:
             thirds = split_ushape(self.whole, config.cut_layer)
             self.client_side, self.server_side = [thirds.head, thirds.tail], [thirds.body]
 
-    def client_part(self) -> Segment:
+    def client_segment(self) -> Segment:
         """Return the compiled step of the client's side."""
         optimizer = make_optimizer(self._config.optimizer, self._config.learning_rate, self.client_side)
         if not self.server_side:
@@ -53,11 +53,11 @@ class CellNetwork:
         head, tail = self.client_side
         return UShapeClientStep(head, tail, optimizer, self._objective)
 
-    def server_part(self) -> ServerStep:
+    def server_segment(self) -> ServerStep:
         """Return the compiled step of the main server's half."""
         return ServerStep(self.server_side[0], self._server_optimizer(), self._objective)
 
-    def body_part(self) -> BodyStep:
+    def body_segment(self) -> BodyStep:
         """Return the compiled step of the main server's body."""
         return BodyStep(self.server_side[0], self._server_optimizer())
 
@@ -70,8 +70,8 @@ class CellNetwork:
         return self._config.model
 
     @property
-    def kind(self) -> Hashable:
-        """What its compiled steps depend on: networks of one kind differ in their initial state only."""
+    def cache_key(self) -> Hashable:
+        """What its compiled steps depend on: networks with the same one differ in their initial state only."""
         c = self._config
         return c.model, self._shape, c.cut_layer, c.loss, c.optimizer, c.learning_rate
 

@@ -1,4 +1,4 @@
-"""What every part of a network has in common: a model, its optimizer, and the owners who share them."""
+"""What every segment of a network has in common: a model, its optimizer, and the owners who share them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -76,12 +76,12 @@ class Segment:
         return [np.asarray(weight) for weight in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set all weights of whoever is seated; the optimizer keeps its own state."""
+        """Set all weights of whoever is loaded; the optimizer keeps its own state."""
         for variable, value in zip(self.weights, weights, strict=True):
             variable.assign(value)
 
     def _apply(self, gradients: Sequence[tf.Tensor]) -> None:
-        if self._trainable:  # a part may have nothing to train: a cut right after a Flatten, or at the last layer
+        if self._trainable:  # a segment may have nothing to train: a cut right after a Flatten, or at the last layer
             self._optimizer.apply_gradients(zip(gradients, self._trainable, strict=True))
 
 

@@ -1,8 +1,8 @@
-"""One set of variables, many owners: the state of whoever is seated is in the variables.
+"""One set of variables, many owners: the state of whoever is loaded is in the variables.
 
 A compiled step is bound to its variables. Rather than build and compile one per client, a process has one, and the
 state of its clients (weights, optimizer slots, seeds) moves in and out. Several steps of the same kind may have the
-same owners: then each state is at one of them, or on their common shelf.
+same owners: then each state is at one of them, or on their common store.
 """
 
 import threading
@@ -16,7 +16,7 @@ State = list[Any]  # one tensor per variable
 
 
 @dataclass(slots=True, eq=False)
-class Seat:
+class VariableSet:
     """A set of variables, and whose state is in them."""
 
     variables: list[Any]
@@ -25,20 +25,20 @@ class Seat:
     owner: Hashable | None = None
 
 
-class Shelf:
-    """Where the states are: in one of the seats, or here. `lock` is held while any of them moves."""
+class StateStore:
+    """Where the states are: in one of the variable_sets, or here. `lock` is held while any of them moves."""
 
-    def __init__(self, first: State, seat: Seat) -> None:
+    def __init__(self, first: State, variable_set: VariableSet) -> None:
         self.first = first  # of every owner who has none yet
         self.states: dict[Hashable, State] = {}
-        self.seats = [seat]
+        self.variable_sets = [variable_set]
         self.lock = threading.Lock()
 
-    def clear(self, seat: Seat) -> None:
-        """Take the state out of a seat, whose variables are free then."""
-        if seat.owner is not None:
-            self.states[seat.owner] = seat.read()
-            seat.owner = None
+    def clear(self, variable_set: VariableSet) -> None:
+        """Take the state out of a variable_set, whose variables are free then."""
+        if variable_set.owner is not None:
+            self.states[variable_set.owner] = variable_set.read()
+            variable_set.owner = None
 
 
 class StateSwap:
@@ -50,35 +50,35 @@ class StateSwap:
     def __init__(self, variables: Sequence[Any]) -> None:
         """Take the variables' present values as every owner's first state."""
         values = [getattr(variable, "value", variable) for variable in variables]
-        self._seat = Seat(values, *_compile(values))
-        self._built: State = self._seat.read()
-        self.shelf = Shelf(list(self._built), self._seat)
+        self._variables = VariableSet(values, *_compile(values))
+        self._built: State = self._variables.read()
+        self.store = StateStore(list(self._built), self._variables)
 
-    def share(self, shelf: Shelf) -> None:
+    def share(self, store: StateStore) -> None:
         """Have the owners of another set of such variables from now on; both must be new, or restarted alike."""
-        self.shelf = shelf
-        shelf.seats.append(self._seat)
+        self.store = store
+        store.variable_sets.append(self._variables)
 
     def load(self, owner: Hashable) -> bool:
         """Bring the owner's state into the variables, its predecessor's out; returns whether it had to be moved."""
-        with self.shelf.lock:
-            if owner == self._seat.owner:
+        with self.store.lock:
+            if owner == self._variables.owner:
                 return False
-            for seat in self.shelf.seats:
-                if seat is self._seat or seat.owner == owner:
-                    self.shelf.clear(seat)
-            state = self.shelf.states.pop(owner, self.shelf.first)
-            self._seat.owner = owner
-        self._seat.write(state)
+            for variable_set in self.store.variable_sets:
+                if variable_set is self._variables or variable_set.owner == owner:
+                    self.store.clear(variable_set)
+            state = self.store.states.pop(owner, self.store.first)
+            self._variables.owner = owner
+        self._variables.write(state)
         return True
 
     def peek(self, owner: Hashable) -> State:
         """Return the owner's state from wherever it is, and leave it there."""
-        with self.shelf.lock:
-            for seat in self.shelf.seats:
-                if seat.owner == owner:
-                    return seat.read()
-            return list(self.shelf.states.get(owner, self.shelf.first))
+        with self.store.lock:
+            for variable_set in self.store.variable_sets:
+                if variable_set.owner == owner:
+                    return variable_set.read()
+            return list(self.store.states.get(owner, self.store.first))
 
     def export(self, owner: Hashable) -> State:
         """Return the whole state of an owner, one array per variable."""
@@ -87,23 +87,23 @@ class StateSwap:
     def restore(self, owner: Hashable, state: State) -> None:
         """Give an owner the whole state of another."""
         self.load(owner)
-        self._seat.write([tf.constant(value) for value in state])
+        self._variables.write([tf.constant(value) for value in state])
 
     def restart(self, values: State) -> None:
         """Forget all owners; a first state is again what it was, but begins with these values."""
         new = [tf.constant(value) for value in values]
-        self._seat.owner = None
-        self.shelf = Shelf([*new, *self._built[len(new) :]], self._seat)
-        self._seat.write(self.shelf.first)
+        self._variables.owner = None
+        self.store = StateStore([*new, *self._built[len(new) :]], self._variables)
+        self._variables.write(self.store.first)
 
     def replace_first(self, values: State) -> None:
         """Replace the first variables of everybody's state, of owners yet to come too."""
         new = [tf.constant(value) for value in values]
-        with self.shelf.lock:
-            for state in (self.shelf.first, *self.shelf.states.values()):
+        with self.store.lock:
+            for state in (self.store.first, *self.store.states.values()):
                 state[: len(new)] = new
-            for seat in self.shelf.seats:
-                for variable, value in zip(seat.variables, new, strict=False):
+            for variable_set in self.store.variable_sets:
+                for variable, value in zip(variable_set.variables, new, strict=False):
                     variable.assign(value)
 
 

@@ -22,26 +22,26 @@ class CompiledStepCache:
     """
 
     def __init__(self) -> None:
-        self._parts: dict[Hashable, Segment] = {}
+        self._segments: dict[Hashable, Segment] = {}
 
     def client(self, network: CellNetwork) -> Segment:
         """Return the compiled step of the client's side."""
-        return self._take("client", network, network.client_part, network.client_side)
+        return self._take("client", network, network.client_segment, network.client_side)
 
     def server(self, network: CellNetwork, copy: int = 0) -> ServerStep:
         """Return a compiled step of the main server's half; different copies are different steps."""
-        return self._take(f"server {copy}", network, network.server_part, network.server_side)
+        return self._take(f"server {copy}", network, network.server_segment, network.server_side)
 
     def body(self, network: CellNetwork) -> BodyStep:
         """Return the compiled step of the main server's body."""
-        return self._take("body", network, network.body_part, network.server_side)
+        return self._take("body", network, network.body_segment, network.server_side)
 
     def _take(self, role: str, network: CellNetwork, build: Callable[[], P], models: Sequence[keras.Model]) -> P:
         if is_own(network.model):
             return build()
-        kind = (role, network.kind)
-        if kind in self._parts:
-            self._parts[kind].restart(models)
+        key = (role, network.cache_key)
+        if key in self._segments:
+            self._segments[key].restart(models)
         else:
-            self._parts[kind] = build()
-        return cast("P", self._parts[kind])
+            self._segments[key] = build()
+        return cast("P", self._segments[key])

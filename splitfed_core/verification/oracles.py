@@ -143,7 +143,7 @@ class _Bench:
         key, config = self._cell("sflv2")
         with self._federation(key, config, self._shards) as federation:
             (row, *_) = [result.row for result in train(key, config, federation)]
-            smashed, weights = federation.part.gives, federation.get_weights(0)
+            smashed, weights = federation.segment.gives, federation.get_weights(0)
         batch = _tensor_bytes(smashed.dtype, (_BATCH, *(int(size or 0) for size in smashed.example)))
         labels = _tensor_bytes(self._shards[0].y.dtype.name, (_BATCH,))
         model = sum(_tensor_bytes(array.dtype.name, array.shape) for array in weights)
@@ -235,7 +235,7 @@ def _joined(config: CellConfig, federation: LocalFederation) -> list[Array]:
     """Return the weights of client 0's joined model, in the order of the unsplit network."""
     client, server = federation.get_weights(0), federation.get_server_weights()
     if isinstance(config.cut_layer, tuple):
-        head = len(federation.part.models[0].weights)
+        head = len(federation.segment.models[0].weights)
         return [*client[:head], *server, *client[head:]]
     return [*client, *server]
 

@@ -24,29 +24,29 @@ def network() -> CellNetwork:
 
 def test_client_step(benchmark: Any, network: CellNetwork) -> None:
     """Forward, backward and update of the client's side, with an exchange that costs nothing."""
-    part: Any = network.client_part()
+    segment: Any = network.client_segment()
     x = tf.constant(IMAGES)
-    benchmark(lambda: part(x, lambda smashed: smashed))
+    benchmark(lambda: segment(x, lambda smashed: smashed))
 
 
 def test_server_step(benchmark: Any, network: CellNetwork) -> None:
     """Forward, loss, backward and update of the main server's side."""
-    part = network.server_part()
+    segment = network.server_segment()
     smashed = RNG.random((128, 64), dtype=np.float32)
-    benchmark(lambda: part.update(part(smashed, LABELS)[-1]))
+    benchmark(lambda: segment.update(segment(smashed, LABELS)[-1]))
 
 
 def test_unsplit_step(benchmark: Any) -> None:
     """The unsplit network: the floor of both together."""
-    part: Any = CellNetwork(CellConfig(algorithm="central"), SHAPE, seed=1).client_part()
+    segment: Any = CellNetwork(CellConfig(algorithm="central"), SHAPE, seed=1).client_segment()
     x = tf.constant(IMAGES)
-    benchmark(lambda: part(x, LABELS))
+    benchmark(lambda: segment(x, LABELS))
 
 
 @pytest.mark.parametrize("clients", [3, 30])
 def test_change_of_client(benchmark: Any, network: CellNetwork, clients: int) -> None:
     """Bring the next client's weights and optimizer slots into a compiled step."""
-    state_swap = network.client_part().state_swap
+    state_swap = network.client_segment().state_swap
     turn = iter(range(1_000_000_000))
     benchmark(lambda: state_swap.load(next(turn) % clients))
 
@@ -54,5 +54,5 @@ def test_change_of_client(benchmark: Any, network: CellNetwork, clients: int) ->
 @pytest.mark.parametrize("clients", [3, 30])
 def test_aggregation(benchmark: Any, network: CellNetwork, clients: int) -> None:
     """Average the client-side models of a round."""
-    weights = network.client_part().get_weights()
+    weights = network.client_segment().get_weights()
     benchmark(lambda: fedavg([(weights, 1 + number) for number in range(clients)]))

@@ -65,8 +65,8 @@ class Held(NamedTuple):
 
 @pytest.fixture
 def held(federations: Any) -> Iterator[Held]:
-    part = CellNetwork(federations.config(), federations.shape, federations.key.seed).server_part()
-    update, go, turns = part.update, threading.Event(), Watched()
+    segment = CellNetwork(federations.config(), federations.shape, federations.key.seed).server_segment()
+    update, go, turns = segment.update, threading.Event(), Watched()
     done: list[int] = []
 
     def held_update(gradients: Any) -> None:
@@ -76,8 +76,8 @@ def held(federations: Any) -> Iterator[Held]:
             raise ArithmeticError("the optimizer broke down")
         update(gradients)
 
-    part.update = held_update
-    server = MainServer([part], turns, participants=1)
+    segment.update = held_update
+    server = MainServer([segment], turns, participants=1)
     yield Held(server, go, turns)
     go.set()
     server.close()

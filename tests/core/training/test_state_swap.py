@@ -36,13 +36,13 @@ def test_a_state_handed_on_is_the_whole_state(variable: keras.Variable) -> None:
 def test_replacing_the_first_variables_reaches_everybody_and_leaves_the_rest(variable: keras.Variable) -> None:
     slot = keras.Variable(0.0)
     state_swap = StateSwap([variable, slot])
-    for owner, value in (("absent", 1.0), ("seated", 2.0)):
+    for owner, value in (("absent", 1.0), ("loaded", 2.0)):
         state_swap.load(owner)
         slot.assign(value)
     state_swap.replace_first([np.array([7, 8], np.float32)])
-    states = {owner: state_swap.export(owner) for owner in ("seated", "absent", "new")}
+    states = {owner: state_swap.export(owner) for owner in ("loaded", "absent", "new")}
     assert {owner: (list(state[0]), int(state[1])) for owner, state in states.items()} == {
-        "seated": ([7, 8], 2),
+        "loaded": ([7, 8], 2),
         "absent": ([7, 8], 1),
         "new": ([7, 8], 0),
     }
@@ -51,7 +51,7 @@ def test_replacing_the_first_variables_reaches_everybody_and_leaves_the_rest(var
 def test_a_state_is_at_one_of_several_sets_of_variables_and_goes_to_any() -> None:
     variables = [keras.Variable([1.0, 2.0]) for _ in range(2)]
     first, second = map(StateSwap, [[v] for v in variables])
-    second.share(first.shelf)
+    second.share(first.store)
     for owner, values in (("a", [3, 4]), ("b", [5, 6])):
         first.load(owner)
         variables[0].assign(np.array(values, np.float32))

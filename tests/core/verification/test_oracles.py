@@ -64,8 +64,8 @@ def test_one_update_left_out_is_far_beyond_the_tolerance(bench: _Bench, monkeypa
         part.update = lambda gradients: update(gradients) if next(calls) != 3 else None
         return part
 
-    make = CellNetwork.server_part
-    monkeypatch.setattr(CellNetwork, "server_part", all_but_the_last)
+    make = CellNetwork.server_segment
+    monkeypatch.setattr(CellNetwork, "server_segment", all_but_the_last)
     assert far(bench.sl_is_unsplit())
 
 
