@@ -87,7 +87,7 @@ def bench(session: nox.Session) -> None:
     install(session, "test")
     what, *arguments = session.posargs or ["quick"]
     if what not in BENCHES:
-        session.error(f"{what!r} is no benchmark; choose one of {', '.join(BENCHES)}")
+        session.error(f"{what!r} is not a benchmark; choose one of {', '.join(BENCHES)}")
     atexit.register(print, BENCHES[what](session, *arguments).resolve(), flush=True)  # after nox's own last words
 
 

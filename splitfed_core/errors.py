@@ -9,15 +9,15 @@ SfbenchError
 ├── DataError               runs without usable rows: exit code 3
 ├── StartError              what runs the cells does not start
 └── CellError               a cell could not be finished: its status and reason
-├── RemoteError         the other side of the wire refused or failed
-├── StragglerError      a client's model did not arrive in time
-└── CellTimeoutError    the cell ran over its `timeout_s`
+    ├── RemoteError         the other side of the wire refused or failed
+    ├── StragglerError      a client's model did not arrive in time
+    └── CellTimeoutError    the cell ran over its `timeout_s`
 """
 
 from enum import IntEnum
 
 _STACK_LINES = ('File "', "Detected at node", "[[{{node")
-_GIST_LENGTH = 400
+_LONGEST = 400
 
 
 class ExitCode(IntEnum):
@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     INCOMPLETE = 3  # cells failed or are missing, a run without usable rows, a comparison that is an error
     INCONCLUSIVE = 4
     UNEXPECTED = 5  # a bug, with its traceback
-    INTERRUPTED = 130  # as shells count SIGINT; the same command goes on
+    INTERRUPTED = 130  # as shells count SIGINT; the same command resumes
 
 
 class SfbenchError(Exception):
@@ -70,7 +70,7 @@ class GridError(UsageError):
 
     Args:
         message: Place, bad value, rule and remedy.
-        place: Line and column, so that several can be told in the order of the file.
+        place: Line and column, so that several can be listed in the order of the file.
     """
 
     def __init__(self, message: str, place: tuple[int, int] = (0, 0)) -> None:
@@ -109,5 +109,5 @@ class CellTimeoutError(CellError):
 def one_line(text: str) -> str:
     """Return what a library's error says as one line, without the stack that TensorFlow puts into its messages."""
     lines = (line.strip() for line in text.splitlines())
-    told = " ".join(line for line in lines if line and not line.startswith(_STACK_LINES))
-    return told if len(told) <= _GIST_LENGTH else f"{told[:_GIST_LENGTH]} …"
+    message = " ".join(line for line in lines if line and not line.startswith(_STACK_LINES))
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]} …"

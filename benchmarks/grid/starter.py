@@ -44,9 +44,9 @@ def choose_grid(grid: Path | None, bundled: str | None, say: Callable[[str], Non
     if bundled:
         return _bundled(bundled)
     if OWN.exists():
-        say(f"no grid named: taking {OWN} of this folder")
+        say(f"no grid given: using {OWN} of this folder")
         return OWN
-    say(f"no grid named, and no {OWN} in this folder: taking the bundled grid {DEFAULT!r}")
+    say(f"no grid given, and no {OWN} in this folder: using the bundled grid {DEFAULT!r}")
     return _bundled(DEFAULT)
 
 

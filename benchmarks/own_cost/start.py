@@ -47,7 +47,7 @@ def _wait_s() -> float:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as sweep:  # noqa: S603
             while not any(path.read_text().count("\n") > 1 for path in out.glob("cells/*/*/steps.csv")):
                 if sweep.poll() is not None or perf_counter() - began > _PATIENCE_S:
-                    raise RuntimeError(f"the sweep came to no step: {sweep.communicate()[1]}")
+                    raise RuntimeError(f"the sweep never reached a step: {sweep.communicate()[1]}")
                 sleep(_POLL_S)
             waited = perf_counter() - began
             sweep.wait()

@@ -88,7 +88,7 @@ class AB:
         what = {"schema": 1, "base": checkouts[0].state, "head": checkouts[1].state, "duet": self.duet}
         path = self.out / "ab.json"
         if path.exists() and json.loads(path.read_text()) != what:
-            raise UsageError(f"--out {self.out}: holds another comparison; take another folder, or remove it")
+            raise UsageError(f"--out {self.out}: already holds a different comparison; use another --out")
         self.out.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(what, indent=1) + "\n")
 

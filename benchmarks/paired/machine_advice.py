@@ -20,7 +20,7 @@ def describe() -> dict[str, str]:
         "processor": str(facts["cpu"]),
         "cores": str(facts["cores"]),
         "memory": f"{facts['memory_bytes'] / 1e9:.1f} GB",
-        "governor": facts["governor"] or "not told",
+        "governor": facts["governor"] or "unknown",
         "clock": str(facts["clock_source"]),
         "kernel": str(facts["kernel"]),
     }

@@ -68,7 +68,7 @@ def compare_with_itself(
 
 def _clear(out: Path) -> None:
     if out.exists() and not (out / _MARK).exists() and any(out.iterdir()):
-        raise UsageError(f"--out {out}: holds something else; take another folder")
+        raise UsageError(f"--out {out}: already holds something else; use another --out")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out / _MARK).write_text(json.dumps({"schema": 1}) + "\n")

@@ -77,12 +77,12 @@ def worktrees(
         here: A folder of the repository.
         base_ref: A commit, branch or tag.
         head_ref: The same; None: the working tree with its changes, and the files that git does not ignore.
-        out: Where results go; if that is in the working tree, it is no change of it.
+        out: Where results go; if that is in the working tree, it does not count as a change.
 
     Raises:
         UsageError: No repository, no such commit, or one without the folder that one stands in.
     """
-    top = Path(_git(here, "rev-parse", "--show-toplevel", what=f"{here} is in no git repository; go to one"))
+    top = Path(_git(here, "rev-parse", "--show-toplevel", what=f"{here} is not in a git repository; start from one"))
     inside = here.resolve().relative_to(top.resolve())
     refs = {"base": base_ref, "head": "HEAD" if head_ref is None else head_ref}
     commits = {name: _commit(top, ref) for name, ref in refs.items()}
@@ -107,7 +107,7 @@ def worktrees(
 
 
 def _commit(top: Path, ref: str) -> str:
-    what = f"{ref!r} is no commit, branch or tag of {top}; fetch it, or see git log"
+    what = f"{ref!r} is not a commit, branch or tag of {top}; fetch it, or see git log"
     return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", what=what)
 
 

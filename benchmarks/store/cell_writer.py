@@ -128,6 +128,6 @@ def _os_errors_as_cell_errors(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CellError(
-            f"cannot write {error.filename or directory}: {error.strerror}; free space or mend the permissions, "
+            f"cannot write {error.filename or directory}: {error.strerror}; free space or fix the permissions, "
             "then run the same command again"
         ) from None

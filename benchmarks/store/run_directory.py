@@ -40,7 +40,7 @@ class RunDirectory:
         """
         place = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         if not place.is_dir():
-            raise UsageError(f"{self.root}: {place} is no folder; choose another directory with --out")
+            raise UsageError(f"{self.root}: {place} is not a directory; choose another directory with --out")
         if not os.access(place, os.W_OK | os.X_OK):
             raise UsageError(f"{self.root}: {place} cannot be written; choose another directory with --out")
 
@@ -60,7 +60,7 @@ class RunDirectory:
         except Timeout:
             holder = _read_text(self.root / HOLDER) or "another process"
             raise UsageError(
-                f"{self.root}: a sweep works in it already ({holder}); wait for it, or use --out"
+                f"{self.root}: a sweep is already running in it ({holder}); wait for it, or use --out"
             ) from None
         with lock:
             try:
@@ -119,11 +119,11 @@ class RunDirectory:
         except FileNotFoundError:
             if others := sorted(p.name for p in self.root.iterdir() if p.name not in {LOCK, HOLDER}):
                 raise UsageError(
-                    f"{self.root}: holds {others[0]!r} but no plan.json, so it is no run; choose another with --out"
+                    f"{self.root}: holds {others[0]!r} but no plan.json, so it is not a run; choose another with --out"
                 ) from None
             return None
         except (OSError, ValueError) as error:
-            raise UsageError(f"{path}: cannot be read: {error}; use --fresh to begin anew, or --out") from None
+            raise UsageError(f"{path}: cannot be read: {error}; use --fresh to start over, or --out") from None
         return document if isinstance(document, dict) else {}
 
     def clear(self) -> None:

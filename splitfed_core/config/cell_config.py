@@ -54,7 +54,7 @@ class CellConfig(BaseModel):
     dataset: Choice = Field(
         Named(name="digits"), description="digits, synthetic, parquet, csv, imagefolder or a hub name"
     )
-    partitioner: Choice | None = Field(Named(name="iid"), description="how the training data is dealt to the clients")
+    partitioner: Choice | None = Field(Named(name="iid"), description="how the clients share the training data")
     model: Annotated[str, AfterValidator(_one_spelling)] = Field(
         "notebook_cnn",
         min_length=1,
@@ -97,13 +97,13 @@ class CellConfig(BaseModel):
     examples_per_client: int | None = Field(
         None, ge=1, strict=True, description="use only this many examples of each client"
     )
-    eval_every: int = Field(1, ge=1, strict=True, description="evaluate every so many rounds, and after the last one")
+    eval_every: int = Field(1, ge=1, strict=True, description="evaluate every this many rounds, and after the last")
     save_model: bool = Field(False, description="keep the joined model as model.keras beside the cell's CSV")
     eval_clients: int | None = Field(
         10,
         ge=1,
         strict=True,
-        description="with aggregation off: at most so many client-side models are evaluated",
+        description="with aggregation off: at most this many client-side models are evaluated",
     )
     timeout_s: float = Field(
         600.0,

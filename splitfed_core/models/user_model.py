@@ -61,7 +61,7 @@ def _load_file(name: str, where: str) -> ModuleType:
     module = sys.modules[private] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # the user's code: anything may go wrong in it, and the user can mend it
+    except Exception as error:  # the user's code: anything may go wrong in it, and the user can fix it
         del sys.modules[private]
         raise _cannot_import(name, error, f"python {where} shows the same") from error
     return module
@@ -107,6 +107,6 @@ def _call(name: str, module: ModuleType, function: BuildNetwork, shape: Shape, n
         place = [f"{frame.filename}, line {frame.lineno}" for frame in frames if frame.filename == module.__file__]
         raise ConfigError(
             f"model {name!r}, called with ({shape}, {num_classes}), raised {type(error).__name__}: {error}"
-            f" ({place[-1] if place else 'before its first line'}); mend it there",
+            f" ({place[-1] if place else 'before its first line'}); fix it there",
             "model",
         ) from error

@@ -59,7 +59,7 @@ class FedServer:
                 missing = self._participants - len(self._arrived)
                 raise StragglerError(
                     f"round {round}: {missing} of {self._participants} client-side models had not reached the fed "
-                    f"server after {self._deadline_s:g} s (client {client_id} waited; here are "
+                    f"server after {self._deadline_s:g} s (client {client_id} waited; arrived: "
                     f"{sorted(self._arrived)}); raise timeout_s or find the lost clients"
                 )
             return self._aggregate

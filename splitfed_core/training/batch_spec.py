@@ -51,7 +51,7 @@ def decode_labels(tensor: EncodedTensor, examples: int, classes: int) -> Array:
     labels = RAW.decode(tensor)
     outside = labels[(labels < 0) | (labels >= classes)]
     if outside.size:
-        raise RemoteError(f"labels: {outside[0]} is none of the cell's classes, 0 to {classes - 1}")
+        raise RemoteError(f"labels: {outside[0]} is not one of the cell's classes, 0 to {classes - 1}")
     return labels
 
 

@@ -273,7 +273,7 @@ def _parse(kind: Any, data: bytes, *required: str) -> Any:
     try:
         message = kind.FromString(data)
     except DecodeError:
-        raise RemoteError(f"these {len(data)} bytes are no {kind.DESCRIPTOR.name}: {_SAME}") from None
+        raise RemoteError(f"these {len(data)} bytes are not a {kind.DESCRIPTOR.name}: {_SAME}") from None
     missing = [name for name in required if not message.HasField(name)]
     if missing:
         raise RemoteError(f"{kind.DESCRIPTOR.name} came without {', '.join(missing)}: {_SAME}")

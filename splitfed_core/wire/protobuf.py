@@ -58,7 +58,9 @@ def _fields(message: memoryview) -> Iterator[Field]:
         else:
             end = begin + _FIXED_BYTES.get(kind, size)
         if end > size:
-            raise RemoteError(f"a message of {size} bytes is cut off or none: both sides must run the same version")
+            raise RemoteError(
+                f"a message of {size} bytes is truncated or malformed: both sides must run the same version"
+            )
         yield Field(number_and_kind >> 3, message[start:end], message[begin:end])
         start = end
 
@@ -79,4 +81,6 @@ def _read_varint(message: memoryview, start: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << 7 * count
         if byte <= 0x7F:
             return value, start + count + 1
-    raise RemoteError(f"a message of {len(message)} bytes is cut off or none: both sides must run the same version")
+    raise RemoteError(
+        f"a message of {len(message)} bytes is truncated or malformed: both sides must run the same version"
+    )

@@ -71,7 +71,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]
         ("grid.yaml --budget soon", 2, "--budget 'soon'"),
         ("grid.yaml --only clients>9", 2, "holds for none"),
         ("grid.yaml --colour", 2, "--colour"),
-        ("grid.yaml --out grid.yaml", 2, "is no folder"),
+        ("grid.yaml --out grid.yaml", 2, "is not a directory"),
     ],
 )
 def test_what_the_command_line_says(

@@ -34,8 +34,8 @@ def test_a_grid_is_the_one_named_or_the_one_here_or_the_quick_one(
     write_starter(tmp_path / "grid.yaml")
     assert choose_grid(None, None, told.append) == Path("grid.yaml")
     assert told == [
-        "no grid named, and no grid.yaml in this folder: taking the bundled grid 'quick'",
-        "no grid named: taking grid.yaml of this folder",
+        "no grid given, and no grid.yaml in this folder: using the bundled grid 'quick'",
+        "no grid given: using grid.yaml of this folder",
     ]
 
 

@@ -94,7 +94,7 @@ while not all((out.parent / side / "here").exists() for side in ("base", "head")
     told: list[str] = []
     make_ab(tmp_path, pairs=1, duet=True).measure(told.append)
     assert len(told) == 1
-    with pytest.raises(UsageError, match="holds another comparison"):
+    with pytest.raises(UsageError, match="already holds a different comparison"):
         make_ab(tmp_path, pairs=1).measure(print)
 
 
@@ -160,7 +160,7 @@ def test_results_of_other_code_are_not_gone_on_with(git: Git, tmp_path: Path) ->
     make_ab(tmp_path, pairs=1).measure(print)
     make_ab(tmp_path, pairs=2).measure(print)
     (tmp_path / "repository/models/new.py").write_text("something else")
-    with pytest.raises(UsageError, match="holds another comparison; take another folder"):
+    with pytest.raises(UsageError, match="already holds a different comparison; use another --out"):
         make_ab(tmp_path).measure(print)
 
 
@@ -288,7 +288,7 @@ time.sleep(60)
 
 @pytest.mark.parametrize(("base", "head"), [("nowhere", None), ("HEAD", "nowhere"), ("--all", None)])
 def test_a_commit_that_is_none_is_refused(git: Git, tmp_path: Path, base: str, head: str | None) -> None:
-    with pytest.raises(UsageError, match="is no commit, branch or tag of"):
+    with pytest.raises(UsageError, match="is not a commit, branch or tag of"):
         make_ab(tmp_path, base_ref=base, head_ref=head).measure(print)
     assert not (tmp_path / "out").exists()
 
@@ -296,5 +296,5 @@ def test_a_commit_that_is_none_is_refused(git: Git, tmp_path: Path, base: str, h
 def test_outside_a_repository_there_is_nothing_to_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "grid.yaml").write_text(GRID)
-    with pytest.raises(UsageError, match="is in no git repository"):
+    with pytest.raises(UsageError, match="is not in a git repository"):
         make_ab(tmp_path).measure(print)

@@ -42,7 +42,7 @@ def test_both_sides_are_this_code_and_nothing_is_left_of_an_earlier_examination(
 def test_a_folder_with_something_else_in_it_is_left_alone(grid: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/thesis.tex").write_text("years of work")
-    with pytest.raises(UsageError, match="holds something else; take another folder"):
+    with pytest.raises(UsageError, match="already holds something else; use another --out"):
         compare_with_itself(grid, 2, tmp_path / "out", (), print, duet=False)
     assert (tmp_path / "out/thesis.tex").read_text() == "years of work"
 

@@ -389,7 +389,7 @@ def test_a_second_sweep_in_the_same_directory_says_who_holds_it(
     with subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE) as other:  # noqa: S603
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(UsageError, match=rf"a sweep works in it already \(process {other.pid} on "):
+        with pytest.raises(UsageError, match=rf"a sweep is already running in it \(process {other.pid} on "):
             sweep(tiny_runner())
         other.kill()
         other.wait()
@@ -402,7 +402,7 @@ def test_a_place_where_nothing_can_be_made_is_refused_before_anything_is_started
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         sweep = Sweep(grid_of(GRID), out, SweepOptions(), "")
-        with pytest.raises(UsageError, match=r"/file is no folder; choose another directory with --out"):
+        with pytest.raises(UsageError, match=r"/file is not a directory; choose another directory with --out"):
             sweep.run(lambda: pytest.fail("a runner was opened"))
 
 
@@ -447,7 +447,7 @@ def test_a_full_disk_fails_its_cells_and_the_same_command_goes_on(
     assert sweep(runner) == 3
     said = capfd.readouterr().err
     assert f"{second.cell_id} r0" in said
-    assert "No space left on device; free space or mend the permissions" in said
+    assert "No space left on device; free space or fix the permissions" in said
     assert "Traceback" not in said
     assert len(manifests(run)) == 1
     assert f"warning: {run}/summary.csv cannot be written: No space left on device" in said

@@ -63,7 +63,7 @@ def test_all_who_wait_are_told_who_is_missing_when_the_deadline_has_passed() -> 
         waiting = {client: pool.submit(server.get_aggregate, client, 0) for client in (0, 2)}
         for client, call in waiting.items():
             with pytest.raises(
-                StragglerError, match=rf"2 of 4 .* after 0.3 s \(client {client} waited; here are \[0, 2\]"
+                StragglerError, match=rf"2 of 4 .* after 0.3 s \(client {client} waited; arrived: \[0, 2\]"
             ):
                 call.result(60)
 
@@ -72,7 +72,7 @@ def test_over_grpc_too_a_lost_client_is_told_and_not_waited_for() -> None:
     with RpcServer(token=TOKEN, callers=2, fed=serve(2, deadline_s=0.3)) as server:
         fed = GrpcFedTransport(server.address, token=TOKEN, deadline_s=10.0)
         fed.push(model(1, 0, 0))
-        with pytest.raises(RemoteError, match=r"1 of 2 client-side models had not reached .* here are \[1\]"):
+        with pytest.raises(RemoteError, match=r"1 of 2 client-side models had not reached .* arrived: \[1\]"):
             fed.get_aggregate(1, 0)
         fed.close()
 
