@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.cluster.calls import get_all, get_all_timed
 from benchmarks.cluster.placement import Placement
-from benchmarks.cluster.ray_transport import RayFedTransport, RayTransport
+from benchmarks.cluster.ray_transport import RayTransport
 from benchmarks.machine.code import merged
 from benchmarks.workers.topology import servers_of, worker_count
 from splitfed_core.config.cell_config import CellConfig
@@ -130,7 +130,7 @@ class Cell:
     def _attach(self, serving: Collection[str]) -> None:
         deadline_s = self.config.timeout_s
         main = RayTransport(self._servers["main_server"], deadline_s) if "main" in serving else None
-        fed = RayFedTransport(self._servers["fed_server"], deadline_s) if "fed" in serving else None
+        fed = RayTransport(self._servers["fed_server"], deadline_s) if "fed" in serving else None
         self._get([worker.attach.remote(main, fed) for worker in self.workers])
 
     def train_round(self, round: int) -> list[WorkerRound]:

@@ -3,32 +3,26 @@
 import socket
 import sys
 import threading
-from collections.abc import Sequence
 
 from benchmarks.own_cost.wire import SMASHED, Peer, receive
 from benchmarks.workers.startup import keep_freed_memory
-from splitfed_core.wire.codecs.base import EncodedTensor
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import ServerStamps, StepReply, StepRequest
+from splitfed_core.arrays import Array
+from splitfed_core.wire.call import Call, Kind, Reply
+from splitfed_core.wire.layers.stack import server_gate
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
 
 class _Echo:
     """A main server that computes nothing: the gradient is the smashed data."""
 
-    def step(self, request: StepRequest, received_s: float) -> StepReply:
-        gradient = RAW.encode(RAW.decode(request.smashed))
-        return StepReply(gradient, 0.0, 0, ServerStamps(received_s, received_s, received_s, received_s, received_s))
+    kinds = frozenset({Kind.TRAIN_STEP})
 
-    def end_round(self, client_id: int, round: int) -> Sequence[float]:
-        return ()
-
-    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
-        return smashed
+    def handle(self, call: Call[Array]) -> Reply[Array]:
+        return Reply(call.tensors[:1])
 
 
 def _rpc() -> None:
-    with RpcServer(token=Peer.TOKEN, callers=1, main=_Echo()) as server:
+    with RpcServer(token=Peer.TOKEN, callers=1, main=server_gate(_Echo())) as server:
         print(server.address, flush=True)
         sys.stdin.read()
 

@@ -26,8 +26,11 @@ def main() -> None:
     from splitfed_core.roles.client import Client, Worker
     from splitfed_core.roles.exchange import ledger_factory
     from splitfed_core.training.cell_network import CellNetwork
+    from splitfed_core.wire.call import Address, Call, Kind
     from splitfed_core.wire.codecs.raw import RAW
-    from splitfed_core.wire.messages import StepRequest
+    from splitfed_core.wire.layers.counters import Counters
+    from splitfed_core.wire.layers.stack import client_stack, server_gate
+    from splitfed_core.wire.transports.base import NoServer
     from splitfed_core.wire.transports.in_process import InProcessTransport
 
     dataset = {"name": "synthetic", "examples": 128 * _STEPS, "test_examples": 16}
@@ -37,13 +40,14 @@ def main() -> None:
     (shard,) = make_shards(data, {0: range(len(data.y_train))})  # type: ignore[dict-item]
     segment: Any = CellNetwork(config, shape, key.seed).client_segment()
     server: Any = build_main_server(key, config, shape, {0: len(shard.y)})
-    transport = InProcessTransport(server)
-    client = Client(key, config, shard, segment, ledger_factory(segment, transport), transport, None, Worker())
+    gate = server_gate(server)
+    transport = client_stack(InProcessTransport(gate), Counters())
+    client = Client(key, config, shard, segment, ledger_factory(segment, transport), transport, NoServer(), Worker())
 
     def bare(x: Any, labels: Array, step: int) -> None:
         def exchange(smashed: Array) -> Array:
-            request = StepRequest(0, 0, step, RAW.encode(smashed), RAW.encode(labels))
-            return RAW.decode(server.step(request, 0.0).gradient)
+            call = Call(Kind.TRAIN_STEP, Address(0, 0, step), (RAW.encode(smashed), RAW.encode(labels)))
+            return RAW.decode(gate.handle(call).tensors[0])
 
         segment(x, exchange)
 

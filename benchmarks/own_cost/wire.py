@@ -16,8 +16,10 @@ from benchmarks.own_cost.goals import Result, goal, ratios
 from benchmarks.workers.startup import keep_freed_memory
 from splitfed_core.arrays import Array
 from splitfed_core.wire import messages
+from splitfed_core.wire.call import Address, Call, Kind
 from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import StepRequest
+from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.stack import client_stack
 from splitfed_core.wire.transports.grpc_client import GrpcTransport
 
 SMASHED = np.random.default_rng(0).random((128, 26, 26, 32), dtype=np.float32)
@@ -41,14 +43,15 @@ def measure() -> Iterator[Result]:
     yield _rpc()
 
 
-def step_request(smashed: Array = SMASHED) -> StepRequest:
-    """Return a request with this batch."""
-    return StepRequest(0, 0, 0, RAW.encode(smashed), RAW.encode(_LABELS))
+def step_call(smashed: Array = SMASHED) -> Call[Array]:
+    """Return a call with this batch."""
+    return Call(Kind.TRAIN_STEP, Address(0), (smashed, np.zeros(len(smashed), np.uint8)))
 
 
 def _encode_and_decode() -> None:
-    data = b"".join(messages.step_request_parts(step_request()))
-    RAW.decode(messages.read_step_request(data).smashed)
+    call = step_call()
+    data = b"".join(messages.call_parts(call.carrying(tuple(map(RAW.encode, call.tensors)))))
+    RAW.decode(messages.read_call(call.kind, data, 0.0).tensors[0])
 
 
 def _lists() -> None:
@@ -58,14 +61,15 @@ def _lists() -> None:
 
 def _rpc() -> Result:
     with Peer("rpc") as grpc_server, Peer("tcp") as tcp_server:
-        transport = GrpcTransport(grpc_server.address, token=Peer.TOKEN, deadline_s=60.0)
+        grpc_transport = GrpcTransport(grpc_server.address, token=Peer.TOKEN, deadline_s=60.0)
+        transport = client_stack(grpc_transport, Counters())
         host, _, port = tcp_server.address.rpartition(":")
         with socket.create_connection((host, int(port))) as bare:
             bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            request, payload, back = step_request(), SMASHED.reshape(-1).view(np.uint8).data, bytearray(SMASHED.nbytes)
+            call, payload, back = step_call(), SMASHED.reshape(-1).view(np.uint8).data, bytearray(SMASHED.nbytes)
             over_grpc, over_tcp = [], []
             for _ in range(_RUNS):
-                over_grpc.append(_time(lambda: transport.train_step(request)))
+                over_grpc.append(_time(lambda: transport.exchange(call)))
                 over_tcp.append(_time(lambda: _there_and_back(bare, payload, back)))
         transport.close()
     detail = f"{1000 * median(over_grpc):.1f} and {1000 * median(over_tcp):.1f} ms; encoding included"

@@ -16,7 +16,8 @@ from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, make_shards
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
-from splitfed_core.wire.transports.base import FedTransport, Transport
+from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.transports.base import Transport
 from splitfed_core.wire.transports.grpc_client import Endpoints, connect, read_clock
 
 if TYPE_CHECKING:  # these import TensorFlow
@@ -89,10 +90,10 @@ class WorkerProcess(Process):
             return NO_OFFSET
         _, config, _ = self._cell
         self._clock = read_clock(ends)
-        self.attach(*connect(str(config.transport), ends, self._clock))
+        self.attach(*connect(str(config.transport), ends))
         return self._clock
 
-    def attach(self, main: Transport | None, fed: FedTransport | None) -> None:
+    def attach(self, main: Transport[EncodedTensor] | None, fed: Transport[EncodedTensor] | None) -> None:
         """Give the clients their ways to the servers."""
         from splitfed_core.federation.client_group import ClientGroup
 
@@ -100,7 +101,7 @@ class WorkerProcess(Process):
         for transport in (main, fed):
             if transport is not None:
                 self._cleanup.callback(transport.close)
-        self._group.connect(main, fed)
+        self._group.connect(main, fed, self._clock)
 
     def train_round(self, round: int) -> list[WorkerRound]:
         """Train the clients of this process for a round; the times are by the servers' clock."""

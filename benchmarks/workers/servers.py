@@ -1,6 +1,6 @@
 """The processes that hold the servers of a cell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter, process_time
@@ -14,12 +14,11 @@ from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.federation.build_fed import build_fed_server
 from splitfed_core.records.results import CellKey, DataShape
-from splitfed_core.roles.fed_server import FedServer
-from splitfed_core.roles.relay import Relay
+from splitfed_core.wire.call import Call, Reply
 from splitfed_core.wire.codecs.base import EncodedTensor
-from splitfed_core.wire.messages import Aggregate, BodyReply, BodyRequest, ClientModel, StepReply, StepRequest
+from splitfed_core.wire.layers.stack import server_gate
 from splitfed_core.wire.transports.addresses import PublicAddress
-from splitfed_core.wire.transports.base import encoded_now, get_timed
+from splitfed_core.wire.transports.base import Service
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ class ServerProcess(Process):
     """Holds a server of one cell after the other, and says what it took."""
 
     _cleanup: ExitStack
+    _service: Service[EncodedTensor]
 
     def _begin(self) -> None:
         self._cleanup = ExitStack()
@@ -46,6 +46,10 @@ class ServerProcess(Process):
     def _serve(self, **how: Any) -> str:
         """Listen until the end of the cell; returns the address."""
         return self._cleanup.enter_context(RpcServer(**how)).address
+
+    def handle(self, call: Call[EncodedTensor]) -> Reply[EncodedTensor]:
+        """Answer a call of a client with `transport: ray`; the others come over `RpcServer`."""
+        return self._service.handle(call.received(perf_counter()))
 
     def cpu_s(self) -> float:
         """Return the processor time of this process since it began."""
@@ -83,13 +87,14 @@ class MainServerProcess(ServerProcess):
 
         self._main = build_main_server(key, config, shape, examples, usable_cores(), self._step_cache)
         self._cleanup.callback(self._main.close)
+        self._service = server_gate(self._main)
         if config.transport == "ray":
             return ""
         return self._serve(
             token=token,
             callers=config.num_clients,
             max_message_bytes=max_message_bytes,
-            main=self._main,
+            main=self._service,
             exposed=exposed,
         )
 
@@ -101,42 +106,9 @@ class MainServerProcess(ServerProcess):
         """Stop to serve; returns resident memory (bytes), and how many clients could train at the same time."""
         return super().end_cell() | {"replicas": self._main.replicas}
 
-    # What follows is called by clients with `transport: ray`; the others come over `RpcServer`.
-
-    def step(self, request: StepRequest) -> StepReply:
-        """Train on one mini-batch."""
-        reply: StepReply = self._service.step(request, perf_counter())
-        return encoded_now(reply)
-
-    def forward(self, request: BodyRequest) -> BodyReply:
-        """Return the body's output."""
-        reply: BodyReply = self._service.forward(request, perf_counter())
-        return encoded_now(reply)
-
-    def backward(self, request: BodyRequest) -> BodyReply:
-        """Return the gradient of the smashed data."""
-        reply: BodyReply = self._service.backward(request, perf_counter())
-        return encoded_now(reply)
-
-    def end_round(self, client_id: int, round: int) -> Sequence[float]:
-        """Close a client's round."""
-        return tuple(self._service.end_round(client_id, round))
-
-    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
-        """Return the logits of smashed data."""
-        logits: EncodedTensor = self._service.predict(client_id, smashed)
-        return logits
-
-    @property
-    def _service(self) -> Any:
-        """The main server, of whichever kind the algorithm has."""
-        return self._main
-
 
 class FedServerProcess(ServerProcess):
     """Holds the fed server of one cell after the other; needs no TensorFlow."""
-
-    _fed: FedServer | Relay
 
     def begin_cell(
         self,
@@ -154,23 +126,13 @@ class FedServerProcess(ServerProcess):
 
             aggregator = AggregatorServer(config.num_clients, config.timeout_s, token)
             return self._cleanup.enter_context(aggregator).address
-        self._fed = build_fed_server(key, config, start.weights, start.trainable)
+        self._service = server_gate(build_fed_server(key, config, start.weights, start.trainable))
         if config.transport == "ray":
             return ""
         return self._serve(
             token=token,
             callers=config.num_clients,
             max_message_bytes=max_message_bytes,
-            fed=self._fed,
+            fed=self._service,
             exposed=exposed,
         )
-
-    # What follows is called by clients with `transport: ray`.
-
-    def push(self, model: ClientModel) -> None:
-        """Take one client's model."""
-        self._fed.push(model)
-
-    def get_aggregate(self, client_id: int, round: int) -> Aggregate:
-        """Wait for the round's models and return their average."""
-        return get_timed(self._fed, client_id, round)

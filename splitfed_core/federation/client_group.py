@@ -18,8 +18,12 @@ from splitfed_core.training.loss import Objective
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.training.ushape_step import UShapeClientStep
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.transports.base import FedTransport, Transport
+from splitfed_core.wire.call import Address, Call, Kind
+from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
+from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.stack import client_stack
+from splitfed_core.wire.transports.base import NoServer, Transport
 
 
 class ClientGroup:
@@ -53,17 +57,29 @@ class ClientGroup:
         self._objective = Objective(config.loss, shape.num_classes)
         self._test = test
         self._clients: dict[int, Client] = {}
-        self._transport: Transport | None = None
-        self._ends: list[Transport | FedTransport] = []
+        self._main: Transport[Array] = NoServer()
+        self._counters = Counters()
 
-    def connect(self, transport: Transport | None, fed: FedTransport | None) -> None:
-        """Give the clients their ways to the servers; those of a process take turns, so they share them."""
-        ledger = delayed(ledger_factory(self.segment, transport))
-        self._transport = transport
-        self._ends = [end for end in (transport, fed) if end is not None]
+    def connect(
+        self,
+        main: Transport[EncodedTensor] | None,
+        fed: Transport[EncodedTensor] | None,
+        clock: ClockOffset = NO_OFFSET,
+    ) -> None:
+        """Give the clients their ways to the servers; those of a process take turns, so they share them.
+
+        Args:
+            main: The way to the main server, where there is one.
+            fed: The way to the fed server, where there is one.
+            clock: How far the servers' clock is ahead.
+        """
+        self._main, to_fed = (
+            NoServer() if end is None else client_stack(end, self._counters, clock) for end in (main, fed)
+        )
+        ledger = delayed(ledger_factory(self.segment, self._main))
         for shard in self._shards:
             self._clients[shard.client_id] = Client(
-                self._key, self._config, shard, self.segment, ledger, transport, fed, self._worker
+                self._key, self._config, shard, self.segment, ledger, self._main, to_fed, self._worker
             )
 
     def train_round(self, round: int) -> list[WorkerRound]:
@@ -77,7 +93,7 @@ class ClientGroup:
         clients = [self._clients[client_id] for client_id in chosen if client_id in self._clients]
         for client in clients:
             client.begin_round()
-        before = self._calls()
+        before = self._counters.rpcs
         CLIENT_UPDATE[self._config.algorithm](clients, round, aggregation=bool(self._config.aggregation))
         closed = [client.end_round(round) for client in clients]
         return [
@@ -90,12 +106,9 @@ class ClientGroup:
                 training=stopwatch.training,
                 ended=stopwatch.last,
                 cpu_s=process_time() - cpu,
-                rpcs=self._calls() - before,
+                rpcs=self._counters.rpcs - before,
             )
         ]
-
-    def _calls(self) -> int:
-        return sum(end.calls for end in self._ends)
 
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
         """Evaluate the joined models of those of these clients that are here."""
@@ -127,6 +140,6 @@ class ClientGroup:
     def _predict(self, client_id: int, x: Array) -> Array:
         """Return the logits of the joined model: this client's part, and the main server's where there is one."""
         output = self.segment.infer(x)
-        if self._transport is not None:
-            output = RAW.decode(self._transport.predict(client_id, RAW.encode(output)))
+        if self._config.has_main_server:
+            (output,) = self._main.exchange(Call(Kind.PREDICT, Address(client_id), (output,))).tensors
         return self.segment.infer_tail(output) if isinstance(self.segment, UShapeClientStep) else output

@@ -14,11 +14,13 @@ from splitfed_core.federation.client_group import ClientGroup
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.step_cache import CompiledStepCache
+from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.layers.stack import server_gate
 from splitfed_core.wire.security.tokens import new_token
-from splitfed_core.wire.transports.base import FedTransport, Transport
+from splitfed_core.wire.transports.base import Transport
 from splitfed_core.wire.transports.grpc_client import Endpoints, connect
 from splitfed_core.wire.transports.grpc_server import RpcServer
-from splitfed_core.wire.transports.in_process import InProcessFedTransport, InProcessTransport
+from splitfed_core.wire.transports.in_process import InProcessTransport
 
 
 class LocalFederation:
@@ -57,19 +59,18 @@ class LocalFederation:
             self.fed = build_fed_server(key, config, *self.start())
         self._group.connect(*self._connect(config))
 
-    def _connect(self, config: CellConfig) -> tuple[Transport | None, FedTransport | None]:
+    def _connect(self, config: CellConfig) -> tuple[Transport[EncodedTensor] | None, Transport[EncodedTensor] | None]:
+        main = server_gate(self.main) if self.main else None
+        fed = server_gate(self.fed) if self.fed else None
         if config.in_one_process:
-            main = InProcessTransport(self.main) if self.main else None
-            return main, InProcessFedTransport(self.fed) if self.fed else None
+            return InProcessTransport(main) if main else None, InProcessTransport(fed) if fed else None
         token = new_token()
         limit = self.facts.largest_message_bytes(config.batch_size)
-        server = RpcServer(
-            token=token, callers=config.num_clients, max_message_bytes=limit, main=self.main, fed=self.fed
-        )
+        server = RpcServer(token=token, callers=config.num_clients, max_message_bytes=limit, main=main, fed=fed)
         self._stack.enter_context(server)
         ends = Endpoints(
-            main=server.address if self.main else None,
-            fed=server.address if self.fed else None,
+            main=server.address if main else None,
+            fed=server.address if fed else None,
             token=token,
             deadline_s=config.timeout_s,
             max_message_bytes=limit,

@@ -17,9 +17,8 @@ from splitfed_core.roles.exchange import LedgerFactory
 from splitfed_core.timing.stopwatch import MODEL_EXCHANGE, Share, Stopwatch
 from splitfed_core.training.pace import Delay, delay_of
 from splitfed_core.training.segment import Segment
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import ClientModel
-from splitfed_core.wire.transports.base import FedTransport, Transport
+from splitfed_core.wire.call import Address, Call, Kind
+from splitfed_core.wire.transports.base import Transport
 
 
 class Worker:
@@ -48,8 +47,8 @@ class Client:
         shard: ClientShard,
         segment: Segment,
         ledger: LedgerFactory,
-        transport: Transport | None,
-        fed: FedTransport | None,
+        transport: Transport[Array],
+        fed: Transport[Array],
         worker: Worker,
     ) -> None:
         """Give a client its data and its ways to the servers, where the algorithm has any.
@@ -116,9 +115,8 @@ class Client:
 
     def end_server_round(self, round: int) -> None:
         """Tell the main server that this client's round is over, and hear how long its updates took."""
-        assert self._transport is not None  # noqa: S101  only algorithms with a main server call this
-        updates = self._transport.end_round(self.client_id, round)
-        pairs = zip(self._rows, updates, strict=True)
+        reply = self._transport.exchange(Call(Kind.END_ROUND, Address(self.client_id, round)))
+        pairs = zip(self._rows, reply.server_update_s, strict=True)
         self._rows = [replace(row, server_update_s=update_s) for row, update_s in pairs]
         self._lap("end_round")
 
@@ -151,18 +149,15 @@ class Client:
             self._lap("pull")
 
     def _push(self, round: int, arrays: Sequence[Array]) -> None:
-        assert self._fed is not None  # noqa: S101  only algorithms with a fed server call this
-        tensors = tuple(RAW.encode(array) for array in arrays)
-        self.aggregation_bytes[0] += self._fed.push(ClientModel(self.client_id, round, self.examples, tensors))
+        call = Call(Kind.PUSH_MODEL, Address(self.client_id, round), tuple(arrays), self.examples)
+        self.aggregation_bytes[0] += self._fed.exchange(call).transit.uplink_bytes
         self._lap("push")
 
     def _pull(self, round: int) -> list[Array]:
-        assert self._fed is not None  # noqa: S101  only algorithms with a fed server call this
-        aggregate, num_bytes = self._fed.get_aggregate(self.client_id, round)
-        self.aggregation_bytes[1] += num_bytes
-        arrays = [RAW.decode(tensor) for tensor in aggregate.weights]
-        self._worker.stopwatch.lap(self.client_id, "pull", waited_s=aggregate.waited_s)
-        return arrays
+        reply = self._fed.exchange(Call(Kind.GET_AGGREGATE, Address(self.client_id, round)))
+        self.aggregation_bytes[1] += reply.transit.downlink_bytes
+        self._worker.stopwatch.lap(self.client_id, "pull", waited_s=reply.waited_s)
+        return list(reply.tensors)
 
     def _load_state(self) -> None:
         """Bring the client's state into the compiled step that it shares with others."""

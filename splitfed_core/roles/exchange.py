@@ -1,20 +1,20 @@
 """One step of a client and its exchange with the main server: who had it when."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
 
 from splitfed_core.arrays import Array
 from splitfed_core.records.rows import PHASES
-from splitfed_core.roles.ledger import Columns, _bytes, _durations, _phases, _stamps
+from splitfed_core.roles.ledger import Columns, bytes_of, durations_of, named_phases, stamps_of
 from splitfed_core.training.pace import Delay, delay_of, no_delay
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.split_step import ClientStep
 from splitfed_core.training.ushape_step import UShapeClientStep
 from splitfed_core.training.whole_step import WholeStep
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import BodyReply, BodyRequest, StepReply, StepRequest
+from splitfed_core.wire.call import Address, Call, Kind, Reply
 from splitfed_core.wire.transports.base import Transport
 
 
@@ -37,10 +37,10 @@ LedgerFactory = Callable[[int, int, int], Ledger]
 class SplitLedger:
     """A step with one exchange: smashed data and labels for the gradient."""
 
-    def __init__(self, step: ClientStep, transport: Transport, client_id: int, round: int, number: int) -> None:
+    def __init__(self, step: ClientStep, transport: Transport[Array], client_id: int, round: int, number: int) -> None:
         self._step, self._transport = step, transport
-        self._address = (client_id, round, number)
-        self._reply: StepReply
+        self._address = Address(client_id, round, number)
+        self._reply: Reply[Array]
         self._forwarded = self._decoded = 0.0
 
     def run(self, x: Any, labels: Array) -> None:
@@ -48,56 +48,56 @@ class SplitLedger:
 
         def exchange(smashed: Array) -> Array:
             self._forwarded = perf_counter()
-            request = StepRequest(*self._address, RAW.encode(smashed), RAW.encode(labels))
-            self._reply = self._transport.train_step(request)
-            gradient = RAW.decode(self._reply.gradient)
+            self._reply = self._transport.exchange(Call(Kind.TRAIN_STEP, self._address, (smashed, labels)))
             self._decoded = perf_counter()
+            (gradient,) = self._reply.tensors
             return gradient
 
         self._step(x, exchange)
 
     def columns(self, started: float, ended: float) -> Columns:
         """Return loss, bytes and the ten phases."""
-        stamps = [started, self._forwarded, *_stamps(self._reply), self._decoded, ended]
+        stamps = [started, self._forwarded, *stamps_of(self._reply), self._decoded, ended]
         phases = [after - before for before, after in pairwise(stamps)]
-        return {"loss": self._reply.loss, "correct": self._reply.correct} | _phases(phases) | _bytes([self._reply])
+        return (
+            {"loss": self._reply.loss, "correct": self._reply.correct} | named_phases(phases) | bytes_of([self._reply])
+        )
 
 
 class UShapeLedger:
     """A step with two exchanges: smashed data for the body's output, its gradient for that of the smashed data."""
 
-    def __init__(self, step: UShapeClientStep, transport: Transport, client_id: int, round: int, number: int) -> None:
+    def __init__(
+        self, step: UShapeClientStep, transport: Transport[Array], client_id: int, round: int, number: int
+    ) -> None:
         self._step, self._transport = step, transport
-        self._address = (client_id, round, number)
-        self._exchanges: list[tuple[float, BodyReply, float]] = []  # in hand before, reply, in hand after
+        self._address = Address(client_id, round, number)
+        self._exchanges: list[tuple[float, Reply[Array], float]] = []  # in hand before, reply, in hand after
         self._loss, self._correct = float("nan"), 0
 
     def run(self, x: Any, labels: Array) -> None:
         """Head → body → tail and loss → body → head; then update both outer segments."""
 
-        def exchange(method: Any, array: Array) -> Array:
+        def exchange(kind: Kind, array: Array) -> Array:
             before = perf_counter()
-            reply = method(BodyRequest(*self._address, RAW.encode(array)))
-            answer = RAW.decode(reply.tensor)
+            reply = self._transport.exchange(Call(kind, self._address, (array,)))
             self._exchanges.append((before, reply, perf_counter()))
+            (answer,) = reply.tensors
             return answer
 
         self._loss, self._correct = self._step(
-            x,
-            labels,
-            lambda array: exchange(self._transport.forward, array),
-            lambda array: exchange(self._transport.backward, array),
+            x, labels, partial(exchange, Kind.FORWARD_BODY), partial(exchange, Kind.BACKWARD_BODY)
         )
 
     def columns(self, started: float, ended: float) -> Columns:
         """Return loss, bytes and phases, those of both exchanges summed; the tail's work counts as backward."""
         (before, first, between), (ready, second, after) = self._exchanges
         phases = [before - started]
-        for there, back in zip(_durations(before, first, between), _durations(ready, second, after), strict=True):
+        for there, back in zip(durations_of(before, first, between), durations_of(ready, second, after), strict=True):
             phases.append(there + back)
         phases.append((ready - between) + (ended - after))
         result: Columns = {"loss": self._loss, "correct": self._correct}
-        return result | _phases(phases) | _bytes([first, second])
+        return result | named_phases(phases) | bytes_of([first, second])
 
 
 class WholeLedger:
@@ -142,13 +142,13 @@ def delayed(make: LedgerFactory) -> LedgerFactory:
     return lambda client_id, round, step: DelayedLedger(make(client_id, round, step), client_id, before, after)
 
 
-def ledger_factory(segment: Segment, transport: Transport | None) -> LedgerFactory:
+def ledger_factory(segment: Segment, transport: Transport[Array]) -> LedgerFactory:
     """Return what makes the ledger of a step for this kind of segment."""
     match segment:
-        case ClientStep() if transport is not None:
+        case ClientStep():
             return lambda *address: SplitLedger(segment, transport, *address)
-        case UShapeClientStep() if transport is not None:
+        case UShapeClientStep():
             return lambda *address: UShapeLedger(segment, transport, *address)
         case WholeStep():
             return lambda *_: WholeLedger(segment)
-    raise TypeError(f"no ledger for {type(segment).__name__} with transport {transport}")
+    raise TypeError(f"no ledger for {type(segment).__name__}")

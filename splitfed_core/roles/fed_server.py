@@ -1,20 +1,41 @@
 """The fed server: aggregates the client-side models of a round, or hands one model from client to client."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from time import perf_counter
 
 from splitfed_core.aggregation import Strategy
 from splitfed_core.arrays import Array
 from splitfed_core.errors import StragglerError
 from splitfed_core.training.pace import Delay, delay_of
-from splitfed_core.wire.codecs.base import EncodedTensor
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import ClientModel
-
-Tensors = Sequence[EncodedTensor]
+from splitfed_core.wire.call import Call, Kind, Reply
 
 
-class FedServer:
+class ModelServer(ABC):
+    """What takes models of clients and hands models out."""
+
+    kinds = frozenset({Kind.PUSH_MODEL, Kind.GET_AGGREGATE})
+
+    @abstractmethod
+    def push(self, call: Call[Array]) -> None:
+        """Take one client's model of a round."""
+
+    @abstractmethod
+    def get_aggregate(self, client_id: int, round: int) -> Sequence[Array]:
+        """Wait for what this client goes on from, and return it."""
+
+    def handle(self, call: Call[Array]) -> Reply[Array]:
+        """Answer either call; all that takes time in handing out is waiting for the models of others."""
+        if call.kind is Kind.PUSH_MODEL:
+            self.push(call)
+            return Reply()
+        asked = perf_counter()
+        weights = tuple(self.get_aggregate(call.address.client_id, call.address.round))
+        return Reply(weights, waited_s=perf_counter() - asked)
+
+
+class FedServer(ModelServer):
     """Collects the models of a round and hands out their aggregate; nobody waits longer than the deadline."""
 
     def __init__(self, participants: int, strategy: Strategy, start: Sequence[Array], deadline_s: float) -> None:
@@ -30,25 +51,25 @@ class FedServer:
         self._strategy = strategy
         self._model = list(start)
         self._deadline_s = deadline_s
-        self._arrived: dict[int, ClientModel] = {}
+        self._arrived: dict[int, Call[Array]] = {}
         self._round = -1  # the last one that is complete
-        self._aggregate: Tensors = ()
+        self._aggregate: Sequence[Array] = ()
         self._changed = threading.Condition()
         self._delay: Delay = delay_of("aggregation")
 
-    def push(self, model: ClientModel) -> None:
+    def push(self, call: Call[Array]) -> None:
         """Take one client's model; the last one of the round makes the aggregate."""
         with self._changed:
-            self._arrived[model.client_id] = model
+            self._arrived[call.address.client_id] = call
             if len(self._arrived) == self._participants:
-                models = [(m.client_id, [RAW.decode(w) for w in m.weights], m.examples) for m in self._arrived.values()]
+                models = [(client, list(pushed.tensors), pushed.examples) for client, pushed in self._arrived.items()]
                 self._model = self._strategy.aggregate(models, self._model)
                 self._delay(0)  # one in a round, whoever comes last
-                self._aggregate = tuple(RAW.encode(array) for array in self._model)
-                self._arrived, self._round = {}, model.round
+                self._aggregate = tuple(self._model)
+                self._arrived, self._round = {}, call.address.round
                 self._changed.notify_all()
 
-    def get_aggregate(self, client_id: int, round: int) -> Tensors:
+    def get_aggregate(self, client_id: int, round: int) -> Sequence[Array]:
         """Wait for the aggregate of a round, or of a later one.
 
         Raises:

@@ -1,6 +1,7 @@
 """The main server: trains the server-side model on the smashed data of all clients."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,14 +16,12 @@ from splitfed_core.aggregation import fedavg
 from splitfed_core.arrays import Array
 from splitfed_core.errors import CellError
 from splitfed_core.roles.step_order import Turns
-from splitfed_core.training.batch_spec import decode_labels
+from splitfed_core.training.batch_spec import check_labels
 from splitfed_core.training.pace import Delay, delay_of
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.split_step import ServerStep
 from splitfed_core.training.ushape_step import BodyStep, Pullback
-from splitfed_core.wire.codecs.base import EncodedTensor
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import BodyReply, BodyRequest, ServerStamps, StepReply, StepRequest
+from splitfed_core.wire.call import Call, Kind, Reply, ServerStamps
 
 SHARED = "shared"
 
@@ -60,7 +59,7 @@ class ServerModel:
             self.end_turn()
 
 
-class _Server:
+class _Server(ABC):
     """What both kinds of main server share: models, whose turn it is at them, and the end of a round."""
 
     def __init__(self, segments: Sequence[Segment], turns: Turns, *, copies: bool, participants: int) -> None:
@@ -88,20 +87,30 @@ class _Server:
         self._updates: defaultdict[tuple[int, int], list[Future[float]]] = defaultdict(list)
         self._closing = threading.Lock()
         self._delay: Delay = delay_of("server_compute")
+        self._answers: dict[Kind, Callable[[Call[Array]], Reply[Array]]] = {
+            Kind.END_ROUND: self.end_round,
+            Kind.PREDICT: self.predict,
+        }
 
     @property
     def replicas(self) -> int:
         """How many clients can be trained at the same time."""
         return len(self._models)
 
-    def end_round(self, client_id: int, round: int) -> Sequence[float]:
-        """Close a client's round; the last one averages the copies, where there are copies.
+    def handle(self, call: Call[Array]) -> Reply[Array]:
+        """Answer a call of any of the server's kinds."""
+        return self._answers[call.kind](call)
 
-        Returns:
-            How long the optimizer took after each of the client's steps of this round.
-        """
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The calls that it takes."""
+        return frozenset(self._answers)
+
+    def end_round(self, call: Call[Array]) -> Reply[Array]:
+        """Close a client's round; the last one averages the copies, where there are copies."""
+        client_id, round, _ = call.address
         self._check()
-        times = [update.result() for update in self._updates.pop((client_id, round), [])]
+        times = tuple(update.result() for update in self._updates.pop((client_id, round), []))
         with self._closing:
             ended = self._ended[round]
             ended[client_id] = self._examples.pop((client_id, round), 0)
@@ -109,7 +118,11 @@ class _Server:
                 if self._copies:
                     self._average(ended)
                 del self._ended[round]
-        return times
+        return Reply(server_update_s=times)
+
+    @abstractmethod
+    def predict(self, call: Call[Array]) -> Reply[Array]:
+        """Return the output for smashed data, without training."""
 
     def get_weights(self) -> list[Array]:
         """Return the weights of the server-side model; after a round all copies have the same."""
@@ -166,33 +179,37 @@ class MainServer(_Server):
     def __init__(self, steps: Sequence[ServerStep], turns: Turns, *, copies: bool = False, participants: int) -> None:
         super().__init__(steps, turns, copies=copies, participants=participants)
         self._classes = int(self._gives.example[-1] or 0)
+        self._answers[Kind.TRAIN_STEP] = self.step
 
-    def step(self, request: StepRequest, received_s: float) -> StepReply:
+    def step(self, call: Call[Array]) -> Reply[Array]:
         """Train on one mini-batch: forward, loss, backward, reply; then update."""
-        smashed = self._takes.decode("smashed", request.smashed)
-        labels = decode_labels(request.labels, len(smashed), self._classes)
+        client_id, round, step = call.address
+        smashed, labels = call.tensors
+        self._takes.check("smashed", smashed)
+        check_labels(labels, len(smashed), self._classes)
         decoded = perf_counter()
-        model = self._begin(request.round, request.client_id, request.step)
+        model = self._begin(round, client_id, step)
         try:
             started = perf_counter()
-            model.segment.state_swap.load(self._owner(request.client_id))
+            model.segment.state_swap.load(self._owner(client_id))
             loss, correct, gradient, gradients = model.segment(smashed, labels)
-            self._delay(request.client_id)
-            self._examples[request.client_id, request.round] += len(labels)
+            self._delay(client_id)
+            self._examples[client_id, round] += len(labels)
         except BaseException:
             model.end_turn()
             raise
         computed = perf_counter()
-        self._updates[request.client_id, request.round].append(model.update_then_end(gradients))
-        encoded = RAW.encode(gradient)
-        return StepReply(encoded, loss, correct, ServerStamps(received_s, decoded, started, computed, perf_counter()))
+        self._updates[client_id, round].append(model.update_then_end(gradients))
+        stamps = ServerStamps(decoded=decoded, started=started, computed=computed)
+        return Reply((gradient,), loss, correct, stamps=stamps)
 
-    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+    def predict(self, call: Call[Array]) -> Reply[Array]:
         """Return the logits of smashed data from the model that this client trains with."""
-        batch = self._takes.decode("smashed", smashed)
+        client_id, (smashed,) = call.address.client_id, call.tensors
+        self._takes.check("smashed", smashed)
         with self._aside(client_id) as model:
             model.segment.state_swap.load(self._owner(client_id))
-            return RAW.encode(model.segment.infer(batch))
+            return Reply((model.segment.infer(smashed),))
 
 
 class BodyServer(_Server):
@@ -203,53 +220,56 @@ class BodyServer(_Server):
         super().__init__([step], turns, copies=False, participants=participants)
         self._hold = hold
         self._open: dict[int, tuple[int, Pullback]] = {}  # examples of each client's forward exchange, and its way back
+        self._answers |= {Kind.FORWARD_BODY: self.forward, Kind.BACKWARD_BODY: self.backward}
 
-    def forward(self, request: BodyRequest, received_s: float) -> BodyReply:
+    def forward(self, call: Call[Array]) -> Reply[Array]:
         """Return the body's output, and keep what its backward pass needs."""
-        smashed = self._takes.decode("smashed", request.tensor)
+        client_id, round, step = call.address
+        (smashed,) = call.tensors
+        self._takes.check("smashed", smashed)
         decoded = perf_counter()
-        model = self._begin(request.round, request.client_id, request.step)
+        model = self._begin(round, client_id, step)
         try:
             started = perf_counter()
             features, pullback = model.segment.forward(smashed)
-            self._open[request.client_id] = len(smashed), pullback
+            self._open[client_id] = len(smashed), pullback
         except BaseException:
             model.end_turn()
             raise
         computed = perf_counter()
         if not self._hold:
             model.end_turn()
-        encoded = RAW.encode(features)
-        return BodyReply(encoded, ServerStamps(received_s, decoded, started, computed, perf_counter()))
+        return Reply((features,), stamps=ServerStamps(decoded=decoded, started=started, computed=computed))
 
-    def backward(self, request: BodyRequest, received_s: float) -> BodyReply:
+    def backward(self, call: Call[Array]) -> Reply[Array]:
         """Return the gradient of the smashed data; then update the body."""
-        gradient, pullback = self._opened(request)
+        client_id, round, step = call.address
+        gradient, pullback = self._opened(client_id, *call.tensors)
         decoded = perf_counter()
         (model,) = self._models
         if not self._hold:
-            self._begin(request.round, request.client_id, request.step)
+            self._begin(round, client_id, step)
         try:
             started = perf_counter()
             of_smashed, gradients = pullback(gradient)
-            self._delay(request.client_id)
+            self._delay(client_id)
         except BaseException:
             model.end_turn()
             raise
         computed = perf_counter()
-        self._updates[request.client_id, request.round].append(model.update_then_end(gradients))
-        encoded = RAW.encode(of_smashed)
-        return BodyReply(encoded, ServerStamps(received_s, decoded, started, computed, perf_counter()))
+        self._updates[client_id, round].append(model.update_then_end(gradients))
+        return Reply((of_smashed,), stamps=ServerStamps(decoded=decoded, started=started, computed=computed))
 
-    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
+    def predict(self, call: Call[Array]) -> Reply[Array]:
         """Return the body's output for smashed data."""
-        batch = self._takes.decode("smashed", smashed)
-        with self._aside(client_id) as model:
-            return RAW.encode(model.segment.infer(batch))
+        (smashed,) = call.tensors
+        self._takes.check("smashed", smashed)
+        with self._aside(call.address.client_id) as model:
+            return Reply((model.segment.infer(smashed),))
 
-    def _opened(self, request: BodyRequest) -> tuple[Array, Pullback]:
+    def _opened(self, client_id: int, gradient: Array) -> tuple[Array, Pullback]:
         """Close a forward exchange with the gradient that answers it; one that does not fit leaves it open."""
-        if request.client_id not in self._open:
-            raise CellError(f"client {request.client_id} has no forward exchange open; call ForwardBody first")
-        gradient = self._gives.decode("gradient", request.tensor, self._open[request.client_id][0])
-        return gradient, self._open.pop(request.client_id)[1]
+        if client_id not in self._open:
+            raise CellError(f"client {client_id} has no forward exchange open; call ForwardBody first")
+        self._gives.check("gradient", gradient, self._open[client_id][0])
+        return gradient, self._open.pop(client_id)[1]

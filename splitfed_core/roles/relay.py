@@ -1,31 +1,32 @@
 """The relay of sequential split learning: hands one state from client to client."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from splitfed_core.arrays import Array
 from splitfed_core.errors import StragglerError
-from splitfed_core.roles.fed_server import Tensors
-from splitfed_core.wire.messages import ClientModel
+from splitfed_core.roles.fed_server import ModelServer
+from splitfed_core.wire.call import Call
 
 
-class Relay:
-    """Sequential split learning: hands the state of each client on to the next one. Has the fed server's interface."""
+class Relay(ModelServer):
+    """Sequential split learning: hands the state of each client on to the next one."""
 
     def __init__(self, predecessor: Callable[[int, int], tuple[int, int] | None], deadline_s: float) -> None:
         """Serve; `predecessor(client, round)` says whose state of which round a client goes on from, None at first."""
         self._predecessor = predecessor
         self._deadline_s = deadline_s
         self._last: tuple[int, int] | None = None
-        self._state: Tensors = ()
+        self._state: Sequence[Array] = ()
         self._changed = threading.Condition()
 
-    def push(self, model: ClientModel) -> None:
+    def push(self, call: Call[Array]) -> None:
         """Take the state of a client that has ended its local epochs."""
         with self._changed:
-            self._last, self._state = (model.client_id, model.round), model.weights
+            self._last, self._state = (call.address.client_id, call.address.round), call.tensors
             self._changed.notify_all()
 
-    def get_aggregate(self, client_id: int, round: int) -> Tensors:
+    def get_aggregate(self, client_id: int, round: int) -> Sequence[Array]:
         """Wait for the state of the client before; empty for the very first one, which has its own.
 
         Raises:

@@ -5,8 +5,6 @@ import pytest
 
 from benchmarks.workers.startup import keep_freed_memory, start_tensorflow
 from splitfed_core.arrays import Array
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import StepRequest
 
 SHAPES = {"32 KB": (128, 64), "692 KB": (128, 26, 26, 2), "11 MB": (128, 26, 26, 32)}
 """Smashed data of 128 examples: at dense1, in between, and at the first convolution of notebook_cnn on 28×28."""
@@ -23,9 +21,3 @@ def settings() -> None:
 def smashed(request: pytest.FixtureRequest) -> Array:
     """Return smashed data of one of the sizes."""
     return np.random.default_rng(0).random(SHAPES[request.param], dtype=np.float32)
-
-
-@pytest.fixture
-def step_request(smashed: Array) -> StepRequest:
-    """Return a request with it."""
-    return StepRequest(0, 0, 0, RAW.encode(smashed), RAW.encode(np.zeros(len(smashed), np.uint8)))

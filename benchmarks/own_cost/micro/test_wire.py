@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.own_cost.wire import Peer
+from benchmarks.own_cost.wire import Peer, step_call
 from splitfed_core.arrays import Array
 from splitfed_core.wire import messages
 from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import StepRequest
+from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.stack import client_stack
 from splitfed_core.wire.transports.grpc_client import GrpcStreamTransport, GrpcTransport
 
 
@@ -18,9 +19,11 @@ def test_codec(benchmark: Any, smashed: Array) -> None:
     benchmark(lambda: RAW.decode(RAW.encode(smashed)))
 
 
-def test_message(benchmark: Any, step_request: StepRequest) -> None:
-    """Serialise and parse a request."""
-    benchmark(lambda: messages.read_step_request(b"".join(messages.step_request_parts(step_request))))
+def test_message(benchmark: Any, smashed: Array) -> None:
+    """Serialise and parse a call."""
+    call = step_call(smashed)
+    encoded = call.carrying(tuple(map(RAW.encode, call.tensors)))
+    benchmark(lambda: messages.read_call(call.kind, b"".join(messages.call_parts(encoded)), 0.0))
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +34,9 @@ def peer() -> Iterator[Peer]:
 
 
 @pytest.mark.parametrize("kind", [GrpcTransport, GrpcStreamTransport], ids=["unary", "stream"])
-def test_rpc(benchmark: Any, peer: Peer, kind: Any, step_request: StepRequest) -> None:
-    """Send a request and take the reply."""
-    transport = kind(peer.address, token=Peer.TOKEN, deadline_s=60.0)
-    benchmark(lambda: transport.train_step(step_request))
+def test_rpc(benchmark: Any, peer: Peer, kind: Any, smashed: Array) -> None:
+    """Send a call and take the reply."""
+    transport = client_stack(kind(peer.address, token=Peer.TOKEN, deadline_s=60.0), Counters())
+    call = step_call(smashed)
+    benchmark(lambda: transport.exchange(call))
     transport.close()

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from pickle import PickleBuffer
 from typing import Any, Protocol, SupportsIndex
 
+import numpy as np
+
 from splitfed_core.arrays import Array
+from splitfed_core.errors import RemoteError
+
+_NAME_LENGTH = 20  # of what a stranger sent, as far as it is repeated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +32,23 @@ class EncodedTensor:
     def num_bytes(self) -> int:
         """Size of the payload."""
         return len(self.payload)
+
+    def numpy_dtype(self) -> "np.dtype[Any]":
+        """Return the decoded array's type, little-endian.
+
+        Raises:
+            RemoteError: NumPy has none of this name that an array's bytes could be read as.
+        """
+        try:
+            dtype = np.dtype(self.dtype)
+        except (TypeError, ValueError, SyntaxError):
+            dtype = None
+        if dtype is None or dtype.hasobject or not dtype.itemsize or dtype.name != self.dtype:
+            raise RemoteError(
+                f"{self.dtype[:_NAME_LENGTH]!r} is not a data type that NumPy takes: "
+                "both sides must run the same version and cell"
+            )
+        return dtype.newbyteorder("<")
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         """Let a pickle carry the payload beside itself, without a copy, from protocol 5 on."""

@@ -21,16 +21,16 @@ class RawCodec:
         """View the payload as an array.
 
         Raises:
-            RemoteError: The payload does not have the size that dtype and shape ask for.
+            RemoteError: The payload does not have the size that dtype and shape ask for, or there is no such dtype.
         """
-        dtype = np.dtype(tensor.dtype)
+        dtype = tensor.numpy_dtype()
         expected = dtype.itemsize * int(np.prod(tensor.shape, dtype=np.int64))
         if tensor.codec != self.name or tensor.num_bytes != expected:
             raise RemoteError(
                 f"{tensor.dtype}{list(tensor.shape)} came as {tensor.num_bytes} bytes of codec {tensor.codec!r}; "
                 f"codec {self.name!r} needs {expected} bytes: both sides must run the same version and cell"
             )
-        return np.frombuffer(tensor.payload, dtype=dtype.newbyteorder("<")).reshape(tensor.shape)
+        return np.frombuffer(tensor.payload, dtype=dtype).reshape(tensor.shape)
 
 
 RAW = RawCodec()

@@ -3,10 +3,27 @@
 from typing import Any
 
 from splitfed_core.wire._pb.splitfed.v1 import splitfed_pb2 as pb
+from splitfed_core.wire.call import Kind
 
 MAIN: str = pb.DESCRIPTOR.services_by_name["MainService"].full_name
 FED: str = pb.DESCRIPTOR.services_by_name["FedService"].full_name
 CLOCK: str = pb.DESCRIPTOR.services_by_name["ClockService"].full_name
+
+METHODS = {
+    Kind.TRAIN_STEP: f"/{MAIN}/TrainStep",
+    Kind.FORWARD_BODY: f"/{MAIN}/ForwardBody",
+    Kind.BACKWARD_BODY: f"/{MAIN}/BackwardBody",
+    Kind.END_ROUND: f"/{MAIN}/EndRound",
+    Kind.PREDICT: f"/{MAIN}/Predict",
+    Kind.PUSH_MODEL: f"/{FED}/Push",
+    Kind.GET_AGGREGATE: f"/{FED}/GetAggregate",
+}
+"""The unary method of each kind of call."""
+
+STREAM = f"/{MAIN}/TrainSteps"
+"""All steps of a client."""
+
+NOW = f"/{CLOCK}/Now"
 
 UNLIMITED = -1
 

@@ -1,4 +1,4 @@
-"""gRPC: serves anything that has the interface of `transport.py`, and calls it from another process.
+"""gRPC, the servers' side: serves anything that handles calls.
 
 Messages cross gRPC as bytes that `messages.py` reads and writes, so that a stamp can be taken on both sides of each
 (de)serialisation.
@@ -7,6 +7,7 @@ Messages cross gRPC as bytes that `messages.py` reads and writes, so that a stam
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack
+from functools import partial
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -16,12 +17,13 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from splitfed_core.errors import RemoteError, SfbenchError
 from splitfed_core.wire import messages
+from splitfed_core.wire.call import Kind
 from splitfed_core.wire.clock import clock_id
-from splitfed_core.wire.messages import BodyReply, BodyRequest
+from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.security.tokens import TokenGuard
 from splitfed_core.wire.transports.addresses import PublicAddress, listening_at
-from splitfed_core.wire.transports.base import BodyService, FedService, MainService, StepService, encoded_now, get_timed
-from splitfed_core.wire.transports.grpc_options import CLOCK, FED, MAIN, UNLIMITED, options
+from splitfed_core.wire.transports.base import Service
+from splitfed_core.wire.transports.grpc_options import CLOCK, FED, MAIN, METHODS, NOW, STREAM, UNLIMITED, options
 
 Handler = Any  # grpc.RpcMethodHandler: generic in its stubs, not in the library
 
@@ -38,8 +40,8 @@ class RpcServer:
         token: str,
         callers: int,
         max_message_bytes: int = UNLIMITED,
-        main: MainService | None = None,
-        fed: FedService | None = None,
+        main: Service[EncodedTensor] | None = None,
+        fed: Service[EncodedTensor] | None = None,
         exposed: PublicAddress | None = None,
     ) -> None:
         """Start to serve.
@@ -61,7 +63,7 @@ class RpcServer:
         )
         status = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(status, self._server)
-        services = {MAIN: main and _main_handlers(main), FED: fed and _fed_handlers(fed), CLOCK: _clock_handlers()}
+        services = {MAIN: main and _handlers(main), FED: fed and _handlers(fed), CLOCK: _clock_handlers()}
         for name, handlers in services.items():
             if handlers:
                 self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
@@ -84,64 +86,41 @@ class RpcServer:
         self.stop()
 
 
-def _main_handlers(service: MainService) -> dict[str, Handler]:
-    def end_round(data: bytes) -> bytes:
-        return messages.end_round_reply(service.end_round(*messages.read_end_round_request(data)))
-
-    def predict(data: bytes) -> bytes:
-        return b"".join(messages.predict_reply_parts(service.predict(*messages.read_predict_request(data))))
-
-    handlers = {"EndRound": _unary(end_round), "Predict": _unary(predict)}
-    if isinstance(service, StepService):
-        handlers |= _step_handlers(service)
-    if isinstance(service, BodyService):
-        handlers |= {"ForwardBody": _body_handler(service.forward), "BackwardBody": _body_handler(service.backward)}
+def _handlers(service: Service[EncodedTensor]) -> dict[str, Handler]:
+    """Serve the calls that a service takes, by the names of their methods."""
+    answers = {kind: partial(_answer, service, kind) for kind in service.kinds}
+    handlers = {_name(METHODS[kind]): _unary(answer) for kind, answer in answers.items()}
+    if Kind.TRAIN_STEP in answers:
+        handlers[_name(STREAM)] = _stream(answers[Kind.TRAIN_STEP])
     return handlers
 
 
-# A server's last stamp travels in the very message that it ends: the one copy of the join after it counts as downlink.
+def _answer(service: Service[EncodedTensor], kind: Kind, data: bytes) -> bytes:
+    """Answer one message; its last stamp travels in the reply that it ends: the one copy of the join is downlink."""
+    received = perf_counter()
+    reply = service.handle(messages.read_call(kind, data, received))
+    return b"".join(messages.reply_parts(kind, reply))
 
 
-def _step_handlers(service: StepService) -> dict[str, Handler]:
-    def answer(data: bytes) -> bytes:
-        received = perf_counter()
-        reply = service.step(messages.read_step_request(data), received)
-        return b"".join(messages.step_reply_parts(encoded_now(reply)))
-
-    def train_steps(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        for data in requests:
-            yield _guarded(answer, data, context)
-
-    return {"TrainStep": _unary(answer), "TrainSteps": grpc.stream_stream_rpc_method_handler(train_steps)}
-
-
-def _body_handler(method: Callable[[BodyRequest, float], BodyReply]) -> Handler:
-    def answer(data: bytes) -> bytes:
-        received = perf_counter()
-        reply = method(messages.read_body_request(data), received)
-        return b"".join(messages.body_reply_parts(encoded_now(reply)))
-
-    return _unary(answer)
-
-
-def _fed_handlers(service: FedService) -> dict[str, Handler]:
-    def push(data: bytes) -> bytes:
-        service.push(messages.read_client_model(data))
-        return b""
-
-    def get_aggregate(data: bytes) -> bytes:
-        return b"".join(messages.aggregate_parts(get_timed(service, *messages.read_aggregate_request(data))))
-
-    return {"Push": _unary(push), "GetAggregate": _unary(get_aggregate)}
+def _name(method: str) -> str:
+    return method.rpartition("/")[2]
 
 
 def _clock_handlers() -> dict[str, Handler]:
     name = clock_id()
-    return {"Now": _unary(lambda _data: messages.now_reply(perf_counter(), name))}
+    return {_name(NOW): _unary(lambda _data: messages.now_reply(perf_counter(), name))}
 
 
 def _unary(method: Callable[[bytes], bytes]) -> Handler:
     return grpc.unary_unary_rpc_method_handler(lambda data, context: _guarded(method, data, context))
+
+
+def _stream(method: Callable[[bytes], bytes]) -> Handler:
+    def answers(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        for data in requests:
+            yield _guarded(method, data, context)
+
+    return grpc.stream_stream_rpc_method_handler(answers)
 
 
 def _guarded(method: Callable[[bytes], bytes], data: bytes, context: grpc.ServicerContext) -> bytes:

@@ -18,6 +18,8 @@ from splitfed_core.federation.rounds import train
 from splitfed_core.federation.schedule import in_order
 from splitfed_core.records.results import Evaluation, WorkerRound
 from splitfed_core.roles.step_order import FixedTurns
+from splitfed_core.wire.layers.stack import server_gate
+from splitfed_core.wire.transports.base import Service
 from splitfed_core.wire.transports.grpc_client import Endpoints, connect
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
@@ -43,7 +45,7 @@ class Workers:
             main = build_main_server(key, config, shape, {s.client_id: len(s.y) for s in shards}, replicas=2)
             self._stack.callback(main.close)
         fed = build_fed_server(key, config, *self._groups[0].start()) if config.exchanges_models else None
-        ends = Endpoints(self._serve(main=main), self._serve(fed=fed), token=TOKEN, deadline_s=60)
+        ends = Endpoints(self._serve("main", main), self._serve("fed", fed), token=TOKEN, deadline_s=60)
         for group in self._groups:
             transports = connect(str(config.transport), ends)
             group.connect(*transports)
@@ -53,11 +55,12 @@ class Workers:
         self._pool = self._stack.enter_context(ThreadPoolExecutor(workers))
         self.main = main
 
-    def _serve(self, **server: Any) -> str | None:
+    def _serve(self, role: str, server: Service[Array] | None) -> str | None:
         """Serve it as a process of its own would."""
-        if not any(server.values()):
+        if server is None:
             return None
-        return self._stack.enter_context(RpcServer(token=TOKEN, callers=len(SIZES), **server)).address
+        serving: Any = {role: server_gate(server)}
+        return self._stack.enter_context(RpcServer(token=TOKEN, callers=len(SIZES), **serving)).address
 
     def train_round(self, round: int) -> list[WorkerRound]:
         return list(chain.from_iterable(self._pool.map(lambda group: group.train_round(round), self._groups)))

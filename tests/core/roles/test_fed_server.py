@@ -15,9 +15,10 @@ from splitfed_core.federation.schedule import in_order
 from splitfed_core.records.results import CellKey
 from splitfed_core.roles.fed_server import FedServer
 from splitfed_core.roles.relay import Relay
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import ClientModel
-from splitfed_core.wire.transports.grpc_client import GrpcFedTransport
+from splitfed_core.wire.call import Address, Call, Kind
+from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.stack import client_stack, server_gate
+from splitfed_core.wire.transports.grpc_client import GrpcTransport
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
 TOKEN = "of-this-test"  # noqa: S105
@@ -28,12 +29,12 @@ def serve(clients: int, deadline_s: float = 10.0, start: Array | None = None) ->
     return FedServer(clients, make_strategy(Named(name="fedavg")), [begin], deadline_s)
 
 
-def model(client_id: int, *values: float, round: int = 0, examples: int = 1) -> ClientModel:
-    return ClientModel(client_id, round, examples, (RAW.encode(np.array(values, np.float32)),))
+def model(client_id: int, *values: float, round: int = 0, examples: int = 1) -> Call[Array]:
+    return Call(Kind.PUSH_MODEL, Address(client_id, round), (np.array(values, np.float32),), examples)
 
 
 def get(server: FedServer | Relay, client_id: int, round: int = 0) -> list[float]:
-    return [float(v) for tensor in server.get_aggregate(client_id, round) for v in RAW.decode(tensor)]
+    return [float(v) for array in server.get_aggregate(client_id, round) for v in array]
 
 
 def test_the_average_is_weighted_by_examples() -> None:
@@ -51,7 +52,7 @@ def test_who_comes_first_changes_no_bit() -> None:
         server = serve(4, start=np.zeros(100, np.float32))
         for pushed in order:
             server.push(pushed)
-        results.add(bytes(server.get_aggregate(0, 0)[0].payload))
+        results.add(server.get_aggregate(0, 0)[0].tobytes())
     assert len(results) == 1
 
 
@@ -69,11 +70,11 @@ def test_all_who_wait_are_told_who_is_missing_when_the_deadline_has_passed() -> 
 
 
 def test_over_grpc_too_a_lost_client_is_told_and_not_waited_for() -> None:
-    with RpcServer(token=TOKEN, callers=2, fed=serve(2, deadline_s=0.3)) as server:
-        fed = GrpcFedTransport(server.address, token=TOKEN, deadline_s=10.0)
-        fed.push(model(1, 0, 0))
+    with RpcServer(token=TOKEN, callers=2, fed=server_gate(serve(2, deadline_s=0.3))) as server:
+        fed = client_stack(GrpcTransport(server.address, token=TOKEN, deadline_s=10.0), Counters())
+        fed.exchange(model(1, 0, 0))
         with pytest.raises(RemoteError, match=r"1 of 2 client-side models had not reached .* arrived: \[1\]"):
-            fed.get_aggregate(1, 0)
+            fed.exchange(Call(Kind.GET_AGGREGATE, Address(1, 0)))
         fed.close()
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter, sleep
 from typing import Any
@@ -11,8 +11,9 @@ from splitfed_core.federation.client_group import ClientGroup
 from splitfed_core.records.rows import PHASES
 from splitfed_core.roles.exchange import SplitLedger, UShapeLedger, WholeLedger
 from splitfed_core.training.split_step import Exchange
+from splitfed_core.wire.call import Call, Reply, ServerStamps, Transit
 from splitfed_core.wire.codecs.base import EncodedTensor
-from splitfed_core.wire.messages import BodyReply, BodyRequest, ServerStamps, StepReply, StepRequest, Transit
+from splitfed_core.wire.layers.stack import server_gate
 from splitfed_core.wire.transports.in_process import InProcessTransport
 
 LABELS = np.array([1, 2], np.uint8)
@@ -52,20 +53,9 @@ class Faraway:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
-    def train_step(self, request: StepRequest) -> StepReply:
+    def exchange(self, call: Call[Array]) -> Reply[Array]:
         stamps, transit = travel(self.clock)
-        return StepReply(request.smashed, 0.5, 1, stamps, transit)
-
-    def forward(self, request: BodyRequest) -> BodyReply:
-        return BodyReply(request.tensor, *travel(self.clock))
-
-    backward = forward
-
-    def end_round(self, client_id: int, round: int) -> Sequence[float]:
-        return ()
-
-    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
-        return smashed
+        return Reply(call.tensors[:1], 0.5, 1, stamps=stamps, transit=transit)
 
     def close(self) -> None:
         pass
@@ -150,12 +140,11 @@ def test_a_step_without_exchange_leaves_the_phases_empty(clock: Clock) -> None:
 class Slow(InProcessTransport):
     """Takes 0.3 s there and 0.5 s back."""
 
-    def train_step(self, request: StepRequest) -> StepReply:
+    def exchange(self, call: Call[EncodedTensor]) -> Reply[EncodedTensor]:
         sent = perf_counter()
         sleep(0.3)
-        reply = super().train_step(request)
+        reply = super().exchange(call)
         sleep(0.5)
-        assert reply.transit is not None
         return replace(reply, transit=replace(reply.transit, sent=sent, arrived=perf_counter()))
 
 
@@ -165,7 +154,7 @@ def test_a_step_fits_into_what_a_stopwatch_outside_measures(federations: Any) ->
         group = ClientGroup(
             federations.key, config, federations.shape, federations.shards(8), federations.examples(8, 1)
         )
-        group.connect(Slow(servers.main), None)
+        group.connect(Slow(server_gate(servers.main)), None)
         group.train_round(0)  # compiles the step
         began = perf_counter()
         (result,) = group.train_round(1)

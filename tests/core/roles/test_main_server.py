@@ -8,25 +8,39 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError, StragglerError
 from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.roles.main_server import BodyServer, MainServer
 from splitfed_core.roles.step_order import ArrivalTurns
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.verification.rounding import difference, rounding
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import StepReply, StepRequest
+from splitfed_core.wire.call import Address, Call, Kind, Reply
+from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.stack import client_stack, server_gate
 from splitfed_core.wire.transports.in_process import InProcessTransport
 
 WIDTH = 200  # of the smashed data of `mlp` at dense1
 Make = Callable[..., Any]
+Asked = tuple[Call[Array], Reply[Array]]
 
 
-def request(client: int, step: int, round: int = 0, size: int = 8) -> StepRequest:
+def request(client: int, step: int, round: int = 0, size: int = 8) -> Call[Array]:
     """Return the same request for the same arguments."""
     rng = np.random.default_rng([client, round, step])
     smashed, labels = rng.random((size, WIDTH), dtype=np.float32), rng.integers(0, 10, size).astype(np.uint8)
-    return StepRequest(client, round, step, RAW.encode(smashed), RAW.encode(labels))
+    return Call(Kind.TRAIN_STEP, Address(client, round, step), (smashed, labels))
+
+
+def end(server: MainServer, client: int) -> tuple[float, ...]:
+    """End round 0 of a client; returns its update times."""
+    return server.end_round(Call(Kind.END_ROUND, Address(client, 0))).server_update_s
+
+
+def predict(server: MainServer, client: int, smashed: Array) -> Array:
+    """Return the logits of smashed data."""
+    (logits,) = server.predict(Call(Kind.PREDICT, Address(client), (smashed,))).tensors
+    return logits
 
 
 @pytest.fixture
@@ -83,20 +97,20 @@ def held(federations: Any) -> Iterator[Held]:
     server.close()
 
 
-def all_at_once(server: MainServer, clients: int, steps: int) -> list[tuple[StepRequest, StepReply]]:
+def all_at_once(server: MainServer, clients: int, steps: int) -> list[Asked]:
     """Let all clients step from threads of their own, their first calls at the same moment."""
-    transport, together = InProcessTransport(server), threading.Barrier(clients)
+    transport, together = client_stack(InProcessTransport(server_gate(server)), Counters()), threading.Barrier(clients)
 
-    def run(client: int) -> list[tuple[StepRequest, StepReply]]:
+    def run(client: int) -> list[Asked]:
         together.wait()
-        return [(r, transport.train_step(r)) for r in (request(client, step) for step in range(steps))]
+        return [(r, transport.exchange(r)) for r in (request(client, step) for step in range(steps))]
 
     with ThreadPoolExecutor(clients) as pool:
         done = [pair for pairs in pool.map(run, range(clients)) for pair in pairs]
     return sorted(done, key=lambda pair: pair[1].stamps.started)
 
 
-def losses(replies: Sequence[tuple[StepRequest, StepReply]]) -> list[float]:
+def losses(replies: Sequence[Asked]) -> list[float]:
     return [reply.loss for _, reply in replies]
 
 
@@ -107,7 +121,7 @@ def same_bits(ours: MainServer, theirs: MainServer) -> bool:
 def test_steps_of_many_threads_are_those_of_one_thread_in_the_order_of_their_turns(make: Make) -> None:
     busy, calm = make(6), make(6)
     done = all_at_once(busy, clients=6, steps=5)  # the notebook has no lock
-    assert losses(done) == [calm.step(asked, 0.0).loss for asked, _ in done]
+    assert losses(done) == [calm.step(asked).loss for asked, _ in done]
     assert same_bits(busy, calm)
     turns = [(reply.stamps.started, reply.stamps.computed) for _, reply in done]
     assert all(before[1] <= after[0] for before, after in pairwise(turns))
@@ -117,43 +131,43 @@ def test_the_optimizer_is_ready_before_the_first_of_many_calls_at_once(make: Mak
     for _ in range(3):  # the notebook's, built inside them, crashed in half of its starts
         server = make(8)
         all_at_once(server, clients=8, steps=1)
-        assert [len(server.end_round(client, 0)) for client in range(8)] == [1] * 8
+        assert [len(end(server, client)) for client in range(8)] == [1] * 8
 
 
 def test_every_step_has_one_update_time_told_once(make: Make) -> None:
     server = make(2)
     for client, step in ((0, 0), (1, 0), (0, 1)):
-        server.step(request(client, step), 0.0)
-    times = {client: server.end_round(client, 0) for client in (0, 1)}
+        server.step(request(client, step))
+    times = {client: end(server, client) for client in (0, 1)}
     assert {client: len(found) for client, found in times.items()} == {0: 2, 1: 1}
     assert all(time > 0 for found in times.values() for time in found)
-    assert server.end_round(0, 0) == []
+    assert end(server, 0) == ()
 
 
 def test_the_reply_does_not_wait_for_the_update_but_the_next_step_does(held: Held, make: Make) -> None:
-    replies = [held.server.step(request(0, 0), 0.0)]  # is here, and the update has not gone on
+    replies = [held.server.step(request(0, 0))]  # is here, and the update has not gone on
     held.turns.asked.clear()
     with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(held.server.step, request(0, 1), 0.0)
+        second = pool.submit(held.server.step, request(0, 1))
         assert held.turns.asked.wait(60)
         sleep(0.2)
         held.go.set()
         replies.append(second.result(60))
     assert replies[1].stamps.started - replies[1].stamps.decoded >= 0.2  # seen as `server_queue`
-    assert held.server.end_round(0, 0)[0] >= 0.2
+    assert end(held.server, 0)[0] >= 0.2
     plain = make(1)  # and it sees the updated weights
-    assert [reply.loss for reply in replies] == [plain.step(request(0, step), 0.0).loss for step in range(2)]
+    assert [reply.loss for reply in replies] == [plain.step(request(0, step)).loss for step in range(2)]
 
 
 def test_a_failed_update_is_told_by_whatever_comes_next(held: Held) -> None:
     server = held.server
     held.go.set()
     for step in range(3):
-        server.step(request(0, step), 0.0)  # the third reply is out before its update fails
+        server.step(request(0, step))  # the third reply is out before its update fails
     for call in (
-        lambda: server.step(request(0, 3), 0.0),
-        lambda: server.end_round(0, 0),
-        lambda: server.predict(0, request(0, 0).smashed),
+        lambda: server.step(request(0, 3)),
+        lambda: end(server, 0),
+        lambda: predict(server, 0, request(0, 0).tensors[0]),
     ):
         with pytest.raises(ArithmeticError, match="broke down"):
             call()
@@ -161,16 +175,16 @@ def test_a_failed_update_is_told_by_whatever_comes_next(held: Held) -> None:
 
 def test_a_step_that_fails_leaves_the_server_to_the_others(make: Make) -> None:
     server, plain = make(2), make(2)
-    wrong = RAW.encode(np.zeros((8, WIDTH + 1), np.float32))
+    wrong = np.zeros((8, WIDTH + 1), np.float32)
     with pytest.raises(RemoteError, match=r"smashed: float32\[8, 201\], but .* takes float32\[batch ≥ 1, 200\]"):
-        server.step(StepRequest(0, 0, 0, wrong, request(0, 0).labels), 0.0)
-    assert server.step(request(1, 0), 0.0).loss == plain.step(request(1, 0), 0.0).loss
+        server.step(request(0, 0).carrying((wrong, request(0, 0).tensors[1])))
+    assert server.step(request(1, 0)).loss == plain.step(request(1, 0)).loss
 
 
 def test_predictions_train_nothing(make: Make) -> None:
     server = make(1)
     before = server.get_weights()
-    logits = RAW.decode(server.predict(0, request(0, 0).smashed))
+    logits = predict(server, 0, request(0, 0).tensors[0])
     assert logits.shape == (8, 10)
     assert all((a == b).all() for a, b in zip(before, server.get_weights(), strict=True))
 
@@ -180,7 +194,7 @@ def test_in_fixed_order_messages_wait_for_their_turn_whenever_they_come(make: Ma
     for arriving in ((0, 1, 2), (2, 1, 0)):
         server = make(3, order="fixed")
         with ThreadPoolExecutor(3) as pool:
-            calls = {client: pool.submit(server.step, request(client, 0), 0.0) for client in arriving}
+            calls = {client: pool.submit(server.step, request(client, 0)) for client in arriving}
             started = {client: call.result(60).stamps.started for client, call in calls.items()}
         orders.append((sorted(started, key=started.__getitem__), {c: calls[c].result().loss for c in range(3)}))
     assert orders[0] == orders[1]
@@ -189,7 +203,7 @@ def test_in_fixed_order_messages_wait_for_their_turn_whenever_they_come(make: Ma
 def test_in_fixed_order_nobody_waits_for_ever_for_a_lost_client(make: Make) -> None:
     server = make(2, order="fixed", timeout_s=0.3)
     with ThreadPoolExecutor(2) as pool:
-        calls = [pool.submit(server.step, request(client, 1), 0.0) for client in (0, 1)]  # nobody sends step 0
+        calls = [pool.submit(server.step, request(client, 1)) for client in (0, 1)]  # nobody sends step 0
         for call in calls:
             with pytest.raises(
                 StragglerError, match=r"step 1 of client \d waited 0.3 s for \(client, step\) \(\d, 0\)"
@@ -202,8 +216,8 @@ def test_copies_train_apart_and_are_averaged_by_examples_when_all_have_ended(mak
     alone = [make(2, algorithm="sflv1", participation=1) for _ in range(2)]  # averaged with nobody's
     for client, size in enumerate((6, 2)):
         for server in (together, alone[client]):
-            server.step(request(client, 0, size=size), 0.0)
-            server.end_round(client, 0)
+            server.step(request(client, 0, size=size))
+            end(server, client)
     first, second = (server.get_weights() for server in alone)
     for mean, one, other in zip(together.get_weights(), first, second, strict=True):
         assert difference(mean, (6 * one + 2 * other) / 8) <= rounding(2 * 2 + 1, np.float32)
@@ -213,20 +227,20 @@ def test_copies_that_predict_at_the_same_time_stay_whole(make: Make) -> None:
     busy, calm = make(6, algorithm="sflv1"), make(6, algorithm="sflv1")
     for server in (busy, calm):
         for client in range(6):
-            server.step(request(client, 0), 0.0)
-    asked = [(client, request(client, 100 + n).smashed) for n in range(20) for client in range(6)]
+            server.step(request(client, 0))
+    asked = [(client, request(client, 100 + n).tensors[0]) for n in range(20) for client in range(6)]
     with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda ask: busy.predict(*ask).payload, asked))
-    assert [bytes(a) for a in answers] == [bytes(calm.predict(*ask).payload) for ask in asked]
+        answers = list(pool.map(lambda ask: predict(busy, *ask), asked))
+    assert [a.tobytes() for a in answers] == [predict(calm, *ask).tobytes() for ask in asked]
     then = [request(client, 1) for client in range(6)]
-    assert [busy.step(r, 0.0).loss for r in then] == [calm.step(r, 0.0).loss for r in then]
+    assert [busy.step(r).loss for r in then] == [calm.step(r).loss for r in then]
 
 
 def test_copies_train_alike_at_whichever_replica_is_free(make: Make, federations: Any) -> None:
     busy, calm = make(5, algorithm="sflv1"), make(5, algorithm="sflv1", participation=1)
     done = all_at_once(busy, clients=5, steps=8)
     assert (busy.replicas, calm.replicas) == (2, 1)
-    assert losses(done) == [calm.step(asked, 0.0).loss for asked, _ in done]
+    assert losses(done) == [calm.step(asked).loss for asked, _ in done]
 
 
 def test_copies_are_averaged_alike_in_whatever_order_clients_end(make: Make) -> None:
@@ -234,8 +248,8 @@ def test_copies_are_averaged_alike_in_whatever_order_clients_end(make: Make) -> 
     for order in islice(permutations(range(4)), 0, None, 5):
         server = make(4, algorithm="sflv1")
         for client in order:
-            server.step(request(client, 0, size=3 + 2 * client), 0.0)
+            server.step(request(client, 0, size=3 + 2 * client))
         for client in order:
-            server.end_round(client, 0)
+            end(server, client)
         averages.add(b"".join(weight.tobytes() for weight in server.get_weights()))
     assert len(averages) == 1

@@ -8,8 +8,8 @@ import pytest
 
 from splitfed_core.federation.rounds import train
 from splitfed_core.records.rows import ClientRow, StepRow
+from splitfed_core.roles.fed_server import FedServer
 from splitfed_core.timing.stopwatch import Stopwatch, union_s
-from splitfed_core.wire.transports import base as transport
 
 
 def ticking(*stamps: float) -> Stopwatch:
@@ -123,8 +123,8 @@ def test_the_first_model_of_a_client_that_sat_out_is_in_the_round(federations: A
 
 
 def test_waiting_for_the_models_of_others_is_not_pulling(federations: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = transport.get_timed
-    monkeypatch.setattr(transport, "get_timed", lambda *args: replace(ask(*args), waited_s=1e9))
+    handle = FedServer.handle
+    monkeypatch.setattr(FedServer, "handle", lambda *args: replace(handle(*args), waited_s=1e9))
     with federations.build(federations.config(clients=1), federations.shards(20)) as federation:
         row = federation.train_round(0)[0].clients[0]
     assert 0 < row.wait_s < 1e9  # no more than the call took; taking the weights over is still pulling

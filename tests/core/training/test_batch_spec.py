@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError
 from splitfed_core.federation.build_main import build_main_server
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import BodyRequest, StepRequest
+from splitfed_core.wire.call import Address, Call, Kind, Reply
+from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.stack import client_stack, server_gate
+from splitfed_core.wire.transports.base import Transport
 from splitfed_core.wire.transports.grpc_client import GrpcTransport
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
@@ -24,7 +27,6 @@ TOKEN = "of-a-test"  # noqa: S105
 WIDTH = 200  # of the smashed data of `mlp` at dense1
 GOOD = np.ones((8, 200), np.float32)  # smashed data of `mlp` at dense1, and what its body gives at dense2
 CLASSES = np.arange(8, dtype=np.uint8)
-LABELS = RAW.encode(CLASSES)
 WRONG: tuple[Any, ...] = (
     GOOD.repeat(2, axis=1),
     np.ones((8, 201), np.float32),
@@ -46,7 +48,32 @@ WRONG_LABELS: tuple[Any, ...] = (
     CLASSES.astype(np.int8) - 1,
 )
 USHAPE: dict[str, Any] = {"algorithm": "ushape", "cut_layer": ["dense1", "dense2"]}
-Serve = Callable[..., list[GrpcTransport]]
+Serve = Callable[..., list["Caller"]]
+
+
+class Caller:
+    """A client's way to the main server, by what it can ask."""
+
+    def __init__(self, transport: GrpcTransport) -> None:
+        self.transport: Transport[Array] = client_stack(transport, Counters())
+
+    def _ask(self, kind: Kind, client: int, *tensors: Array) -> Reply[Array]:
+        return self.transport.exchange(Call(kind, Address(client), tensors))
+
+    def step(self, client: int, smashed: Array = GOOD, labels: Array = CLASSES) -> Reply[Array]:
+        return self._ask(Kind.TRAIN_STEP, client, smashed, labels)
+
+    def forward(self, client: int, smashed: Array) -> Array:
+        return self._ask(Kind.FORWARD_BODY, client, smashed).tensors[0]
+
+    def backward(self, client: int, gradient: Array) -> Array:
+        return self._ask(Kind.BACKWARD_BODY, client, gradient).tensors[0]
+
+    def predict(self, client: int, smashed: Array) -> Array:
+        return self._ask(Kind.PREDICT, client, smashed).tensors[0]
+
+    def end_round(self, client: int, round: int) -> tuple[float, ...]:
+        return self.transport.exchange(Call(Kind.END_ROUND, Address(client, round))).server_update_s
 
 
 @pytest.fixture
@@ -54,14 +81,14 @@ def serve(federations: Any) -> Iterator[Serve]:
     """Serve a cell of two clients; returns eight connections to it."""
     with ExitStack() as stack:
 
-        def start(**parameters: Any) -> list[GrpcTransport]:
+        def start(**parameters: Any) -> list[Caller]:
             config = federations.config(clients=2, **parameters)
             main = build_main_server(federations.key, config, federations.shape, {0: 8, 1: 8}, replicas=2)
             stack.callback(main.close)
-            server = stack.enter_context(RpcServer(token=TOKEN, callers=8, main=main))
-            calls = [GrpcTransport(server.address, token=TOKEN, deadline_s=20) for _ in range(8)]
+            server = stack.enter_context(RpcServer(token=TOKEN, callers=8, main=server_gate(main)))
+            calls = [Caller(GrpcTransport(server.address, token=TOKEN, deadline_s=20)) for _ in range(8)]
             for call in calls:
-                stack.callback(call.close)
+                stack.callback(call.transport.close)
             return calls
 
         yield start
@@ -80,26 +107,26 @@ def refused(field: str, *calls: Callable[[], Any]) -> None:
 @pytest.mark.parametrize("algorithm", ["sflv2", "sflv1"])
 def test_smashed_data_that_does_not_fit_the_cut_is_refused(serve: Serve, algorithm: str) -> None:
     calls = serve(algorithm=algorithm)
-    for bad in map(RAW.encode, WRONG):
-        steps = [partial(c.train_step, StepRequest(n % 2, 0, 0, bad, LABELS)) for n, c in enumerate(calls)]
+    for bad in WRONG:
+        steps = [partial(c.step, n % 2, bad) for n, c in enumerate(calls)]
         refused("smashed", *steps, *(partial(c.predict, n % 2, bad) for n, c in enumerate(calls)))
     for client, call in enumerate(calls[:2]):
-        assert call.train_step(StepRequest(client, 0, 0, RAW.encode(GOOD), LABELS)).loss > 0
+        assert call.step(client).loss > 0
         assert len(call.end_round(client, 0)) == 1
 
 
 def test_labels_that_are_no_class_of_each_example_are_refused(serve: Serve) -> None:
     calls = serve()
-    for bad in map(RAW.encode, WRONG_LABELS):
-        refused("labels", *(partial(c.train_step, StepRequest(0, 0, 0, RAW.encode(GOOD), bad)) for c in calls))
-    assert calls[0].train_step(StepRequest(1, 0, 0, RAW.encode(GOOD), LABELS)).loss > 0
+    for bad in WRONG_LABELS:
+        refused("labels", *(partial(c.step, 0, GOOD, bad) for c in calls))
+    assert calls[0].step(1).loss > 0
 
 
 @pytest.mark.parametrize("order", ["arrival", "fixed"])
 def test_neither_exchange_of_a_u_shaped_step_takes_what_does_not_fit(serve: Serve, order: str) -> None:
     calls = serve(**USHAPE, order=order)
-    for bad in map(RAW.encode, WRONG):
-        forwards = [partial(c.forward, BodyRequest(n % 2, 0, 0, bad)) for n, c in enumerate(calls)]
+    for bad in WRONG:
+        forwards = [partial(c.forward, n % 2, bad) for n, c in enumerate(calls)]
         refused("smashed", *forwards, *(partial(c.predict, 0, bad) for c in calls))
     with ThreadPoolExecutor(2) as pool:  # in fixed order the second waits for the first, whoever that is
         list(pool.map(lambda client: body_step(calls[client], client), (0, 1)))
@@ -108,15 +135,14 @@ def test_neither_exchange_of_a_u_shaped_step_takes_what_does_not_fit(serve: Serv
 def test_a_backward_exchange_without_its_forward_ends_nobodys_turn(serve: Serve) -> None:
     calls = serve(**USHAPE)
     with pytest.raises(RemoteError, match="FAILED_PRECONDITION: client 1 has no forward exchange open"):
-        calls[1].backward(BodyRequest(1, 0, 0, RAW.encode(GOOD)))
+        calls[1].backward(1, GOOD)
     body_step(calls[0], 0)
 
 
-def body_step(call: GrpcTransport, client: int) -> None:
+def body_step(call: Caller, client: int) -> None:
     """A step whose first backward exchanges do not fit; the right one still does."""
-    good = BodyRequest(client, 0, 0, RAW.encode(GOOD))
-    assert RAW.decode(call.forward(good).tensor).shape == GOOD.shape
-    for bad in map(RAW.encode, (*WRONG, GOOD[1:])):
-        refused("gradient", partial(call.backward, BodyRequest(client, 0, 0, bad)))
-    assert RAW.decode(call.backward(good).tensor).shape == GOOD.shape
+    assert call.forward(client, GOOD).shape == GOOD.shape
+    for bad in (*WRONG, GOOD[1:]):
+        refused("gradient", partial(call.backward, client, bad))
+    assert call.backward(client, GOOD).shape == GOOD.shape
     assert len(call.end_round(client, 0)) == 1

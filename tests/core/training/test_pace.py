@@ -12,8 +12,7 @@ from splitfed_core.roles.exchange import delayed
 from splitfed_core.roles.fed_server import FedServer
 from splitfed_core.roles.ledger import Columns
 from splitfed_core.training.pace import VARIABLE, StepShare, delay_of, no_delay
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import ClientModel
+from splitfed_core.wire.call import Address, Call, Kind
 
 
 def test_without_the_variable_nothing_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +82,7 @@ def test_the_fed_server_delays_the_aggregation_by_a_share_of_the_round(
         for client_id in ((0, 1), (1, 0), (0, 1))[round_]:  # another one is the last, and it is one delay for all that
             clock[0] += 5.0
             began = clock[0]
-            server.push(ClientModel(client_id, round_, 1, (RAW.encode(np.ones(2, np.float32)),)))
+            server.push(Call(Kind.PUSH_MODEL, Address(client_id, round_), (np.ones(2, np.float32),), 1))
             waited.append(round(clock[0] - began, 1))
     assert waited == [0, 0, 0, 5, 0, 5]
 

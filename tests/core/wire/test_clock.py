@@ -6,19 +6,21 @@ from time import perf_counter
 import numpy as np
 import pytest
 
+from splitfed_core.arrays import Array
 from splitfed_core.records.results import WorkerRound
 from splitfed_core.wire import clock as clock_module
+from splitfed_core.wire.call import Address, Call, Kind, Reply, ServerStamps
 from splitfed_core.wire.clock import NO_OFFSET, ClockOffset, clock_id, estimate_offset
-from splitfed_core.wire.codecs.base import EncodedTensor
-from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import ServerStamps, StepReply, StepRequest
+from splitfed_core.wire.layers import codec as codec_module
+from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.stack import client_stack, server_gate
 from splitfed_core.wire.security.tls import Authority
 from splitfed_core.wire.transports import grpc_server as rpc_module
 from splitfed_core.wire.transports.addresses import PublicAddress
 from splitfed_core.wire.transports.grpc_client import Endpoints, connect, read_clock
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
-SMASHED = RAW.encode(np.arange(6, dtype=np.float32))
+SMASHED = np.arange(6, dtype=np.float32)
 TOKEN, HOST = "the-token-of-this-run", "127.0.0.3"
 
 
@@ -48,32 +50,29 @@ def test_stamps_of_a_host_whose_clock_is_ahead_are_read_by_the_callers(monkeypat
         return perf_counter() + 1000.0
 
     class Elsewhere:
-        def step(self, request: StepRequest, received_s: float) -> StepReply:
-            return StepReply(request.smashed, 1.0, 2, ServerStamps(received_s, ahead(), ahead(), ahead(), ahead()))
+        kinds = frozenset({Kind.TRAIN_STEP})
 
-        def end_round(self, client_id: int, round: int) -> tuple[float, ...]:
-            return ()
-
-        def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
-            return smashed
+        def handle(self, call: Call[Array]) -> Reply[Array]:
+            stamps = ServerStamps(decoded=ahead(), started=ahead(), computed=ahead())
+            return Reply(call.tensors[:1], 1.0, 2, stamps=stamps)
 
     names = (f"host {number}" for number in count())  # the server asks first, then the caller
     monkeypatch.setattr(rpc_module, "perf_counter", ahead)
-    monkeypatch.setattr("splitfed_core.wire.transports.base.perf_counter", ahead)
+    monkeypatch.setattr(codec_module, "perf_counter", ahead)
     monkeypatch.setattr(rpc_module, "clock_id", lambda: next(names))
     monkeypatch.setattr(clock_module, "clock_id", lambda: next(names))
     authority = Authority()
     exposed = PublicAddress(HOST, authority.server(HOST))
-    with RpcServer(token=TOKEN, callers=1, main=Elsewhere(), exposed=exposed) as server:
+    with RpcServer(token=TOKEN, callers=1, main=server_gate(Elsewhere()), exposed=exposed) as server:
         ends = Endpoints(server.address, None, TOKEN, 10.0, certificate=authority.caller())
         clock = read_clock(ends)
         assert clock.offset_s == pytest.approx(1000.0, abs=clock.uncertainty_s)
         assert clock.uncertainty_s > 0
-        main, _ = connect("grpc", ends, clock)
+        main, _ = connect("grpc", ends)
         assert main is not None
-        reply = main.train_step(StepRequest(7, 2, 5, SMASHED, SMASHED))
+        call = Call(Kind.TRAIN_STEP, Address(7, 2, 5), (SMASHED, SMASHED))
+        reply = client_stack(main, Counters(), clock).exchange(call)
         main.close()
-    assert reply.transit is not None
     stamps = reply.stamps
     moments = [reply.transit.sent, stamps.received, stamps.decoded, stamps.encoded, reply.transit.arrived]
     slack = clock.uncertainty_s

@@ -9,23 +9,29 @@ from hypothesis import strategies as st
 from splitfed_core.errors import RemoteError
 from splitfed_core.wire import messages
 from splitfed_core.wire._pb.splitfed.v1 import splitfed_pb2 as pb
+from splitfed_core.wire.call import Address, Call, Kind, Reply, ServerStamps, Transit
 from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.messages import (
-    Aggregate,
-    BodyReply,
-    BodyRequest,
-    ClientModel,
-    ServerStamps,
-    StepReply,
-    StepRequest,
-    Transit,
-)
 
 IDS = st.sampled_from([0, 1, 127, 128, 200, 70_000, 2**32 - 1]) | st.integers(0, 2**32 - 1)
 NUMBERS = st.sampled_from([0.0, -0.0, 1.0, float("nan"), float("-inf"), 5e-324]) | st.floats()
 TIMES = st.floats(0, 1e9)
 STAMPS = st.builds(ServerStamps, TIMES, TIMES, TIMES, TIMES, TIMES)
+
+
+TRANSIT = Transit(1.0, 2.0, 3, 4)
+
+
+def read_step(data: bytes) -> Call[EncodedTensor]:
+    return messages.read_call(Kind.TRAIN_STEP, data, 0.0)
+
+
+def step_call(client: int, round: int, step: int, *tensors: EncodedTensor) -> Call[EncodedTensor]:
+    return Call(Kind.TRAIN_STEP, Address(client, round, step), tensors)
+
+
+def answer_parts(tensor: EncodedTensor) -> list[messages.Part]:
+    return messages.reply_parts(Kind.PREDICT, Reply((tensor,)))
 
 
 @st.composite
@@ -68,12 +74,10 @@ def test_step_requests_are_what_protobuf_writes(
     expected = pb.TrainStepRequest(
         client_id=client, round=round, step=step, labels=to_pb(labels), smashed=[to_pb(smashed)]
     )
-    back = messages.read_step_request(
-        same(messages.step_request_parts(StepRequest(client, round, step, smashed, labels)), expected)
-    )
-    assert (back.client_id, back.round, back.step) == (client, round, step)
-    assert alike(back.smashed, smashed)
-    assert alike(back.labels, labels)
+    call = step_call(client, round, step, smashed, labels)
+    back = messages.read_call(call.kind, same(messages.call_parts(call), expected), 7.0)
+    assert (back.address, back.received_s) == ((client, round, step), 7.0)
+    assert all(alike(*pair) for pair in zip(back.tensors, (smashed, labels), strict=True))
 
 
 @given(tensors(), st.floats(allow_nan=False), IDS, STAMPS)
@@ -81,71 +85,89 @@ def test_step_replies_are_what_protobuf_writes(
     gradient: EncodedTensor, loss: float, correct: int, stamps: ServerStamps
 ) -> None:
     expected = pb.TrainStepResponse(loss=loss, correct=correct, stamps=stamps_to_pb(stamps), gradient=[to_pb(gradient)])
-    transit = Transit(1.0, 2.0, 3, 4)
-    data = same(messages.step_reply_parts(StepReply(gradient, loss, correct, stamps)), expected)
-    back = messages.read_step_reply(data, transit)
-    assert (back.loss, back.correct, back.stamps, back.transit) == (loss, correct, stamps, transit)
-    assert alike(back.gradient, gradient)
+    reply = Reply((gradient,), loss, correct, stamps=stamps)
+    data = same(messages.reply_parts(Kind.TRAIN_STEP, reply), expected)
+    back = messages.read_reply(Kind.TRAIN_STEP, data, TRANSIT)
+    assert (back.loss, back.correct, back.stamps, back.transit) == (loss, correct, stamps, TRANSIT)
+    assert alike(back.tensors[0], gradient)
 
 
-@given(IDS, IDS, IDS, tensors(), STAMPS)
+BODY = {
+    Kind.FORWARD_BODY: (pb.ForwardBodyRequest, "smashed", pb.ForwardBodyResponse, "output"),
+    Kind.BACKWARD_BODY: (pb.BackwardBodyRequest, "gradient", pb.BackwardBodyResponse, "gradient"),
+}
+
+
+@given(st.sampled_from(list(BODY)), IDS, IDS, IDS, tensors(), STAMPS)
 def test_u_shaped_exchanges_are_what_protobuf_writes(
-    client: int, round: int, step: int, tensor: EncodedTensor, stamps: ServerStamps
+    kind: Kind, client: int, round: int, step: int, tensor: EncodedTensor, stamps: ServerStamps
 ) -> None:
-    request = pb.ForwardBodyRequest(client_id=client, round=round, step=step, smashed=[to_pb(tensor)])
-    reply = pb.ForwardBodyResponse(stamps=stamps_to_pb(stamps), output=[to_pb(tensor)])
-    asked = messages.read_body_request(
-        same(messages.body_request_parts(BodyRequest(client, round, step, tensor)), request)
-    )
-    told = messages.read_body_reply(
-        same(messages.body_reply_parts(BodyReply(tensor, stamps)), reply), Transit(0, 0, 0, 0)
-    )
-    assert (asked.client_id, asked.round, asked.step, told.stamps) == (client, round, step, stamps)
-    assert alike(asked.tensor, tensor)
-    assert alike(told.tensor, tensor)
+    request, there, response, back = BODY[kind]
+    asked = request(client_id=client, round=round, step=step, **{there: [to_pb(tensor)]})
+    told = response(stamps=stamps_to_pb(stamps), **{back: [to_pb(tensor)]})
+    parts = messages.call_parts(Call(kind, Address(client, round, step), (tensor,)))
+    call = messages.read_call(kind, same(parts, asked), 0.0)
+    answer = same(messages.reply_parts(kind, Reply((tensor,), stamps=stamps)), told)
+    reply = messages.read_reply(kind, answer, TRANSIT)
+    assert (call.address, reply.stamps) == ((client, round, step), stamps)
+    assert alike(call.tensors[0], tensor)
+    assert alike(reply.tensors[0], tensor)
 
 
 @given(IDS, IDS, st.integers(0, 2**64 - 1), st.lists(tensors(), max_size=4), st.floats(0, 1e9))
 def test_models_are_what_protobuf_writes(
     client: int, round: int, examples: int, weights: list[EncodedTensor], waited_s: float
 ) -> None:
-    model = ClientModel(client, round, examples, tuple(weights))
+    push = Call(Kind.PUSH_MODEL, Address(client, round), tuple(weights), examples)
     pushed = pb.PushRequest(client_id=client, round=round, examples=examples, weights=map(to_pb, weights))
-    back = messages.read_client_model(same(messages.client_model_parts(model), pushed))
-    assert (back.client_id, back.round, back.examples) == (client, round, examples)
+    back = messages.read_call(push.kind, same(messages.call_parts(push), pushed), 0.0)
+    assert (back.address, back.examples) == ((client, round, 0), examples)
     pulled = pb.GetAggregateResponse(waited_s=waited_s, weights=map(to_pb, weights))
-    got = messages.read_aggregate(same(messages.aggregate_parts(Aggregate(weights, waited_s)), pulled))
+    reply = messages.reply_parts(Kind.GET_AGGREGATE, Reply(tuple(weights), waited_s=waited_s))
+    got = messages.read_reply(Kind.GET_AGGREGATE, same(reply, pulled), TRANSIT)
     assert got.waited_s == waited_s
-    assert all(alike(*pair) for read in (back.weights, got.weights) for pair in zip(read, weights, strict=True))
+    assert all(alike(*pair) for read in (back, got) for pair in zip(read.tensors, weights, strict=True))
+
+
+@given(IDS, IDS, st.lists(TIMES, max_size=4))
+def test_the_end_of_a_round_is_what_protobuf_writes(client: int, round: int, times: list[float]) -> None:
+    ends = same(
+        messages.call_parts(Call(Kind.END_ROUND, Address(client, round))),
+        pb.EndRoundRequest(client_id=client, round=round),
+    )
+    told = messages.reply_parts(Kind.END_ROUND, Reply(server_update_s=tuple(times)))
+    reply = messages.read_reply(Kind.END_ROUND, same(told, pb.EndRoundResponse(server_update_s=times)), TRANSIT)
+    assert messages.read_call(Kind.END_ROUND, ends, 0.0).address == (client, round, 0)
+    assert reply.server_update_s == tuple(times)
 
 
 @given(IDS, tensors())
 def test_predictions_are_what_protobuf_writes(client: int, tensor: EncodedTensor) -> None:
     request = pb.PredictRequest(client_id=client, smashed=[to_pb(tensor)])
-    who, smashed = messages.read_predict_request(same(messages.predict_request_parts(client, tensor), request))
-    logits = messages.read_predict_reply(
-        same(messages.predict_reply_parts(tensor), pb.PredictResponse(output=[to_pb(tensor)]))
-    )
-    assert who == client
-    assert alike(smashed, tensor)
-    assert alike(logits, tensor)
+    parts = messages.call_parts(Call(Kind.PREDICT, Address(client), (tensor,)))
+    call = messages.read_call(Kind.PREDICT, same(parts, request), 0.0)
+    data = same(answer_parts(tensor), pb.PredictResponse(output=[to_pb(tensor)]))
+    reply = messages.read_reply(Kind.PREDICT, data, TRANSIT)
+    assert call.address == (client, 0, 0)
+    assert alike(call.tensors[0], tensor)
+    assert alike(reply.tensors[0], tensor)
 
 
 @pytest.mark.parametrize("size", [127, 128, 16_383, 16_384, 2_097_151, 2_097_152])
 def test_lengths_grow_by_a_byte_where_protobuf_says(size: int) -> None:
     tensor = RAW.encode(np.ones(size, np.uint8))
-    same(messages.predict_reply_parts(tensor), pb.PredictResponse(output=[to_pb(tensor)]))
+    same(answer_parts(tensor), pb.PredictResponse(output=[to_pb(tensor)]))
 
 
 def test_payloads_are_not_copied_before_the_join() -> None:
     array = np.zeros(1000, np.float32)
-    payload = messages.predict_reply_parts(RAW.encode(array))[-1]
+    payload = answer_parts(RAW.encode(array))[-1]
     assert np.shares_memory(np.frombuffer(payload, np.float32), array)
 
 
 def test_payloads_are_not_copied_when_read() -> None:
-    data = b"".join(messages.predict_reply_parts(RAW.encode(np.arange(1000, dtype=np.float32))))
-    array = RAW.decode(messages.read_predict_reply(data))
+    data = b"".join(answer_parts(RAW.encode(np.arange(1000, dtype=np.float32))))
+    array = RAW.decode(messages.read_reply(Kind.PREDICT, data, TRANSIT).tensors[0])
     assert np.shares_memory(array, np.frombuffer(data, np.uint8))
     assert array.tolist() == list(range(1000))
 
@@ -160,26 +182,25 @@ def test_fields_are_found_in_whatever_order_a_writer_puts_them(
         pb.TrainStepRequest(round=round),
         pb.TrainStepRequest(client_id=client),
     ]
-    back = messages.read_step_request(b"".join(part.SerializeToString() for part in parts))
-    assert (back.client_id, back.round, back.step) == (client, round, step)
-    assert alike(back.smashed, smashed)
-    assert alike(back.labels, labels)
+    back = read_step(b"".join(part.SerializeToString() for part in parts))
+    assert back.address == (client, round, step)
+    assert all(alike(*pair) for pair in zip(back.tensors, (smashed, labels), strict=True))
 
 
 @given(st.data(), tensors(), tensors())
 def test_a_message_that_is_cut_off_is_refused(
     data: st.DataObject, smashed: EncodedTensor, labels: EncodedTensor
 ) -> None:
-    whole = b"".join(messages.step_request_parts(StepRequest(1, 2, 3, smashed, labels)))
+    whole = b"".join(messages.call_parts(step_call(1, 2, 3, smashed, labels)))
     end = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(RemoteError, match="same version"):
-        messages.read_step_request(whole[:end])
+        read_step(whole[:end])
 
 
 @pytest.mark.parametrize("data", [b"\xff" * 11, b"\x0b", b"\x0d\x01", b"\x09\x01"])
 def test_what_is_no_message_is_refused(data: bytes) -> None:
     with pytest.raises(RemoteError, match="truncated or malformed"):
-        messages.read_aggregate(data)
+        messages.read_reply(Kind.GET_AGGREGATE, data, TRANSIT)
 
 
 @given(st.data(), tensors(), tensors(), st.integers(0, 9))
@@ -189,17 +210,22 @@ def test_the_size_of_a_message_depends_on_shapes_alone(
     def sizes(ids: st.SearchStrategy[int], numbers: st.SearchStrategy[float]) -> list[int]:
         client, round, step = (data.draw(ids) for _ in range(3))
         stamps = ServerStamps(*(data.draw(numbers) for _ in range(5)))
+        address = Address(client, round, step)
+        reply = Reply((one,), data.draw(numbers), data.draw(ids), stamps=stamps)
+        model = (one, other)
         messages_ = (
-            messages.step_request_parts(StepRequest(client, round, step, one, other)),
-            messages.step_reply_parts(StepReply(one, data.draw(numbers), data.draw(ids), stamps)),
-            messages.body_request_parts(BodyRequest(client, round, step, one)),
-            messages.body_reply_parts(BodyReply(one, stamps)),
-            messages.client_model_parts(ClientModel(client, round, data.draw(ids), (one, other))),
-            messages.aggregate_parts(Aggregate((one, other), data.draw(numbers))),
-            messages.predict_request_parts(client, one),
-            [messages.end_round_request(client, round)],
-            [messages.end_round_reply([data.draw(numbers) for _ in range(count)])],
-            [messages.aggregate_request(client, round)],
+            messages.call_parts(step_call(client, round, step, one, other)),
+            messages.reply_parts(Kind.TRAIN_STEP, reply),
+            messages.call_parts(Call(Kind.FORWARD_BODY, address, (one,))),
+            messages.reply_parts(Kind.FORWARD_BODY, reply),
+            messages.call_parts(Call(Kind.PUSH_MODEL, address, model, data.draw(ids))),
+            messages.reply_parts(Kind.GET_AGGREGATE, Reply(model, waited_s=data.draw(numbers))),
+            messages.call_parts(Call(Kind.PREDICT, address, (one,))),
+            messages.call_parts(Call(Kind.END_ROUND, address)),
+            messages.reply_parts(
+                Kind.END_ROUND, Reply(server_update_s=tuple(data.draw(numbers) for _ in range(count)))
+            ),
+            messages.call_parts(Call(Kind.GET_AGGREGATE, address)),
             [messages.now_reply(data.draw(numbers), "clock")],
         )
         return [messages.size(parts) for parts in messages_]
@@ -212,8 +238,6 @@ def test_the_size_of_a_message_depends_on_shapes_alone(
     [
         (pb.TrainStepRequest, pb.TrainStepsRequest),
         (pb.TrainStepResponse, pb.TrainStepsResponse),
-        (pb.ForwardBodyRequest, pb.BackwardBodyRequest),
-        (pb.ForwardBodyResponse, pb.BackwardBodyResponse),
     ],
 )
 def test_messages_that_are_read_by_one_function_have_the_same_fields(one: Any, other: Any) -> None:
@@ -225,11 +249,11 @@ def test_a_number_that_is_missing_is_no_zero() -> None:
     tensor = to_pb(RAW.encode(np.ones(3)))
     data = pb.TrainStepRequest(client_id=0, step=0, labels=tensor, smashed=[tensor]).SerializeToString()
     with pytest.raises(RemoteError, match="TrainStepRequest came without round"):
-        messages.read_step_request(data)
+        read_step(data)
 
 
 def test_a_cut_through_two_tensors_is_not_read_as_one() -> None:
     tensor = to_pb(RAW.encode(np.ones(3)))
     data = pb.TrainStepRequest(client_id=0, round=0, step=0, labels=tensor, smashed=[tensor, tensor])
     with pytest.raises(RemoteError, match=r"\(1 in field 14, 2 in field 15\)"):
-        messages.read_step_request(data.SerializeToString())
+        read_step(data.SerializeToString())

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from cryptography import x509
 
+from splitfed_core.arrays import Array
 from splitfed_core.errors import ConfigError, RemoteError
-from splitfed_core.wire.codecs.base import EncodedTensor
-from splitfed_core.wire.codecs.raw import RAW
+from splitfed_core.wire.call import Address, Call, Kind, Reply
+from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.stack import client_stack, server_gate
 from splitfed_core.wire.security.tls import Authority, Certificate
 from splitfed_core.wire.transports.addresses import PublicAddress
 from splitfed_core.wire.transports.grpc_client import Endpoints, connect
@@ -20,17 +22,16 @@ from splitfed_core.wire.transports.grpc_server import RpcServer
 
 TOKEN = "the-token-of-this-run"  # noqa: S105  of servers that live for a test
 HOST = "127.0.0.3"  # not where anything listens by default
-MODEL = RAW.encode(np.arange(6, dtype=np.float32))
+MODEL = np.arange(6, dtype=np.float32)
 
 
 class Adding:
     """A main server that only predicts."""
 
-    def end_round(self, client_id: int, round: int) -> tuple[float, ...]:
-        return (client_id + round / 2,)
+    kinds = frozenset({Kind.PREDICT})
 
-    def predict(self, client_id: int, smashed: EncodedTensor) -> EncodedTensor:
-        return RAW.encode(RAW.decode(smashed) + client_id)
+    def handle(self, call: Call[Array]) -> Reply[Array]:
+        return Reply((call.tensors[0] + call.address.client_id,))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def authority() -> Authority:
 @pytest.fixture(scope="module")
 def server(authority: Authority) -> Iterator[RpcServer]:
     exposed = PublicAddress(HOST, authority.server(HOST))
-    with RpcServer(token=TOKEN, callers=2, main=Adding(), exposed=exposed) as running:
+    with RpcServer(token=TOKEN, callers=2, main=server_gate(Adding()), exposed=exposed) as running:
         yield running
 
 
@@ -50,7 +51,8 @@ def predict(server: RpcServer, certificate: Certificate | None, token: str = TOK
     main, _ = connect(name, Endpoints(server.address, None, token, 5.0, certificate=certificate))
     assert main is not None
     try:
-        return [float(value) for value in RAW.decode(main.predict(10, MODEL))]
+        reply = client_stack(main, Counters()).exchange(Call(Kind.PREDICT, Address(10), (MODEL,)))
+        return [float(value) for value in reply.tensors[0]]
     finally:
         main.close()
 
@@ -93,7 +95,7 @@ def test_the_certificate_of_another_run_is_refused(server: RpcServer, authority:
 def test_a_server_cannot_pose_at_another_address_nor_a_caller_as_a_server(authority: Authority) -> None:
     for shown in (authority.server("127.0.0.9"), authority.caller()):
         with (
-            RpcServer(token=TOKEN, callers=1, main=Adding(), exposed=PublicAddress(HOST, shown)) as server,
+            RpcServer(token=TOKEN, callers=1, main=server_gate(Adding()), exposed=PublicAddress(HOST, shown)) as server,
             pytest.raises(RemoteError, match="UNAVAILABLE"),
         ):
             predict(server, authority.caller())
@@ -105,7 +107,9 @@ def test_keys_are_neither_printed_nor_on_the_disk(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     certificate = authority.server(HOST)
-    with RpcServer(token=TOKEN, callers=1, main=Adding(), exposed=PublicAddress(HOST, certificate)) as server:
+    with RpcServer(
+        token=TOKEN, callers=1, main=server_gate(Adding()), exposed=PublicAddress(HOST, certificate)
+    ) as server:
         assert predict(server, authority.caller())[0] == 10
         assert list(tmp_path.rglob("*")) == []
     assert "PRIVATE" not in repr(certificate)
@@ -119,4 +123,9 @@ def test_a_certificate_outlives_a_sweep_but_not_by_years(authority: Authority) -
 def test_an_address_of_another_host_is_refused_in_words(authority: Authority) -> None:
     elsewhere = "203.0.113.1"  # reserved for documentation
     with pytest.raises(ConfigError, match=r"cannot listen on 203\.0\.113\.1: .* --node-ip-address"):
-        RpcServer(token=TOKEN, callers=1, main=Adding(), exposed=PublicAddress(elsewhere, authority.server(elsewhere)))
+        RpcServer(
+            token=TOKEN,
+            callers=1,
+            main=server_gate(Adding()),
+            exposed=PublicAddress(elsewhere, authority.server(elsewhere)),
+        )

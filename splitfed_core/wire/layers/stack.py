@@ -1,0 +1,53 @@
+"""What is between a role and the wire, on both sides, as two lists from the wire up."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from splitfed_core.arrays import Array
+from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
+from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.layers.base import MakeGate, MakeLayer
+from splitfed_core.wire.layers.clock_shift import ClockShiftLayer
+from splitfed_core.wire.layers.codec import CodecGate, CodecLayer, codecs_for
+from splitfed_core.wire.layers.counters import Counters, CountingLayer
+from splitfed_core.wire.transports.base import Service, Transport
+
+
+def client_stack(
+    transport: Transport[EncodedTensor],
+    counters: Counters,
+    clock: ClockOffset = NO_OFFSET,
+    codec: str = "raw",
+    more: Sequence[MakeLayer] = (),
+) -> Transport[Array]:
+    """Put the client's layers round a transport.
+
+    Args:
+        transport: The way to a server.
+        counters: Count what goes over it.
+        clock: How far the server's clock is ahead.
+        codec: Name of the cell's codec.
+        more: Further layers, the first of them next to the others.
+    """
+    layers: list[MakeLayer] = [
+        partial(CountingLayer, counters=counters),
+        *([] if clock == NO_OFFSET else [partial(ClockShiftLayer, clock=clock)]),
+        *more,
+    ]
+    for put_round in layers:
+        transport = put_round(transport)
+    return CodecLayer(transport, codecs_for(codec))
+
+
+def server_gate(service: Service[Array], codec: str = "raw", more: Sequence[MakeGate] = ()) -> Service[EncodedTensor]:
+    """Put the server's gates, which mirror the client's layers, round a service.
+
+    Args:
+        service: The server.
+        codec: Name of the cell's codec.
+        more: Further gates, the last of them next to the wire.
+    """
+    gate: Service[EncodedTensor] = CodecGate(service, codecs_for(codec))
+    for put_round in more:
+        gate = put_round(gate)
+    return gate
