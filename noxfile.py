@@ -42,6 +42,25 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests and tell which lines and branches ran, those of the processes that Ray starts included."""
+    install(session, "test")
+    session.run("coverage", "erase")
+    # Every process has to find the plugin, which saves what ran: Ray ends processes without a last word.
+    here = {"PYTHONPATH": str(Path.cwd())}
+    session.run("coverage", "run", "-m", "pytest", "-n", "2", "--dist", "loadfile", *session.posargs, env=here)
+    session.run("coverage", "combine", "--quiet", env=here)
+    session.run("coverage", "report", env=here)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Test the tests: make small errors in the modules that decide numbers, and count those that are seen."""
+    install(session, "test")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     install(session, "lint", project=False)
