@@ -9,9 +9,42 @@
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.machine.installed import require_run
+
+__all__ = [
+    "FIGURES",
+    "METRICS",
+    "CellConfig",
+    "CellError",
+    "Choice",
+    "Compared",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "GridError",
+    "LocalFederation",
+    "NotARunError",
+    "NotInstalledError",
+    "Results",
+    "SfbenchError",
+    "SplitModel",
+    "TrainedCell",
+    "UShapeModel",
+    "UsageError",
+    "__version__",
+    "build_model",
+    "compare",
+    "load",
+    "load_dataset",
+    "partition",
+    "report",
+    "split",
+    "split_ushape",
+    "sweep",
+    "train",
+]
 
 if TYPE_CHECKING:
     from analysis.compare.compare import Compared, compare
@@ -32,75 +65,54 @@ if TYPE_CHECKING:
         SfbenchError,
         UsageError,
     )
+    from splitfed_core.federation.local import LocalFederation
+    from splitfed_core.federation.train import TrainedCell, train
     from splitfed_core.models import SplitModel, UShapeModel, build_model, split, split_ushape
     from splitfed_core.records.metrics import METRICS
 
     __version__: str
+else:  # unseen by type checkers, so that they know a name that is not there
+    _HOMES = {
+        "analysis.compare.compare": ("Compared", "compare"),
+        "analysis.figures": ("FIGURES",),
+        "analysis.figures.roles": ("Choice",),
+        "splitfed_core.records.metrics": ("METRICS",),
+        "analysis.report.report": ("report",),
+        "analysis.results.load": ("Results", "load"),
+        "benchmarks.sweep.run": ("sweep",),
+        "splitfed_core.config.cell_config": ("CellConfig",),
+        "splitfed_core.data": ("Dataset", "load_dataset", "partition"),
+        "splitfed_core.federation.local": ("LocalFederation",),
+        "splitfed_core.federation.train": ("TrainedCell", "train"),
+        "splitfed_core.errors": tuple(name for name in __all__ if name.endswith("Error")),
+        "splitfed_core.models": ("SplitModel", "UShapeModel", "build_model", "split", "split_ushape"),
+    }
+    _OF_THE_EXTRA = (
+        "benchmarks.sweep.run",
+        "splitfed_core.data",
+        "splitfed_core.federation.local",
+        "splitfed_core.federation.train",
+        "splitfed_core.models",
+    )
+    _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "FIGURES",
-    "METRICS",
-    "CellConfig",
-    "CellError",
-    "Choice",
-    "Compared",
-    "ConfigError",
-    "DataError",
-    "Dataset",
-    "GridError",
-    "NotARunError",
-    "NotInstalledError",
-    "Results",
-    "SfbenchError",
-    "SplitModel",
-    "UShapeModel",
-    "UsageError",
-    "__version__",
-    "build_model",
-    "compare",
-    "load",
-    "load_dataset",
-    "partition",
-    "report",
-    "split",
-    "split_ushape",
-    "sweep",
-]
+    def __getattr__(name):
+        """Load a name from where it lives, and keep it.
 
-_HOMES = {
-    "analysis.compare.compare": ("Compared", "compare"),
-    "analysis.figures": ("FIGURES",),
-    "analysis.figures.roles": ("Choice",),
-    "splitfed_core.records.metrics": ("METRICS",),
-    "analysis.report.report": ("report",),
-    "analysis.results.load": ("Results", "load"),
-    "benchmarks.sweep.run": ("sweep",),
-    "splitfed_core.config.cell_config": ("CellConfig",),
-    "splitfed_core.data": ("Dataset", "load_dataset", "partition"),
-    "splitfed_core.errors": tuple(name for name in __all__ if name.endswith("Error")),
-    "splitfed_core.models": ("SplitModel", "UShapeModel", "build_model", "split", "split_ushape"),
-}
-_OF_THE_EXTRA = ("benchmarks.sweep.run", "splitfed_core.data", "splitfed_core.models")
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+        Raises:
+            NotInstalledError: It takes packages of the extra `run`, which are missing.
+        """
+        if name == "__version__":
+            from importlib.metadata import version
 
-
-def __getattr__(name: str) -> Any:
-    """Load a name from where it lives, and keep it.
-
-    Raises:
-        NotInstalledError: It takes packages of the extra `run`, which are missing.
-    """
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("sfbench")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'sfbench' has no attribute {name!r}")
-    home = _HOME_OF[name]
-    if home in _OF_THE_EXTRA:  # now, not at the first call that needs one of them
-        require_run(f"sfbench.{name}")
-    found = globals()[name] = getattr(import_module(home), name)
-    return found
+            return version("sfbench")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'sfbench' has no attribute {name!r}")
+        home = _HOME_OF[name]
+        if home in _OF_THE_EXTRA:  # now, not at the first call that needs one of them
+            require_run(f"sfbench.{name}")
+        found = globals()[name] = getattr(import_module(home), name)
+        return found
 
 
 def __dir__() -> list[str]:

@@ -30,7 +30,7 @@ from splitfed_core.config.choice import Named
 from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards, warnings_of
 from splitfed_core.data.deal import assign_examples, shape_of
 from splitfed_core.errors import CellError, ConfigError, SfbenchError
-from splitfed_core.federation.rounds import train
+from splitfed_core.federation.rounds import train_rounds
 from splitfed_core.records.results import CellKey, ModelFacts
 from splitfed_core.wire.security.tls import Authority
 from splitfed_core.wire.security.tokens import new_token
@@ -161,7 +161,7 @@ class Cluster:
         facts = cell.begin(shared, indices)
         cell.code()  # as soon as it is imported: what is edited while the cell runs is not what runs
         setup_s, first_step_s = perf_counter() - began, None
-        for result in train(cell.key, config, cell):
+        for result in train_rounds(cell.key, config, cell):
             first_step_s = result.epoch - began
             observer.round(result.steps, result.clients, result.row)
         if config.save_model:

@@ -42,7 +42,7 @@ class RoundResult:
     epoch: float
 
 
-def train(key: CellKey, config: CellConfig, federation: Federation) -> Iterator[RoundResult]:
+def train_rounds(key: CellKey, config: CellConfig, federation: Federation) -> Iterator[RoundResult]:
     """Run the rounds of a cell and yield the rows of each; `started_s` counts from the cell's first step."""
     epoch = None
     for round in range(config.rounds):

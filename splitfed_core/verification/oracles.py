@@ -16,7 +16,7 @@ from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard, Dataset
 from splitfed_core.federation.local import LocalFederation
-from splitfed_core.federation.rounds import RoundResult, train
+from splitfed_core.federation.rounds import RoundResult, train_rounds
 from splitfed_core.records.results import CellKey, DataShape
 from splitfed_core.records.rows import PHASES, StepRow
 from splitfed_core.training.cell_network import CellNetwork
@@ -142,7 +142,7 @@ class _Bench:
         """A round sends smashed data and labels up, gradients down, and the client-side model both ways."""
         key, config = self._cell("sflv2")
         with self._federation(key, config, self._shards) as federation:
-            (row, *_) = [result.row for result in train(key, config, federation)]
+            (row, *_) = [result.row for result in train_rounds(key, config, federation)]
             smashed, weights = federation.segment.gives, federation.get_weights(0)
         batch = _tensor_bytes(smashed.dtype, (_BATCH, *(int(size or 0) for size in smashed.example)))
         labels = _tensor_bytes(self._shards[0].y.dtype.name, (_BATCH,))
@@ -205,7 +205,7 @@ class _Bench:
         """Return the rows, and the weights of the joined model after each round."""
         results, weights = [], []
         with self._federation(key, config, shards) as federation:
-            for result in train(key, config, federation):
+            for result in train_rounds(key, config, federation):
                 results.append(result)
                 weights.append(_joined(config, federation))
         return results, weights

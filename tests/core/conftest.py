@@ -10,7 +10,7 @@ import pytest
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
-from splitfed_core.federation.rounds import RoundResult, train
+from splitfed_core.federation.rounds import RoundResult, train_rounds
 from splitfed_core.records.results import CellKey, DataShape, ModelFacts
 from splitfed_core.records.rows import StepRow
 
@@ -76,7 +76,7 @@ class Federations:
         kind = (repr(config), sizes)  # `participation: 1` is another cell than 1.0, which is equal to it
         if kind not in self._trained:
             with self.build(config, self.shards(*sizes)) as federation:
-                rounds = list(train(federation.key, config, federation))
+                rounds = list(train_rounds(federation.key, config, federation))
                 clients = {client: federation.get_weights(client) for client, size in enumerate(sizes) if size}
                 server = federation.get_server_weights()
                 self._trained[kind] = Trained(rounds, clients, server, federation.facts)

@@ -18,7 +18,7 @@ from splitfed_core.data import Dataset, load_dataset, make_shards
 from splitfed_core.data.deal import assign_examples, shape_of
 from splitfed_core.errors import RemoteError
 from splitfed_core.federation.local import LocalFederation
-from splitfed_core.federation.rounds import RoundResult, train
+from splitfed_core.federation.rounds import RoundResult, train_rounds
 from splitfed_core.records.results import CellKey
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.verification.rounding import difference, tolerance
@@ -80,10 +80,10 @@ def test_one_client_learns_what_ours_learns(dataset: Dataset, optimizer: str, le
     theirs = make_config(algorithm="notebook", optimizer=optimizer, learning_rate=learning_rate)
     ours = make_config(algorithm="sflv2", transport="inproc", optimizer=optimizer, learning_rate=learning_rate)
     with Notebook(theirs, dataset) as notebook:
-        before = list(train(KEY, theirs, notebook))
+        before = list(train_rounds(KEY, theirs, notebook))
     shards = make_shards(dataset, assign_examples(dataset, ours, KEY.seed))
     with LocalFederation(KEY, ours, shape_of(dataset), shards, (dataset.x_test, dataset.y_test)) as federation:
-        after = list(train(KEY, ours, federation))
+        after = list(train_rounds(KEY, ours, federation))
     assert len(losses(before)) == 6
     # In single precision, as its wire is. Losses hardly feel what Adam makes of it: what it blows up has no slope.
     whole = CellNetwork(ours, shape_of(dataset), KEY.seed).whole
@@ -96,7 +96,7 @@ def test_one_client_learns_what_ours_learns(dataset: Dataset, optimizer: str, le
 def test_all_clients_go_on_from_the_average(dataset: Dataset) -> None:
     config = make_config(algorithm="notebook", clients=3, rounds=1)
     with Notebook(config, dataset) as notebook:
-        (first,) = list(train(KEY, config, notebook))
+        (first,) = list(train_rounds(KEY, config, notebook))
         models = [client.get_weights(number) for number, client in enumerate(notebook.clients)]
     for model in models[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(models[0], model, strict=True))
@@ -108,7 +108,7 @@ def test_all_clients_go_on_from_the_average(dataset: Dataset) -> None:
 def test_without_aggregation_every_client_keeps_its_own(dataset: Dataset) -> None:
     config = make_config(algorithm="notebook", clients=2, rounds=1, aggregation=False)
     with Notebook(config, dataset) as notebook:
-        (first,) = list(train(KEY, config, notebook))
+        (first,) = list(train_rounds(KEY, config, notebook))
         one, other = (client.get_weights(number) for number, client in enumerate(notebook.clients))
     assert not np.array_equal(one[0], other[0])
     assert first.row.aggregation_uplink_bytes == 0

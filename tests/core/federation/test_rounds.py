@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from splitfed_core.config.cell_config import CellConfig
-from splitfed_core.federation.rounds import RoundResult, train
+from splitfed_core.federation.rounds import RoundResult, train_rounds
 from splitfed_core.records.results import CellKey, Evaluation, WorkerRound
 from splitfed_core.records.rows import PHASES, ClientRow, StepRow
 
@@ -53,7 +53,7 @@ class TwoProcesses:
 def run(**parameters: object) -> tuple[list[RoundResult], list[tuple[int, list[int]]]]:
     processes = TwoProcesses()
     config = CellConfig.parse({"clients": 2, "rounds": 3, **parameters})
-    return list(train(KEY, config, processes)), processes.evaluated
+    return list(train_rounds(KEY, config, processes)), processes.evaluated
 
 
 def test_losses_are_weighted_by_examples_and_bytes_summed() -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from splitfed_core.federation.rounds import train
+from splitfed_core.federation.rounds import train_rounds
 from splitfed_core.federation.schedule import in_order, participants
 from splitfed_core.models import build_model
 from splitfed_core.roles.batches import mini_batches
@@ -51,7 +51,7 @@ def test_clients_in_turn_train_one_network(cell: dict[str, Any], federations: An
     model = unsplit(config.optimizer, federations)
     near = tolerance(model, 8, 3 * 2 * 6, config.optimizer, 0.01)
     with federations.build(config, shards) as federation:
-        for round, result in enumerate(train(key, config, federation)):
+        for round, result in enumerate(train_rounds(key, config, federation)):
             order = in_order(key, participants(key, config, round), round)
             measured = [row.loss for client in order for row in result.steps if row.client_id == client]
             expected = []

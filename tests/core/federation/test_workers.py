@@ -14,7 +14,7 @@ from splitfed_core.data import ClientShard
 from splitfed_core.federation.build_fed import build_fed_server
 from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.federation.client_group import ClientGroup
-from splitfed_core.federation.rounds import train
+from splitfed_core.federation.rounds import train_rounds
 from splitfed_core.federation.schedule import in_order
 from splitfed_core.records.results import Evaluation, WorkerRound
 from splitfed_core.roles.step_order import FixedTurns
@@ -84,7 +84,7 @@ def exact(federations: Any, workers: int, **parameters: Any) -> list[Any]:
         **{"clients": len(SIZES), "order": "fixed", "rounds": 3, "eval_clients": 6, "transport": "grpc"} | parameters
     )
     with Workers(federations, config, federations.shards(*SIZES), workers) as federation:
-        results = list(train(federations.key, config, federation))
+        results = list(train_rounds(federations.key, config, federation))
         kept = [weight.tobytes() for client in range(len(SIZES)) for weight in federation.get_weights(client)]
         server = [weight.tobytes() for weight in federation.main.get_weights()] if federation.main else []
     steps = [(r.client_id, r.step, r.loss, r.correct) for result in results for r in result.steps]

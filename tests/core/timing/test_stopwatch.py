@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from splitfed_core.federation.rounds import train
+from splitfed_core.federation.rounds import train_rounds
 from splitfed_core.records.rows import ClientRow, StepRow
 from splitfed_core.roles.fed_server import FedServer
 from splitfed_core.timing.stopwatch import Stopwatch, union_s
@@ -112,7 +112,7 @@ def test_hand_overs_of_sequential_learning_are_in_the_round_and_not_in_its_train
 def test_the_first_model_of_a_client_that_sat_out_is_in_the_round(federations: Any) -> None:
     config = federations.config(clients=3, participation=1, rounds=4)
     with federations.build(config, federations.shards(20, 13, 7)) as federation:
-        results = list(train(federations.key, config, federation))
+        results = list(train_rounds(federations.key, config, federation))
     late = [after for before, after in pairwise(results) if before.clients[0].client_id != after.clients[0].client_id]
     for result in late:
         (row,) = result.clients

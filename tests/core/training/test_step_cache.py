@@ -6,7 +6,7 @@ import pytest
 
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.federation.local import LocalFederation
-from splitfed_core.federation.rounds import train
+from splitfed_core.federation.rounds import train_rounds
 from splitfed_core.records.results import CellKey
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.training.step_cache import CompiledStepCache
@@ -22,7 +22,7 @@ def losses(federations: Any, config: CellConfig, seed: int, step_cache: Compiled
     shards = federations.shards(*[20] * config.num_clients)
     test = federations.examples(30, seed=99)
     with LocalFederation(key, config, federations.shape, shards, test, step_cache) as federation:
-        results = list(train(key, config, federation))
+        results = list(train_rounds(key, config, federation))
     return [(row.client_id, row.step, row.loss, result.row.eval_loss) for result in results for row in result.steps]
 
 
