@@ -17,14 +17,14 @@ from analysis.cli.console import survive_closed_pipes
 from analysis.cli.judge import ab, compare, doctor, report
 from analysis.cli.measure import cuts, init, schema, sweep, verify
 from analysis.cli.track import track
-from analysis.cli.typer_fixes import Group
+from analysis.cli.typer_fixes import HelpfulGroup
 from splitfed_core.errors import ExitCode, SfbenchError
 
 app = typer.Typer(
     name="sfbench",
     help="Benchmark split federated learning: sweep a grid of real training runs, then report what they cost.",
     no_args_is_help=True,
-    cls=Group,
+    cls=HelpfulGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     suggest_commands=False,  # click does
     rich_markup_mode=None,

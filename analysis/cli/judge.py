@@ -65,13 +65,13 @@ def compare(
 ) -> None:
     """Judge HEAD against BASE: regression, improvement, unchanged or inconclusive, and which phase moved."""
     from analysis.compare.compare import compare as compare_sides
-    from analysis.compare.compare import write
+    from analysis.compare.compare import write_verdict
 
     compared = compare_sides(
         base, head, min_effects=min_effect or (), metrics=metric or (), confirm=confirm, noise=noise
     )
     print(compared.words)
-    print(write(compared, out or Path("reports") / f"{compared.base.name}-{compared.head.name}"))
+    print(write_verdict(compared, out or Path("reports") / f"{compared.base.name}-{compared.head.name}"))
     raise typer.Exit(compared.exit_code)
 
 
@@ -103,7 +103,7 @@ def ab(
     """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes it."""
     require_run("sfbench ab")
     from analysis.compare.compare import compare as compare_sides
-    from analysis.compare.compare import read_rules, write
+    from analysis.compare.compare import read_rules, write_verdict
     from benchmarks.paired.ab import AB
     from splitfed_core.records.metrics import METRICS
 
@@ -124,7 +124,7 @@ def ab(
         say("interrupted; the same command goes on")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     print(compared.words)
-    print(write(compared, work.out))
+    print(write_verdict(compared, work.out))
     raise typer.Exit(compared.exit_code)
 
 

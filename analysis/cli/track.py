@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from analysis.cli.typer_fixes import Group
+from analysis.cli.typer_fixes import HelpfulGroup
 
 track = typer.Typer(
     help="Keep what runs measured in a history, and draw it over commits.",
-    cls=Group,
+    cls=HelpfulGroup,
     no_args_is_help=True,
     suggest_commands=False,
     rich_markup_mode=None,
@@ -18,8 +18,8 @@ track = typer.Typer(
 History = Annotated[Path, typer.Option(metavar="FILE", help="History file: JSON lines, suited to a git branch.")]
 
 
-@track.command()
-def add(
+@track.command("add")
+def track_add(
     run: Annotated[Path, typer.Argument(help="Run directory whose cells are added.")],
     history: History = Path("history.jsonl"),
     allow_dirty: Annotated[
@@ -27,13 +27,13 @@ def add(
     ] = False,
 ) -> None:
     """Append the medians of a run to a history; existing entries stay as they are."""
-    from analysis.trend.add_run import add as add_run
+    from analysis.trend.add_run import add_run
 
     print(add_run(run, history, allow_dirty=allow_dirty))
 
 
-@track.command()
-def report(
+@track.command("report")
+def track_report(
     history: History = Path("history.jsonl"),
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports/trend"),
     metric: Annotated[
@@ -41,6 +41,6 @@ def report(
     ] = None,
 ) -> None:
     """Draw metrics over commits, with changes of level marked as advice."""
-    from analysis.trend.report import report as make_report
+    from analysis.trend.report import report_trend
 
-    print(make_report(history, out, metric or ()))
+    print(report_trend(history, out, metric or ()))

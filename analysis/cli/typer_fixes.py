@@ -15,7 +15,7 @@ typer.core.HAS_RICH = False
 _WHOLE = 1_000  # characters of a sentence
 
 
-class Group(TyperGroup):
+class HelpfulGroup(TyperGroup):
     """Commands whose arguments say what they are."""
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:

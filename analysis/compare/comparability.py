@@ -41,7 +41,7 @@ def _by_repeat(cells: Sequence[Pairs], ratios: Sequence[float]) -> list[float]:
     return [float(np.mean(np.asarray(ratios)[repeats == repeat])) for repeat in np.unique(repeats)]
 
 
-def warnings(base: Side, head: Side, cells: Sequence[Pairs]) -> list[str]:
+def comparison_warnings(base: Side, head: Side, cells: Sequence[Pairs]) -> list[str]:
     """Say what the reader should know although it stops nothing."""
     return [told for told in (_versions(base, head), _apart(cells), _redefined(base, cells)) if told]
 

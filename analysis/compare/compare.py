@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from analysis.compare.comparability import refuse_on_machine_drift, warnings
-from analysis.compare.figure import draw
+from analysis.compare.comparability import comparison_warnings, refuse_on_machine_drift
+from analysis.compare.figure import draw_effects
 from analysis.compare.gate import EXIT_CODES, Judgement, judge
 from analysis.compare.junit import to_junit
 from analysis.compare.markdown import to_markdown
@@ -79,7 +79,7 @@ def compare(
     if noise is not None and {pairs.cell_id for pairs in cells}.isdisjoint(cell_id for cell_id, _ in rules.noise):
         raise UsageError(f"--noise {noise[0]} {noise[1]}: they hold none of the cells that are compared")
     again = None if confirm is None else read_again(confirm, sides)
-    return Compared(*sides, judge(cells, known, rules, again), warnings(*sides, cells))
+    return Compared(*sides, judge(cells, known, rules, again), comparison_warnings(*sides, cells))
 
 
 def read_rules(
@@ -136,7 +136,7 @@ def read_side(path: Path) -> Side:
     return read_run(path) if is_run(path) else read_benchmarks(path)
 
 
-def write(compared: Compared, out: Path) -> Path:
+def write_verdict(compared: Compared, out: Path) -> Path:
     """Write `verdict.json`, `verdict.md`, `junit.xml` and the figures; return the path of the markdown."""
     out.mkdir(parents=True, exist_ok=True)
     base, head, judgement = compared.base, compared.head, compared.judgement
@@ -153,7 +153,7 @@ def write(compared: Compared, out: Path) -> Path:
 
 
 def _write_figure(compared: Compared, metric: Metric, out: Path) -> None:
-    drawn = draw(compared.judgement, metric.name)
+    drawn = draw_effects(compared.judgement, metric.name)
     if drawn is None:
         return
     (out / "figures").mkdir(exist_ok=True)

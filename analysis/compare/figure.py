@@ -30,7 +30,7 @@ _MARKS: dict[Outcome, str] = {
 Line = tuple[str, Judged]
 
 
-def draw(judgement: Judgement, name: str) -> Figure | None:
+def draw_effects(judgement: Judgement, name: str) -> Figure | None:
     """Draw one metric, or nothing where no cell has a verdict on it with an interval."""
     lines = [
         (cell.pairs.label, judged)

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from analysis.compare.gate import Judged, JudgedCell, Judgement
-from analysis.compare.wording import interval, moved_words, phrase, worst_first
+from analysis.compare.wording import interval_words, moved_words, phrase, worst_first
 from analysis.stats.verdicts import Outcome
 
 _ELEMENTS: dict[Outcome, str] = {"regression": "failure", "error": "error", "inconclusive": "skipped"}
@@ -42,7 +42,7 @@ def _case(suite: ET.Element, name: str, judged: Judged, moved: str) -> None:
     if tag:
         message = f"{phrase(judged)}: {judged.verdict.reason}"
         told = ET.SubElement(case, tag, message=_clean(message))
-        told.text = _clean("\n".join(text for text in (interval(judged), moved) if text))
+        told.text = _clean("\n".join(text for text in (interval_words(judged), moved) if text))
 
 
 def _clean(text: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from analysis.compare.gate import Judged, JudgedCell, Judgement
 from analysis.compare.measured import Side
-from analysis.compare.wording import cell_words, interval, moved_words, reasons, signed, summary, worst_first
+from analysis.compare.wording import cell_words, interval_words, moved_words, reasons, signed, summary, worst_first
 from analysis.text.templates import templates
 from analysis.text.units import human
 
@@ -68,6 +68,6 @@ def _row(label: str, judged: Judged) -> dict[str, Any]:
         "base": "" if judged.cells > 1 else human(judged.base, unit),
         "head": "" if judged.cells > 1 else human(judged.head, unit),
         "change": signed(judged, judged.verdict.estimate),
-        "interval": interval(judged),
+        "interval": interval_words(judged),
         "pairs": judged.verdict.pairs,
     }

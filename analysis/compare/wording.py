@@ -53,7 +53,7 @@ def signed(judged: Judged, difference: float) -> str:
     return f"{'−' if change < 0 else '+'}{_size(judged, change)}"
 
 
-def interval(judged: Judged) -> str:
+def interval_words(judged: Judged) -> str:
     """Say the bootstrap interval, or nothing for what is exact."""
     if judged.verdict.exact or math.isnan(judged.shown[0]):
         return ""

@@ -15,7 +15,7 @@ FORMATS = ("png", "svg", "pdf")
 DPI = 160
 
 
-def write(figure: Figure, path: Path, title: str, origin: Provenance) -> Path:
+def write_figure(figure: Figure, path: Path, title: str, origin: Provenance) -> Path:
     """Write a figure as PNG, SVG or PDF (by the suffix of `path`), with its provenance in the metadata."""
     path.write_bytes(render(figure, path.suffix[1:], path.stem, title, origin))
     return path

@@ -11,7 +11,7 @@ from analysis.figures.roles import NO_CHOICE, Choice, Roles
 from analysis.figures.theme import NotShownError
 from analysis.results.load import Results
 from analysis.results.pareto_front import front_of
-from analysis.results.resampling import MOST, percent
+from analysis.results.resampling import MOST, floored_percent
 from analysis.text.units import human
 
 _MOST_NUMBERED = 6
@@ -76,4 +76,4 @@ def _entries(results: Results, hue: str | None, front: pd.DataFrame) -> list[the
     ring = {"marker": "o", "linestyle": "", "markerfacecolor": theme.PAPER}
     lines = enumerate((dict(line) for _, line in front.iterrows()), start=1)
     words = [(i, results.names.words(line, results.axes, short=True), line["front_share"]) for i, line in lines]
-    return colours + [(f"{i}: {told} ({percent(share)})", ring) for i, told, share in words]
+    return colours + [(f"{i}: {told} ({floored_percent(share)})", ring) for i, told, share in words]

@@ -74,7 +74,7 @@ def assign(results: Results, parts: Mapping[str, Iterable[str]], choice: Choice 
     """
     axes, asked = results.axes, check(results, choice or NO_CHOICE)
     taken = {part: axis for part, axis in asked.items() if part in parts and axis in axes}
-    free = [axis for axis in sorted(axes, key=rank) if axis not in taken.values()]
+    free = [axis for axis in sorted(axes, key=reader_rank) if axis not in taken.values()]
     for part, liked in parts.items():
         if part not in taken and (axis := _first(free, tuple(liked), len_of=axes, room=_ROOM.get(part))):
             taken[part] = axis
@@ -108,6 +108,6 @@ def _first(free: list[str], liked: tuple[str, ...], len_of: Axes, room: int | No
     return None
 
 
-def rank(axis: str) -> int:
+def reader_rank(axis: str) -> int:
     """Return the place of an axis among those that readers ask for first."""
     return _RANK.index(axis) if axis in _RANK else len(_RANK) - 1

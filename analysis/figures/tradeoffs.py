@@ -58,7 +58,7 @@ _VERDICTS: list[theme.Entry] = [
 def _contrasts(results: Results) -> list[tuple[str, object, object]]:
     """Return what is compared: each value of an axis with its first one; aggregation on with off."""
     found: list[tuple[str, object, object]] = []
-    for axis in sorted(results.axes, key=layout.rank):
+    for axis in sorted(results.axes, key=layout.reader_rank):
         values = [value for value in results.axes[axis] if value != NOTHING]
         base, *others = reversed(values) if axis == "aggregation" else values
         found += [(axis, value, base) for value in others]

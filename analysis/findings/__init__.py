@@ -2,12 +2,13 @@
 
 from analysis.findings.choices import aggregation, batch, clients, cut
 from analysis.findings.finding import Finding
-from analysis.findings.time import crowd, slow_link, stragglers, time_goes
+from analysis.findings.time import many_clients, slow_link, slowest_client, time_goes
 from analysis.findings.winners import fastest, first_to_target, front
 from analysis.results.load import Results
 
 _ALL = (
-    fastest, first_to_target, front, cut, aggregation, clients, batch, time_goes, slow_link, stragglers, crowd,
+    fastest, first_to_target, front, cut, aggregation, clients, batch,
+    time_goes, slow_link, slowest_client, many_clients,
 )  # fmt: skip
 """Most useful first."""
 

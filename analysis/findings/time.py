@@ -25,9 +25,9 @@ def time_goes(results: Results) -> Finding | None:
     count = frame[list(KEY)].drop_duplicates().shape[0]
     shares = frame.assign(share=frame["typical_s"] / total).groupby("phase")["share"].sum() / count
     parts = {name: float(shares.reindex(list(phases)).fillna(0).sum()) for name, phases in _GROUPS.items()}
-    told = sorted(parts.items(), key=lambda part: -part[1])
-    others = ", ".join(f"{share * 100:.0f} % {name}" for name, share in told[1:])
-    headline = f"Most of a step goes into {told[0][0]}: {told[0][1] * 100:.0f} %."
+    largest_first = sorted(parts.items(), key=lambda part: -part[1])
+    others = ", ".join(f"{share * 100:.0f} % {name}" for name, share in largest_first[1:])
+    headline = f"Most of a step goes into {largest_first[0][0]}: {largest_first[0][1] * 100:.0f} %."
     return Finding(headline, f"Then {others}. Mean over all cells{left_out}; which phases they are: see the ledger.")
 
 
@@ -49,7 +49,7 @@ def slow_link(results: Results) -> Finding | None:
     )
 
 
-def stragglers(results: Results) -> Finding | None:
+def slowest_client(results: Results) -> Finding | None:
     """Say how much longer the slowest client takes, where no client waits for its worker."""
     apart, left_out = _with_own_workers(results)
     ratio = apart.ok["straggler_ratio"].dropna()
@@ -61,7 +61,7 @@ def stragglers(results: Results) -> Finding | None:
     )
 
 
-def crowd(results: Results) -> Finding | None:
+def many_clients(results: Results) -> Finding | None:
     """Name the cells with more clients than workers, whose latency, queue and stragglers are those of the host."""
     crowded = results.ok[results.ok["crowded"]]
     if crowded.empty:

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.findings.finding import Finding, rests_on
 from analysis.results.load import Results
 from analysis.results.pareto_front import front_of
-from analysis.results.resampling import MOST, by_repeat, cells_of, draw, means, percent, wins
+from analysis.results.resampling import MOST, by_repeat, cells_of, draw_repeats, floored_percent, means, wins
 from analysis.results.target_accuracy import reached, target_accuracy
 from analysis.stats.intervals import FEWEST
 from analysis.stats.signed_rank import Array
@@ -73,7 +73,7 @@ def front(results: Results) -> Finding | None:
         return None
     there = cells[cells["front_share"] > MOST].sort_values("front_share", ascending=False)
     named = [
-        f"{results.names.words(line, results.axes)} ({percent(line['front_share'])})"
+        f"{results.names.words(line, results.axes)} ({floored_percent(line['front_share'])})"
         for line in there.head(_MOST_NAMED).to_dict("records")
     ]
     more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
@@ -95,8 +95,8 @@ def _won(scores: Array, best: int) -> tuple[float, str]:
     repeats = scores.shape[1]
     if repeats < FEWEST:
         return 1.0, ""
-    share = float(wins(means(scores, draw(repeats, len(scores))))[best])
-    return share, f"First in {percent(share)} of the resamples of repeats."
+    share = float(wins(means(scores, draw_repeats(repeats, len(scores))))[best])
+    return share, f"First in {floored_percent(share)} of the resamples of repeats."
 
 
 def _words(results: Results, key: Sequence[object]) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from analysis.figures.theme import BETTER, GRID, INK, WIDTH, WORSE, legend, note, themed
-from analysis.own_cost.goals import Goal, number
+from analysis.own_cost.goals import MeasuredGoal, shown_digits
 
 _LONGEST = 62
 
 
-def draw(goals: Sequence[Goal]) -> Figure:
+def draw_goals(goals: Sequence[MeasuredGoal]) -> Figure:
     """Draw goals with the first on top; right of the line is better than the bound, the scale is logarithmic."""
     with themed():
         figure = Figure(figsize=(WIDTH, 1.4 + 0.36 * len(goals)), layout="constrained")
@@ -24,7 +24,7 @@ def draw(goals: Sequence[Goal]) -> Figure:
                 axes.plot(goal.margin(goal.aim), y, color=INK, marker="|", markersize=9, linestyle="")
             unit = f" {goal.unit}" if goal.unit else "×"
             sign = "≥" if goal.better == "higher" else "≤"
-            told = f"{number(goal.measured)}{unit}  ({sign} {goal.reach:g})"
+            told = f"{shown_digits(goal.measured)}{unit}  ({sign} {goal.reach:g})"
             axes.annotate(told, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
         axes.set_xscale("log")
         axes.axvline(1, color=INK, linewidth=0.8)

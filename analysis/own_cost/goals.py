@@ -5,7 +5,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class MeasuredGoal:
     """A line of `speed.csv`: a bound, and what was measured."""
 
     what: str
@@ -45,7 +45,7 @@ class Goal:
         return value / self.reach if self.better == "higher" else self.reach / value
 
 
-def number(value: float) -> str:
+def shown_digits(value: float) -> str:
     """Return a value with as many digits as the table and the figure show."""
     digits = next(digits for least, digits in ((100, 0), (10, 1), (2, 2), (0, 3)) if value >= least)
     return f"{value:.{digits}f}"

@@ -10,35 +10,35 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from analysis.figures.files import write
-from analysis.own_cost.figure import draw
-from analysis.own_cost.goals import Goal, number
+from analysis.figures.files import write_figure
+from analysis.own_cost.figure import draw_goals
+from analysis.own_cost.goals import MeasuredGoal, shown_digits
 from analysis.results.provenance import Provenance
 
 
 def make(folder: Path) -> str:
     """Write `speed.md`, `speed.png` and `speed.svg` beside the CSV; return the table."""
     content = (folder / "speed.csv").read_text()
-    goals = [Goal.read(row) for row in csv.DictReader(content.splitlines())]
+    goals = [MeasuredGoal.read(row) for row in csv.DictReader(content.splitlines())]
     environment = json.loads((folder / "environment.json").read_text())["environment"]
     text = f"{_table(goals)}\n\n{_machine(environment)}\n"
     (folder / "speed.md").write_text(text)
     commit = str(environment.get("git_commit") or "unknown")
     origin = Provenance((folder.name,), (commit,), hashlib.sha256(content.encode()).hexdigest(), version("sfbench"))
     for kind in ("png", "svg"):
-        write(draw(goals), folder / f"speed.{kind}", "What the instrument itself costs", origin)
+        write_figure(draw_goals(goals), folder / f"speed.{kind}", "What the instrument itself costs", origin)
     return text
 
 
-def _table(goals: list[Goal]) -> str:
+def _table(goals: list[MeasuredGoal]) -> str:
     lines = ["| what | reach | measured | runs | reached | sides |", "|---|---|---|---|---|---|"]
     for goal in goals:
         sign = "≥" if goal.better == "higher" else "≤"
         aim = f" (aim {goal.aim:g})" if goal.aim else ""
-        spread = f"{number(goal.low)}–{number(goal.high)}, n = {goal.runs}" if goal.runs > 1 else "one"
+        spread = f"{shown_digits(goal.low)}–{shown_digits(goal.high)}, n = {goal.runs}" if goal.runs > 1 else "one"
         unit = f" {goal.unit}" if goal.unit else "×"
         lines.append(
-            f"| {goal.what} | {sign} {goal.reach:g}{unit}{aim} | {number(goal.measured)}{unit} | {spread} "
+            f"| {goal.what} | {sign} {goal.reach:g}{unit}{aim} | {shown_digits(goal.measured)}{unit} | {spread} "
             f"| {'yes' if goal.reached else 'no'} | {goal.detail} |"
         )
     return "\n".join(lines)

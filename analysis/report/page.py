@@ -12,7 +12,7 @@ from analysis.figures.roles import Choice
 from analysis.findings import findings
 from analysis.findings.finding import Finding
 from analysis.report.tables import Table
-from analysis.report.warnings import Caution, cautions
+from analysis.report.warnings import ReportWarning, find_warnings
 from analysis.results.load import Results
 from analysis.results.provenance import Provenance
 from analysis.text.parameters import title
@@ -40,21 +40,26 @@ class Absent:
 
 
 @dataclass(frozen=True)
-class Said:
+class Statements:
     """What is said of the results, on the page and in the summary."""
 
     lede: str
     findings: list[Finding]
-    warnings: list[Caution]
+    warnings: list[ReportWarning]
 
 
-def say(results: Results) -> Said:
-    """Find out what there is to say."""
-    return Said(_lede(results), findings(results), cautions(results))
+def find_statements(results: Results) -> Statements:
+    """Find out what there is to say of the results."""
+    return Statements(_lede(results), findings(results), find_warnings(results))
 
 
 def html(
-    results: Results, said: Said, table: Table, origin: Provenance, figures: Sequence[Shown], absent: Sequence[Absent]
+    results: Results,
+    statements: Statements,
+    table: Table,
+    origin: Provenance,
+    figures: Sequence[Shown],
+    absent: Sequence[Absent],
 ) -> str:
     """Return the page: one file, no network, works without scripts."""
     shown = [{**vars(figure), "svg": Markup(figure.svg)} for figure in figures]  # noqa: S704 - made by us, and its alt text is escaped
@@ -62,7 +67,7 @@ def html(
         templates()
         .get_template("index.html.j2")
         .render(
-            **_common(results, said, table),
+            **_common(results, statements, table),
             origin=origin,
             figures=shown,
             absent=absent,
@@ -71,12 +76,12 @@ def html(
     )
 
 
-def markdown(results: Results, said: Said, table: Table) -> str:
+def markdown(results: Results, statements: Statements, table: Table) -> str:
     """Return the summary for a pull request."""
     rate = "samples_per_s"
     slowest = sorted(table.cells, key=lambda cell: cell.mean.get(rate, math.nan))
     worst_first = replace(table, cells=tuple(slowest))
-    return templates().get_template("summary.md.j2").render(**_common(results, said, worst_first))
+    return templates().get_template("summary.md.j2").render(**_common(results, statements, worst_first))
 
 
 def command(results: Results, name: str, choice: Choice) -> str:
@@ -86,10 +91,10 @@ def command(results: Results, name: str, choice: Choice) -> str:
     return shlex.join([*words, *(word for pair in asked for word in pair)])
 
 
-def _common(results: Results, said: Said, table: Table) -> dict[str, Any]:
+def _common(results: Results, statements: Statements, table: Table) -> dict[str, Any]:
     return {
         "name": results.name,
-        **vars(said),
+        **vars(statements),
         "table": {"heads": _heads(table), "rows": _rows(table)},
     }
 

@@ -100,9 +100,9 @@ def _write_page(job: _Job) -> Path:
     if len(job.results.phases):
         tables["phases.csv"] = phases_to_csv(job.results)
     _write(job.out / "tables", tables)
-    said = page.say(job.results)
-    index = page.html(job.results, said, cells, job.origin, shown, absent)
-    _write(job.out, {"summary.md": page.markdown(job.results, said, cells), "index.html": index})
+    statements = page.find_statements(job.results)
+    index = page.html(job.results, statements, cells, job.origin, shown, absent)
+    _write(job.out, {"summary.md": page.markdown(job.results, statements, cells), "index.html": index})
     return job.out / "index.html"
 
 

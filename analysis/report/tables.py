@@ -27,7 +27,7 @@ PAPER = ("step_p50_s", "samples_per_s", "bytes_per_round", "final_eval_loss", "f
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableRow:
     """One cell: the values of its axes, how many repeats are usable, mean and deviation of each metric."""
 
     cell_id: str
@@ -43,14 +43,14 @@ class Table:
 
     axes: tuple[str, ...]
     metrics: tuple[tuple[Metric, Scale], ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[TableRow, ...]
 
     def heading(self, column: int) -> str:
         """Return the title of a metric's column with its unit."""
         metric, scale = self.metrics[column]
         return f"{metric.title} ({scale.unit})" if scale.unit else metric.title
 
-    def text(self, cell: Cell, column: int) -> str:
+    def text(self, cell: TableRow, column: int) -> str:
         """Say a cell's metric in the column's scale: `12.3 ± 0.4`."""
         metric, scale = self.metrics[column]
         mean, deviation = cell.mean[metric.name], cell.deviation[metric.name]
@@ -82,13 +82,13 @@ def _named(results: Results) -> tuple[str, ...]:
     return (*(named[:place] or ["algorithm"]), *(["workers_used"] * known), *named[place:])
 
 
-def _cell(part: pd.DataFrame, axes: tuple[str, ...], metrics: list[Metric]) -> Cell:
+def _cell(part: pd.DataFrame, axes: tuple[str, ...], metrics: list[Metric]) -> TableRow:
     names = [metric.name for metric in metrics]
     first = part.iloc[0]
     values = {axis: first.get(axis, NOTHING) for axis in axes}
     if "workers_used" in values:
         values["workers_used"] = NOTHING if math.isnan(first["workers_used"]) else int(first["workers_used"])
-    return Cell(str(first["cell_id"]), values, len(part), dict(part[names].mean()), dict(part[names].std()))
+    return TableRow(str(first["cell_id"]), values, len(part), dict(part[names].mean()), dict(part[names].std()))
 
 
 def _place(results: Results, axis: str, value: Value) -> int:

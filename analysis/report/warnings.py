@@ -20,7 +20,7 @@ _COMMON = 0.75
 
 
 @dataclass(frozen=True)
-class Caution:
+class ReportWarning:
     """A warning of the report, with details to unfold."""
 
     title: str
@@ -28,7 +28,7 @@ class Caution:
     details: tuple[Problem, ...] = ()
 
 
-def cautions(results: Results) -> list[Caution]:
+def find_warnings(results: Results) -> list[ReportWarning]:
     """Return all warnings, gravest first."""
     made = [
         _failed(results),
@@ -36,7 +36,7 @@ def cautions(results: Results) -> list[Caution]:
         _data(results),
         _runs(results),
         _definitions(results),
-        _crowd(results),
+        _many_clients(results),
         _batches(results),
         _mixture(results),
         _codes(results),
@@ -45,16 +45,16 @@ def cautions(results: Results) -> list[Caution]:
         _drift(results),
         _repeats(results),
     ]
-    return [caution for caution in made if caution]
+    return [warning for warning in made if warning]
 
 
-def _failed(results: Results) -> Caution | None:
+def _failed(results: Results) -> ReportWarning | None:
     bad = results.cells[~results.cells["usable"]]
     if bad.empty:
         return None
     details = tuple(p for p in results.problems if p.where in _names(results))
     title = f"{len(bad)} of {len(results.cells)} attempts have no results."
-    return Caution(title, "They are left out of every figure.", details)
+    return ReportWarning(title, "They are left out of every figure.", details)
 
 
 def _names(results: Results) -> set[str]:
@@ -62,21 +62,21 @@ def _names(results: Results) -> set[str]:
     return {f"{run}: {cell} r{repeat}" for run, cell, repeat in bad[list(KEY)].itertuples(index=False)}
 
 
-def _notes(results: Results) -> Caution | None:
+def _notes(results: Results) -> ReportWarning | None:
     bad = _names(results)
     told: dict[str, list[str]] = {}
     for problem in results.problems:
         if problem.where not in bad:
             told.setdefault(problem.what, []).append(problem.where)
     others = tuple(Problem(_places(places), what) for what, places in told.items())
-    return Caution("Some data are missing or odd.", "What could be used is shown.", others) if others else None
+    return ReportWarning("Some data are missing or odd.", "What could be used is shown.", others) if others else None
 
 
 def _places(places: Sequence[str]) -> str:
     return places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more"
 
 
-def _data(results: Results) -> Caution | None:
+def _data(results: Results) -> ReportWarning | None:
     """Repeat what the sweep said of the data, once, with the attempts that it is about."""
     told: dict[str, list[str]] = {}
     for attempt in (attempt for run in results.runs for attempt in run.attempts):
@@ -85,10 +85,12 @@ def _data(results: Results) -> Caution | None:
     if not told:
         return None
     details = (Problem(where[0] if len(where) == 1 else f"{len(where)} attempts", text) for text, where in told.items())
-    return Caution("The data may make results mean less than they seem to.", "The sweep warned of it.", tuple(details))
+    return ReportWarning(
+        "The data may make results mean less than they seem to.", "The sweep warned of it.", tuple(details)
+    )
 
 
-def _runs(results: Results) -> Caution | None:
+def _runs(results: Results) -> ReportWarning | None:
     differ = results.names.together.get("run")
     if not differ:
         return None
@@ -97,28 +99,28 @@ def _runs(results: Results) -> Caution | None:
         for name, values in differ.items()
     )
     text = "What is said of one run against another is said of all of these together."
-    return Caution("The runs differ in their parameters too.", text, details)
+    return ReportWarning("The runs differ in their parameters too.", text, details)
 
 
-def _definitions(results: Results) -> Caution | None:
+def _definitions(results: Results) -> ReportWarning | None:
     """Name the metrics that do not mean the same everywhere, because versions of sfbench measure them in other ways."""
     runs = [run.name for run in results.runs]
     meant = {m.title: set[int]().union(*(results.definitions(run, m.name) for run in runs)) for m in METRICS.values()}
     differ = ", ".join(name for name, numbers in meant.items() if len(numbers) > 1)
     text = f"The versions of sfbench that measured the runs define them differently: {differ}. See docs/columns.md."
-    return Caution("Metrics with two meanings.", text) if differ else None
+    return ReportWarning("Metrics with two meanings.", text) if differ else None
 
 
-def _crowd(results: Results) -> Caution | None:
+def _many_clients(results: Results) -> ReportWarning | None:
     pairs = results.crowds()
     text = (
         f"Clients took turns in fewer processes ({pairs}): latency, queue and stragglers of these cells are those of "
         "the host. Give each client a worker where clients that work at the same time are what you ask for."
     )
-    return Caution("More clients than workers.", text) if pairs else None
+    return ReportWarning("More clients than workers.", text) if pairs else None
 
 
-def _batches(results: Results) -> Caution | None:
+def _batches(results: Results) -> ReportWarning | None:
     """Name the cells whose batch size no client could fill: they trained the same batches as with a smaller one."""
     if "batch_size" not in results.ok:
         return None
@@ -132,14 +134,14 @@ def _batches(results: Results) -> Caution | None:
         for line, largest in zip(lines, cells, strict=True)
     )
     text = "No client has so many examples: cells that differ in such batch sizes trained the same batches."
-    return Caution("Batches larger than every shard.", text, details)
+    return ReportWarning("Batches larger than every shard.", text, details)
 
 
-def _mixture(results: Results) -> Caution | None:
+def _mixture(results: Results) -> ReportWarning | None:
     """Say where step statistics, which are of the most frequent batch size of a cell, are of few of its steps."""
     least = results.ok["common_batch_share"].min()
     text = f"Step statistics are of the most frequent size; in at least one cell that is {least:.0%} of the steps."
-    return Caution("Batches of different sizes.", text.replace("%", " %")) if least < _COMMON else None
+    return ReportWarning("Batches of different sizes.", text.replace("%", " %")) if least < _COMMON else None
 
 
 def _cell(results: Results, line: dict[Hashable, Any]) -> str:
@@ -147,7 +149,7 @@ def _cell(results: Results, line: dict[Hashable, Any]) -> str:
     return str(line["cell_id"]) if said == NOTHING else said
 
 
-def _environments(results: Results) -> Caution | None:
+def _environments(results: Results) -> ReportWarning | None:
     used = results.ok[["run", "env"]].drop_duplicates()
     if used["env"].nunique() < 2:
         return None
@@ -156,37 +158,37 @@ def _environments(results: Results) -> Caution | None:
         for env in dict.fromkeys(used["env"])
     )
     text = "Not all cells ran on the same machine, code and versions; compare their times with care."
-    return Caution("Mixed environments.", text, details)
+    return ReportWarning("Mixed environments.", text, details)
 
 
-def _codes(results: Results) -> Caution | None:
+def _codes(results: Results) -> ReportWarning | None:
     details = tuple(
         Problem(f"run {run.name}", f"{states} states of {name}")
         for run in results.runs
         for name, states in mixed_code(run).items()
     )
     text = "The code changed under way and that was accepted: a difference between cells may be one between codes."
-    return Caution("Measured with more than one code.", text, details) if details else None
+    return ReportWarning("Measured with more than one code.", text, details) if details else None
 
 
-def _dirty(results: Results) -> Caution | None:
+def _dirty(results: Results) -> ReportWarning | None:
     dirty = any(env.get("git_dirty") for run in results.runs for env in run.environments.values())
     text = "The commit alone does not say which code was measured."
-    return Caution("The code had uncommitted changes.", text) if dirty else None
+    return ReportWarning("The code had uncommitted changes.", text) if dirty else None
 
 
-def _drift(results: Results) -> Caution | None:
+def _drift(results: Results) -> ReportWarning | None:
     canary = results.ok["canary_s"].dropna()
     if len(canary) < 2 or canary.max() < canary.min() * (1 + _DRIFT):
         return None
     spread = canary.max() / canary.min() - 1
     text = f"A fixed computation timed beside every cell took up to {spread:.0%} longer than at its fastest."
-    return Caution("The machine was not steady.", text.replace("%", " %"))
+    return ReportWarning("The machine was not steady.", text.replace("%", " %"))
 
 
-def _repeats(results: Results) -> Caution | None:
+def _repeats(results: Results) -> ReportWarning | None:
     fewest = int(results.ok.groupby(["run", "cell_id"]).size().min())
     if fewest >= FEWEST:
         return None
     text = f"At least one cell has only {fewest}; intervals need {FEWEST} or more, a regression gate 5."
-    return Caution("Few repeats.", text)
+    return ReportWarning("Few repeats.", text)

@@ -12,7 +12,7 @@ OPERATIONAL = frozenset({"timeout_s"})
 
 
 Axes = Mapping[str, tuple[Value, ...]]
-Cell = Mapping[str, Value]
+CellValues = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Varying:
     together: Together
 
 
-def find_axes(cells: Sequence[Cell], runs: Sequence[Run]) -> Varying:
+def find_axes(cells: Sequence[CellValues], runs: Sequence[Run]) -> Varying:
     """Find the parameters with more than one value; several runs are an axis of their own.
 
     A parameter that follows from another (zipped axes, overrides) would only make empty panels: it is no axis, but
@@ -37,7 +37,7 @@ def find_axes(cells: Sequence[Cell], runs: Sequence[Run]) -> Varying:
         values = list(dict.fromkeys(cell[name] for cell in cells if name in cell))
         if name not in OPERATIONAL and len(values) > 1:
             absent = [NOTHING] if NOTHING not in values and any(name not in cell for cell in cells) else []
-            axes[name] = in_order([*values, *absent], _listed(name, runs))
+            axes[name] = ordered_values([*values, *absent], _listed(name, runs))
     known = [*cells, *_planned(runs)]
     followers: list[str] = []
     for name in reversed(names[1:]):
@@ -49,7 +49,7 @@ def find_axes(cells: Sequence[Cell], runs: Sequence[Run]) -> Varying:
     return Varying(axes, _together(axes, followers, known))
 
 
-def _together(axes: Axes, followers: Sequence[str], cells: Sequence[Cell]) -> Together:
+def _together(axes: Axes, followers: Sequence[str], cells: Sequence[CellValues]) -> Together:
     """Give each follower that has two values or more to the first axis that it follows from, to `run` last."""
     found: dict[str, dict[str, dict[Value, Value]]] = {}
     leaders = sorted(axes, key=lambda axis: axis == "run")
@@ -63,7 +63,7 @@ def _together(axes: Axes, followers: Sequence[str], cells: Sequence[Cell]) -> To
     return found
 
 
-def _told_apart(cells: Sequence[Cell], axes: Sequence[str]) -> bool:
+def _told_apart(cells: Sequence[CellValues], axes: Sequence[str]) -> bool:
     """Tell whether no two cells have the same values of all axes."""
     told: dict[tuple[Value, ...], Value] = {}
     return all(
@@ -73,7 +73,7 @@ def _told_apart(cells: Sequence[Cell], axes: Sequence[str]) -> bool:
     )
 
 
-def in_order(values: Sequence[Value], listed: Sequence[Value]) -> tuple[Value, ...]:
+def ordered_values(values: Sequence[Value], listed: Sequence[Value]) -> tuple[Value, ...]:
     """Order an axis: numbers by size, `on` before `off`, the rest as the grid lists them, nothing last."""
 
     def key(value: Value) -> tuple[int, float, int]:
@@ -86,7 +86,7 @@ def in_order(values: Sequence[Value], listed: Sequence[Value]) -> tuple[Value, .
     return ("on", "off") if set(known) == {"on", "off"} else tuple(known)
 
 
-def _follows(name: str, other: str, cells: Sequence[Cell]) -> bool:
+def _follows(name: str, other: str, cells: Sequence[CellValues]) -> bool:
     """Tell whether the value of one parameter says that of another in every cell."""
     told: dict[Value, Value] = {}
     both = [cell for cell in cells if name in cell and other in cell]
@@ -100,7 +100,7 @@ def _listed(name: str, runs: Sequence[Run]) -> list[Value]:
     ]
 
 
-def _planned(runs: Sequence[Run]) -> list[Cell]:
+def _planned(runs: Sequence[Run]) -> list[CellValues]:
     """Return the planned cells too: what has not been run yet makes no parameter follow from another."""
     configs = [(run.name, cell.get("config", {})) for run in runs for cell in run.plan.get("cells", [])]
     return [{"run": name, **shown_values(config)} for name, config in configs]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results.load import Results
-from analysis.results.resampling import accuracies, beaten_by, by_repeat, cells_of, draw, front_share, means
+from analysis.results.resampling import accuracies, beaten_by, by_repeat, cells_of, draw_repeats, front_share, means
 from analysis.stats.signed_rank import Array
 
 _MOST = 500
@@ -41,7 +41,7 @@ def front_of(results: Results) -> pd.DataFrame:
     )
     near = np.sort(np.argsort(beaten, kind="stable")[:_MOST])
     accuracy, sent, time = (by_repeat(known, name, cells)[near] for name in _NEEDED)
-    drawn = draw(accuracy.shape[1], len(near))
+    drawn = draw_repeats(accuracy.shape[1], len(near))
     tested = accuracies(accuracy, drawn, frame["test_examples"].to_numpy(dtype=float)[near])
     share = np.zeros(len(frame))
     share[near] = front_share(np.stack([-tested, _as_read(means(sent, drawn)), means(time, drawn)], axis=2))

@@ -33,7 +33,7 @@ def cells_of(results: Results) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(results.ok[["run", "cell_id"]].drop_duplicates())
 
 
-def draw(repeats: int, cells: int) -> Draws:
+def draw_repeats(repeats: int, cells: int) -> Draws:
     """Draw repeats with replacement, the same ones for all cells: those of one repeat share seeds and minutes."""
     count = int(np.clip(_WORK // max(1, cells * cells), *_DRAWS))
     return np.random.default_rng(_SEED).integers(0, repeats, size=(count, repeats))
@@ -78,6 +78,6 @@ def beaten_by(costs: Array) -> npt.NDArray[np.int_]:
     return np.array([((costs <= own).all(axis=1) & (costs < own).any(axis=1)).sum() for own in costs], dtype=int)
 
 
-def percent(share: float) -> str:
+def floored_percent(share: float) -> str:
     """Say in how many resamples something was so; none of a thousand is not never."""
     return f"{math.floor(share * 100)} %"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.stats.signed_rank import Array, Mask, clopper_pearson
-from analysis.stats.verdicts import ALPHA, Ranked, grid_threshold, noise, outcomes, rank
+from analysis.stats.verdicts import ALPHA, Ranked, grid_threshold, noise, outcomes, signed_rank_tests
 
 EFFECTS = (0.0, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2)
 GRID_EFFECTS = (0.0, 0.01, 0.02, 0.03, 0.05)
@@ -110,9 +110,11 @@ def simulate(world: World) -> Rates:
     if world.same_code:
         bars = noise(_differences(replace(world, changed=0), world.same_code, rng))
     cells = np.repeat(np.arange(world.cells), _TIMES)
-    at_once, flags = _twice(rank(first, threshold, bars), rank(again, threshold, bars), cells)
+    at_once, flags = _twice(signed_rank_tests(first, threshold, bars), signed_rank_tests(again, threshold, bars), cells)
     limits = grid_threshold(np.full(world.cells, threshold)), grid_threshold(_by_time(bars, -1))
-    mean, mean_again = (rank(_by_time(each, 1).mean(axis=-1).swapaxes(1, 2), *limits) for each in (first, again))
+    mean, mean_again = (
+        signed_rank_tests(_by_time(each, 1).mean(axis=-1).swapaxes(1, 2), *limits) for each in (first, again)
+    )
     whole, whole_flags = _twice(mean, mean_again, np.zeros(_TIMES, dtype=int))
     changed = _changed(world)
     return Rates(
@@ -133,9 +135,13 @@ def simulate_losses(world: LossWorld) -> Rates:
     first = decided + rng.normal(0, world.runs, shape)
     again = (decided if world.same_seeds else rng.normal(0, world.seeds, shape)) + rng.normal(0, world.runs, shape)
     threshold = world.min_effect
-    at_once, flags = _twice(rank(first, threshold), rank(again, threshold), np.arange(world.cells))
+    at_once, flags = _twice(
+        signed_rank_tests(first, threshold), signed_rank_tests(again, threshold), np.arange(world.cells)
+    )
     smallest = grid_threshold(np.full(world.cells, threshold))
-    mean, mean_again = (rank(measured.mean(axis=2, keepdims=True), smallest) for measured in (first, again))
+    mean, mean_again = (
+        signed_rank_tests(measured.mean(axis=2, keepdims=True), smallest) for measured in (first, again)
+    )
     whole, whole_flags = _twice(mean, mean_again, np.zeros(1, dtype=int))
     return Rates(
         cell=0,

@@ -92,7 +92,9 @@ class Ranked:
         return self.p_worse <= alpha, self.p_better <= alpha
 
 
-def rank(differences: Array, threshold: npt.ArrayLike, bar: npt.ArrayLike = 0.0, alpha: float = ALPHA) -> Ranked:
+def signed_rank_tests(
+    differences: Array, threshold: npt.ArrayLike, bar: npt.ArrayLike = 0.0, alpha: float = ALPHA
+) -> Ranked:
     """Apply the signed-rank machinery to samples on the last axis; a bar below the threshold is the threshold."""
     smallest = np.broadcast_to(np.asarray(threshold, dtype=float), differences.shape[:-1])
     raised = np.maximum(smallest, bar)
@@ -212,7 +214,7 @@ def noise(differences: Array, alpha: float = ALPHA) -> Array:
 
 
 def _stack(questions: Sequence[Question], alpha: float) -> Ranked:
-    parts = [rank(each.sample, each.threshold, each.bar, alpha) for each in questions]
+    parts = [signed_rank_tests(each.sample, each.threshold, each.bar, alpha) for each in questions]
     return Ranked(**{field.name: np.array([getattr(part, field.name) for part in parts]) for field in fields(Ranked)})
 
 

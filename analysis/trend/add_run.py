@@ -21,7 +21,7 @@ from splitfed_core.records.metrics import METRICS
 
 
 @dataclass(frozen=True)
-class _Group:
+class _SameEnvironment:
     """The repeats of one cell that were measured in one environment."""
 
     cell: SideCell
@@ -29,7 +29,7 @@ class _Group:
     runs: tuple[Measured, ...]
 
 
-def add(folder: Path, history: Path, *, allow_dirty: bool = False) -> str:
+def add_run(folder: Path, history: Path, *, allow_dirty: bool = False) -> str:
     """Append what a run measured to a history.
 
     Args:
@@ -53,7 +53,7 @@ def add(folder: Path, history: Path, *, allow_dirty: bool = False) -> str:
 
 
 def entries_of(folder: Path, *, allow_dirty: bool = False) -> list[Entry]:
-    """Reduce a run to entries, in the order of its plan; see `add` for what is refused."""
+    """Reduce a run to entries, in the order of its plan; see `add_run` for what is refused."""
     run = open_run(folder)
     cells = read_run(folder).cells
     if all(measured.problem for cell in cells for measured in cell.runs.values()):
@@ -62,17 +62,19 @@ def entries_of(folder: Path, *, allow_dirty: bool = False) -> list[Entry]:
     return [_entry(group, folder, allow_dirty=allow_dirty) for group in groups]
 
 
-def _groups(cell: SideCell, run: Run) -> list[_Group]:
+def _groups(cell: SideCell, run: Run) -> list[_SameEnvironment]:
     """Keep apart what was measured in different environments: a run may be resumed at another commit."""
     environments = {a.repeat: str(a.manifest.get("env")) for a in run.attempts if a.cell_id == cell.cell_id}
     by_environment: dict[str, list[Measured]] = {}
     for repeat, measured in cell.runs.items():
         if repeat in environments:
             by_environment.setdefault(environments[repeat], []).append(measured)
-    return [_Group(cell, run.environments.get(name, {}), tuple(runs)) for name, runs in by_environment.items()]
+    return [
+        _SameEnvironment(cell, run.environments.get(name, {}), tuple(runs)) for name, runs in by_environment.items()
+    ]
 
 
-def _entry(group: _Group, folder: Path, *, allow_dirty: bool) -> Entry:
+def _entry(group: _SameEnvironment, folder: Path, *, allow_dirty: bool) -> Entry:
     commit, diff = _commit(group.environment, folder, allow_dirty=allow_dirty)
     usable = [run for run in group.runs if not run.problem]
     return Entry(

@@ -19,7 +19,7 @@ _NAMED = 6
 _SHORT = 7  # characters of a commit
 
 
-def draw(trend: Trend, metrics: Sequence[Metric]) -> Figure:
+def draw_trend(trend: Trend, metrics: Sequence[Metric]) -> Figure:
     """Draw metrics over commits; points of other machines or definitions are never joined, changes are marked."""
     columns = min(2, len(metrics))
     rows = -(-len(metrics) // columns)

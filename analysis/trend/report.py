@@ -14,7 +14,7 @@ from analysis.results.provenance import Provenance
 from analysis.stats.change_points import Change
 from analysis.text.templates import templates
 from analysis.text.units import human
-from analysis.trend.figure import draw
+from analysis.trend.figure import draw_trend
 from analysis.trend.history import read_history
 from analysis.trend.series import Series, Trend, trend
 from splitfed_core.errors import DataError
@@ -31,7 +31,7 @@ _CAPTION = (
 )
 
 
-def report(history: Path, out: Path, names: Sequence[str] = ()) -> Path:
+def report_trend(history: Path, out: Path, names: Sequence[str] = ()) -> Path:
     """Write `index.html`, `trend.md` and the figure as PNG and SVG.
 
     Args:
@@ -55,7 +55,7 @@ def report(history: Path, out: Path, names: Sequence[str] = ()) -> Path:
         raise DataError(f"{history}: no cell has a value of {wanted}; add runs with: sfbench track add RUN")
     data = hashlib.sha256("".join(sorted(entry.line() for entry in entries)).encode()).hexdigest()
     origin = Provenance((history.name,), made.commits, data, version("sfbench"))
-    figure = draw(made, metrics)
+    figure = draw_trend(made, metrics)
     drawn = {kind: render(figure, kind, "trend", _TITLE, origin) for kind in ("png", "svg")}
     texts = _texts(history.name, made, metrics, origin)
     picture = Markup(inline(drawn["svg"], "trend", f"{_TITLE}. {_CAPTION}"))  # noqa: S704 - made by us

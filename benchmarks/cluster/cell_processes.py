@@ -41,7 +41,7 @@ class Processes:
 
 
 @dataclass(slots=True)
-class Cell:
+class CellProcesses:
     """One cell in its processes: the federation whose rounds are trained."""
 
     key: CellKey

@@ -14,7 +14,7 @@ import ray
 from psutil import virtual_memory
 
 from benchmarks.cluster.calls import get_all
-from benchmarks.cluster.cell_processes import Cell, Processes
+from benchmarks.cluster.cell_processes import CellProcesses, Processes
 from benchmarks.cluster.logs import Logs
 from benchmarks.cluster.nodes import check_versions, describe_nodes, explain_loss
 from benchmarks.cluster.placement import Node, find_nodes, on
@@ -148,7 +148,7 @@ class Cluster:
             observer.warn(warning)
         empty = without_examples(config, indices)
         indices = {client: rows for client, rows in indices.items() if client not in empty}
-        cell = Cell(
+        cell = CellProcesses(
             key=CellKey(run.cell_id, run.repeat, run.seed, empty),
             config=config,
             shape=shape_of(dataset),

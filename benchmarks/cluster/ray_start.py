@@ -27,7 +27,7 @@ def join_ray(address: str) -> None:
 
 
 def start_ray(init: Callable[..., Any] = ray.init) -> None:
-    """InitialWeights a Ray on this host, with a second try: on a busy machine its processes may miss one another.
+    """Start a Ray on this host, with a second try: on a busy machine its processes may miss one another.
 
     Raises:
         StartError: It does not start.

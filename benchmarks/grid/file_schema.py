@@ -16,18 +16,18 @@ Schedule = Literal["interleaved", "grid", "shuffled"]
 Parameters = dict[str, Any]
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class OnFailure(_Part):
+class OnFailure(_Section):
     """What happens when an attempt at a cell ends without a result."""
 
     retries: int = Field(0, ge=0, le=100, description="further attempts at a cell that failed")
     then: Literal["continue", "stop"] = Field("continue", description="what to do when they failed too")
 
 
-class ExcludeRule(_Part):
+class ExcludeRule(_Section):
     """Cells to leave out: those that `match`, or for which `when` holds."""
 
     match: Parameters | None = Field(None, description="parameters and their values; a list means any of them")
@@ -35,7 +35,7 @@ class ExcludeRule(_Part):
     reason: str = Field("excluded by the grid", min_length=1, description="why; it stands in the plan")
 
 
-class OverrideRule(_Part):
+class OverrideRule(_Section):
     """Parameters to set in the cells that `match`, or for which `when` holds."""
 
     match: Parameters | None = Field(None, description="parameters and their values; a list means any of them")
@@ -43,7 +43,7 @@ class OverrideRule(_Part):
     set: Parameters = Field(description="parameters and the values they get")
 
 
-class GridFile(_Part):
+class GridFile(_Section):
     """The keys of a grid file. `axes:` alone is enough."""
 
     schema_version: Literal[1] = Field(1, alias="schema", description="version of this format")

@@ -38,17 +38,17 @@ def _results(wanted: set[str]) -> Iterator[Result]:
     from benchmarks.own_cost import start, wire
 
     if "start" in wanted:
-        yield start.measure()
+        yield start.measure_start()
     if "recording" in wanted:
-        yield start.recording()
+        yield start.measure_recording()
     if wanted & {"codec", "lists", "rpc"}:
-        yield from (result for result in wire.measure() if result.goal.name in wanted)
+        yield from (result for result in wire.measure_wire() if result.goal.name in wanted)
     if wanted & {*CELLS, "flower"}:
         from benchmarks.cluster import open_cluster
         from benchmarks.own_cost import cells
 
         with open_cluster() as cluster:
-            yield from cells.measure(cluster, wanted)
+            yield from cells.measure_cells(cluster, wanted)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ _BASE = {
 """28×28 synthetic images; 20 batches of each of 3 clients in a round."""
 
 _ALONE = {"clients": 1, "examples_per_client": 2560}
-_NOTEBOOK_RUNS, _RUNS, _CROWD = 3, 5, 1000
+_NOTEBOOK_RUNS, _RUNS, _MANY = 3, 5, 1000
 
 
 class RecordingObserver:
@@ -74,7 +74,7 @@ def run(cluster: "Cluster", seed: int = 1, **parameters: Any) -> tuple[Recording
     return observer, facts
 
 
-def measure(cluster: "Cluster", wanted: Collection[str]) -> Iterator[Result]:
+def measure_cells(cluster: "Cluster", wanted: Collection[str]) -> Iterator[Result]:
     """Measure those of the goals that need whole cells; sides take turns within one run."""
     run(cluster)  # warm
     for name, of in (("unsplit", _unsplit), ("scaling", _scaling), ("next_cell", _next_cell)):
@@ -126,7 +126,7 @@ def _many_clients(cluster: "Cluster") -> Iterator[Result]:
     gaps: list[float] = []
     rss: list[float] = []
     facts: dict[str, Any] = {}
-    for clients, local_epochs in ((10, 20), (_CROWD, 3)):
+    for clients, local_epochs in ((10, 20), (_MANY, 3)):
         observer, facts = run(
             cluster,
             clients=clients,
@@ -134,13 +134,13 @@ def _many_clients(cluster: "Cluster") -> Iterator[Result]:
             examples_per_client=128,
             rounds=1,
             warmup_steps=0,
-            dataset=_data(128 * _CROWD),
+            dataset=_data(128 * _MANY),
         )
         gaps.append(_gap_s(observer))
         workers = {row.worker: row.rss_bytes for row in observer.clients}
         rss.append(sum(workers.values()) + sum(role["rss_bytes"] for role in facts["roles"].values()))
     state = 3 * facts["client_parameter_bytes"]  # weights and Adam's two slots
-    share = (rss[1] - rss[0]) / (_CROWD - 10) / state
+    share = (rss[1] - rss[0]) / (_MANY - 10) / state
     yield Result(goal("memory"), [share], f"all processes; the state of a client has {state / 1e6:.1f} MB")
     detail = f"{1000 * gaps[1]:.1f} and {1000 * gaps[0]:.1f} ms, the change of client between steps included"
     yield Result(goal("many_clients"), [gaps[1] / gaps[0]], detail)

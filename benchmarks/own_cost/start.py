@@ -22,13 +22,13 @@ _SWEEP = "import sys; from analysis.cli import main; sys.argv[0] = 'sfbench'; ma
 _RUNS, _POLL_S, _PATIENCE_S = 3, 0.02, 300
 
 
-def measure() -> Result:
+def measure_start() -> Result:
     """Start sweeps one after the other and wait for the first row of each."""
     waits = [_wait_s() for _ in range(_RUNS)]
     return Result(goal("start"), waits, "1 client over gRPC; Ray and three processes with TensorFlow started")
 
 
-def recording() -> Result:
+def measure_recording() -> Result:
     """Time steps with and without their rows."""
     told = subprocess.run(
         [sys.executable, "-m", "benchmarks.own_cost.recording"], check=True, capture_output=True, text=True

@@ -29,7 +29,7 @@ _LABELS = np.zeros(128, np.uint8)
 _RUNS, _TIMES = 5, 20
 
 
-def measure() -> Iterator[Result]:
+def measure_wire() -> Iterator[Result]:
     """Measure encoding and the way there and back; sides take turns, with memory as in a sweep's processes."""
     keep_freed_memory()
     ours, memcpys, theirs = [], [], []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.grid.load import load_grid
-from benchmarks.paired.pairs import Side, measure_pairs
+from benchmarks.paired.pairs import SideRunner, measure_pairs
 from benchmarks.paired.worktrees import Checkout, worktrees
 from splitfed_core.errors import UsageError
 from splitfed_core.seeding import derive
@@ -71,7 +71,7 @@ class AB:
             grid = self.out / "grid.yaml"
             grid.write_bytes(self.grid.read_bytes())
             sides = [
-                Side(name, checkout.label, checkout.folder, _environment(checkout, hidden), grid.resolve(), run)
+                SideRunner(name, checkout.label, checkout.folder, _environment(checkout, hidden), grid.resolve(), run)
                 for name, checkout, run, hidden in zip(names, checkouts, runs, ({INJECTION}, ()), strict=True)
             ]  # an injected delay is for head alone
             measure_pairs(sides, self.pairs, self._options(cell_ids, settings), say, duet=self.duet)

@@ -24,7 +24,7 @@ _PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
-class Side:
+class SideRunner:
     """One side: its code, and the run that its processes fill.
 
     Attributes:
@@ -71,7 +71,7 @@ class Side:
 
 
 def measure_pairs(
-    sides: Sequence[Side], pairs: int, options: Sequence[str], say: Callable[[str], None], *, duet: bool
+    sides: Sequence[SideRunner], pairs: int, options: Sequence[str], say: Callable[[str], None], *, duet: bool
 ) -> list[float]:
     """Sweep the repeats one by one, each on all sides before the next.
 
@@ -102,7 +102,7 @@ def measure_pairs(
     return took
 
 
-def _run(sides: Sequence[Side], pair: int, options: Sequence[str]) -> dict[str, float]:
+def _run(sides: Sequence[SideRunner], pair: int, options: Sequence[str]) -> dict[str, float]:
     """Run one repeat of these sides at the same time; returns how long each took, s."""
     with ExitStack() as stack:
         waits = {side.name: stack.enter_context(side.running(pair, options)) for side in sides}

@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.grid.load import load_grid
 from benchmarks.machine.environment import load
-from benchmarks.paired.pairs import Side, measure_pairs
+from benchmarks.paired.pairs import SideRunner, measure_pairs
 from splitfed_core.errors import UsageError
 
 GRID = Path(__file__).parents[1] / "grids" / "ci.yaml"
@@ -59,7 +59,7 @@ def compare_with_itself(
     text = (out / "grid.yaml").resolve()
     text.write_bytes(grid.read_bytes())
     here, runs = dict(os.environ), (out / "a", out / "b")
-    sides = [Side(run.name, "this code", Path.cwd(), here, text, run) for run in runs]
+    sides = [SideRunner(run.name, "this code", Path.cwd(), here, text, run) for run in runs]
     options = [word for setting in (*settings, f"repeats={pairs}") for word in ("--set", setting)]
     busy, before = load()["load_1min"], psutil.cpu_times()
     took = measure_pairs(sides, pairs, options, say, duet=duet)

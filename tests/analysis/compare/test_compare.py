@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.cli.app import app
-from analysis.compare.compare import Compared, compare, write
+from analysis.compare.compare import Compared, compare, write_verdict
 from analysis.compare.verdict_json import to_json
 from splitfed_core.errors import NotARunError, UsageError
 from splitfed_core.records.rows import PHASES
@@ -157,7 +157,7 @@ def test_a_side_without_any_usable_result_has_its_verdict_written(
 ) -> None:
     broken = make_run("broken", **SMALL, failed=lambda *_: "out of memory")
     compared = compare(base, broken)
-    written = json.loads((write(compared, tmp_path / "out").with_name("verdict.json")).read_text())
+    written = json.loads((write_verdict(compared, tmp_path / "out").with_name("verdict.json")).read_text())
     assert (compared.exit_code, written["verdict"], written["exit_code"]) == (3, "error", 3)
     assert {cell["refusal"] for cell in written["cells"]} == {"repeat 0: HEAD failed: out of memory"}
     assert compare(broken, broken).exit_code == 3
@@ -176,7 +176,7 @@ def test_another_machine_refuses_every_cell_but_another_commit_none(base: Path, 
 
 def test_everything_is_written_and_can_be_read(base: Path, head: Path, tmp_path: Path) -> None:
     slow_down(head)
-    write(compare(base, head), tmp_path / "out")
+    write_verdict(compare(base, head), tmp_path / "out")
     assert json.loads((tmp_path / "out" / "verdict.json").read_text())["schema"] == 1
     drawn = {f"effect-{name}.{kind}" for name in ("step_p50_s", "round_p50_s") for kind in ("png", "svg")}
     assert {path.name for path in (tmp_path / "out").rglob("effect-*_p50_s*")} == drawn
@@ -190,7 +190,7 @@ def test_everything_is_written_and_can_be_read(base: Path, head: Path, tmp_path:
 def test_the_same_comparison_writes_the_same_bytes(base: Path, head: Path, tmp_path: Path) -> None:
     slow_down(head)
     for name in ("one", "two"):
-        write(compare(base, head), tmp_path / name)
+        write_verdict(compare(base, head), tmp_path / name)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
     assert len(files) == 7
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
@@ -200,7 +200,7 @@ def test_text_from_a_run_cannot_be_markup(make_run: MakeRun, tmp_path: Path) -> 
     evil = "<img src=x>|`a`\x07"
     run = make_run("evil", {"model": [evil, "b"]}, **SMALL)
     edit_json(next(run.glob("cells/*/r0/manifest.json")), status="failed", reason=evil)
-    write(compare(run, run), tmp_path)
+    write_verdict(compare(run, run), tmp_path)
     assert "<img" not in (tmp_path / "verdict.md").read_text()
     assert ET.parse(tmp_path / "junit.xml").getroot()[0].attrib["errors"] == "1"  # noqa: S314 - we wrote it
 
@@ -275,11 +275,11 @@ def test_a_confirming_run_that_lacks_a_planned_repeat_is_an_error(base: Path, he
 
 def test_the_markdown_says_what_was_not_confirmed(base: Path, head: Path, tmp_path: Path) -> None:
     slow_down(head)
-    write(compare(base, head), tmp_path)
+    write_verdict(compare(base, head), tmp_path)
     moved = r"server\_compute +15 % of the step"
     assert moved in (tmp_path / "verdict.md").read_text()
     fresh = reseeded(base)
-    write(compare(base, head, confirm=(fresh, fresh)), tmp_path)
+    write_verdict(compare(base, head, confirm=(fresh, fresh)), tmp_path)
     told = (tmp_path / "verdict.md").read_text()
     assert "flagged once, but not again by 5 fresh pairs" in told
     assert moved not in told

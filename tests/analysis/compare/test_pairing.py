@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.compare.comparability import refuse_on_machine_drift, warnings
+from analysis.compare.comparability import comparison_warnings, refuse_on_machine_drift
 from analysis.compare.gate import judge
 from analysis.compare.measured import Measured, Side, SideCell
 from analysis.compare.pairing import differences, pair_cells, unusable
@@ -134,12 +134,12 @@ def test_a_machine_that_was_slower_itself_under_head_stops_every_verdict() -> No
 
 def test_the_reader_is_warned_of_other_versions_and_of_sides_measured_apart() -> None:
     later = side(ten(replace(GOOD, started_at="2030-01-02")), versions={"tensorflow": "2.22"})
-    versions, apart = warnings(BASE, later, pair_cells(BASE, later))
+    versions, apart = comparison_warnings(BASE, later, pair_cells(BASE, later))
     assert versions == "Dependencies changed too: tensorflow 2.21 → 2.22."
     assert apart.startswith("The two sides were measured one after the other, not interleaved")
-    assert warnings(BASE, BASE, pair_cells(BASE, BASE)) == []
+    assert comparison_warnings(BASE, BASE, pair_cells(BASE, BASE)) == []
 
 
 def test_of_a_single_pair_one_side_is_always_the_first() -> None:
     first, later = (side({0: replace(GOOD, started_at=at)}) for at in ("2030-01-01", "2030-01-02"))
-    assert warnings(first, later, pair_cells(first, later)) == []
+    assert comparison_warnings(first, later, pair_cells(first, later)) == []

@@ -16,7 +16,7 @@ from analysis.figures.roles import Choice
 from analysis.findings import choices, findings, time, winners
 from analysis.findings.finding import Finding
 from analysis.report.tables import table
-from analysis.report.warnings import cautions
+from analysis.report.warnings import find_warnings
 from analysis.results.attempt_summary import FRAMES
 from analysis.results.axes import Axes
 from analysis.results.link_prediction import LINKS
@@ -243,10 +243,10 @@ def test_stragglers_are_of_cells_where_nobody_waits_for_a_worker(made: Made) -> 
         straggler_ratio=lambda c: ratio[c["clients"]],
         crowded=lambda c: c["clients"] == 3,
     )
-    headline, sure = told(time.stragglers(results))
+    headline, sure = told(time.slowest_client(results))
     assert headline == "In a typical round the slowest client takes 1.35× as long as the median one."
     assert sure == "Median over all cells but those whose clients share workers; the worst cell has 1.5×."
-    assert time.stragglers(results.where(results.cells["crowded"])) is None
+    assert time.slowest_client(results.where(results.cells["crowded"])) is None
 
 
 def test_more_clients_than_workers_is_a_finding(made: Made) -> None:
@@ -256,7 +256,7 @@ def test_more_clients_than_workers_is_a_finding(made: Made) -> None:
         crowded=lambda c: c["clients"] > 2,
         swap_share=lambda c: 0.1 * c["clients"] / 4,
     )
-    headline, sure = told(time.crowd(results))
+    headline, sure = told(time.many_clients(results))
     assert headline == (
         "With more clients than workers (4 in 2, 8 in 2), latency, queue and stragglers are those of the host."
     )
@@ -264,7 +264,7 @@ def test_more_clients_than_workers_is_a_finding(made: Made) -> None:
         "2 cells: no more steps are ever at the main server than there are workers. "
         "Changes of client took 15 % of their training time."
     )
-    assert time.crowd(results.where(~results.cells["crowded"])) is None
+    assert time.many_clients(results.where(~results.cells["crowded"])) is None
 
 
 def test_data_sets_are_never_compared_with_one_another(made: Made) -> None:
@@ -284,29 +284,29 @@ def test_data_sets_are_never_compared_with_one_another(made: Made) -> None:
 def test_more_clients_than_workers_is_a_caution_and_stands_above_times(make_run: MakeRun) -> None:
     """The synthetic runs have two workers."""
     results = load(make_run("quick", {"clients": [2, 4]}, repeats=1))
-    told = {caution.title: caution.text for caution in cautions(results)}
+    told = {warning.title: warning.text for warning in find_warnings(results)}
     assert told["More clients than workers."].startswith("Clients took turns in fewer processes (4 in 2): latency")
     for name in ("effects", "phases", "latency", "speed", "stragglers"):
         title = FIGURES[name].draw(results, Choice()).get_suptitle()
         assert "clients in fewer workers (4 in 2): latency, queue and stragglers are those of the host" in title
     alone = results.where(~results.cells["crowded"])
-    assert "More clients than workers." not in {caution.title for caution in cautions(alone)}
+    assert "More clients than workers." not in {warning.title for warning in find_warnings(alone)}
     assert "host" not in FIGURES["latency"].draw(alone, Choice()).get_suptitle()
     assert [cell.values["workers_used"] for cell in table(results).cells] == [2, 2]
 
 
-def test_batches_that_no_client_can_fill_are_a_caution(made: Made) -> None:
+def test_batches_that_no_client_can_fill_are_a_warning(made: Made) -> None:
     share = {32: 0.8, 64: 0.6}
     results = made(
         {"batch_size": (32, 64)}, largest_batch=lambda _: 40.0, common_batch_share=lambda c: share[c["batch_size"]]
     )
     results = replace(results, cells=results.cells.assign(env="e", canary_s=NAN))
-    (caution,) = [caution for caution in cautions(results) if caution.title == "Batches larger than every shard."]
-    assert [(d.where, d.what) for d in caution.details] == [("batch 64", "64, but the largest had 40")]
-    told = {caution.title: caution.text for caution in cautions(results)}
+    (warning,) = [warning for warning in find_warnings(results) if warning.title == "Batches larger than every shard."]
+    assert [(d.where, d.what) for d in warning.details] == [("batch 64", "64, but the largest had 40")]
+    told = {warning.title: warning.text for warning in find_warnings(results)}
     assert told["Batches of different sizes."].endswith("in at least one cell that is 60 % of the steps.")
     mostly = results.where(results.cells["batch_size"] == 32)
-    assert "Batches of different sizes." not in {caution.title for caution in cautions(mostly)}
+    assert "Batches of different sizes." not in {warning.title for warning in find_warnings(mostly)}
 
 
 def test_accuracy_of_few_test_examples_is_unsure_however_many_repeats_agree() -> None:

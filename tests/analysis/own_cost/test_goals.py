@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from analysis.own_cost.goals import Goal
+from analysis.own_cost.goals import MeasuredGoal
 from analysis.own_cost.report import make
 from benchmarks.own_cost.goals import GOALS, Result, goal, ratios
 
-HIGHER = Goal("steps/s ÷ theirs", "higher", 10, 15, "", 12.0, 8.0, 16.0, 3, "120 and 10 steps/s")
-LOWER = Goal("start", "lower", 15, None, "s", 30.0, 30.0, 30.0, 1, "cold")
+HIGHER = MeasuredGoal("steps/s ÷ theirs", "higher", 10, 15, "", 12.0, 8.0, 16.0, 3, "120 and 10 steps/s")
+LOWER = MeasuredGoal("start", "lower", 15, None, "s", 30.0, 30.0, 30.0, 1, "cold")
 
 
 @pytest.mark.parametrize(("goal", "value", "margin"), [(HIGHER, 20, 2.0), (HIGHER, 5, 0.5), (LOWER, 7.5, 2.0)])
-def test_a_margin_is_how_many_times_better_than_the_bound(goal: Goal, value: float, margin: float) -> None:
+def test_a_margin_is_how_many_times_better_than_the_bound(goal: MeasuredGoal, value: float, margin: float) -> None:
     assert goal.margin(value) == margin
 
 

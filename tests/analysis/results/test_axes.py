@@ -12,7 +12,7 @@ import pytest
 from analysis.figures import FIGURES
 from analysis.figures.roles import Choice, assign
 from analysis.report.tables import table
-from analysis.report.warnings import cautions
+from analysis.report.warnings import find_warnings
 from analysis.results.load import load
 from analysis.results.ratios import paired_ratio
 
@@ -116,10 +116,10 @@ def test_shards_of_one_plan_are_one_run(make_run: MakeRun, tmp_path: Path, split
     assert len(joined.steps("step")) == len(alone.steps("step"))
 
 
-def test_what_else_differs_between_runs_is_a_caution(make_run: MakeRun) -> None:
+def test_what_else_differs_between_runs_is_a_warning(make_run: MakeRun) -> None:
     results = load(make_run("base", {}, base={"batch_size": 32}), make_run("head", {}, base={"batch_size": 64}))
     assert results.axes == {"run": ("base", "head")}
-    told = {caution.title: caution for caution in cautions(results)}["The runs differ in their parameters too."]
+    told = {warning.title: warning for warning in find_warnings(results)}["The runs differ in their parameters too."]
     assert [(d.where, d.what) for d in told.details] == [("batch size", "base 32, head 64")]
 
 
@@ -131,7 +131,7 @@ def test_what_two_versions_mean_by_a_metric_is_not_compared(make_run: MakeRun) -
     assert paired_ratio(results, "run", "new", "old", "step_p50_s") is None
     assert paired_ratio(results, "run", "new", "old", "bytes_per_round") is not None
     assert paired_ratio(results, "aggregation", "on", "off", "step_p50_s") is not None
-    told = {caution.title: caution.text for caution in cautions(results)}
+    told = {warning.title: warning.text for warning in find_warnings(results)}
     assert "define them differently: Step latency, median. See" in told["Metrics with two meanings."]
 
 
@@ -139,9 +139,9 @@ def test_one_note_of_many_attempts_is_said_once(make_run: MakeRun) -> None:
     run = make_run("quick", repeats=2)
     for path in run.glob("cells/*/r*/steps.csv"):
         path.write_bytes(path.read_bytes()[:-60])
-    (caution,) = [c for c in cautions(load(run)) if c.title == "Some data are missing or odd."]
-    assert [detail.what for detail in caution.details] == [
+    (warning,) = [c for c in find_warnings(load(run)) if c.title == "Some data are missing or odd."]
+    assert [detail.what for detail in warning.details] == [
         "steps.csv has 1 broken line(s), left out",
         "steps.csv is not the file its manifest hashed: cut off or changed since",
     ]
-    assert caution.details[0].where.endswith(" and 3 more")
+    assert warning.details[0].where.endswith(" and 3 more")

@@ -12,7 +12,7 @@ import pytest
 
 from analysis.findings import findings
 from analysis.findings.finding import times_faster
-from analysis.report.warnings import cautions
+from analysis.report.warnings import find_warnings
 from analysis.results.load import Results, load
 from analysis.results.ratios import Ratio, paired_ratio
 from analysis.results.run_directory import Problem
@@ -117,13 +117,13 @@ def test_findings_are_computed_from_the_data(grid_run: Path) -> None:
     assert "linear would be 2×" in told
 
 
-def test_cautions_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None:
+def test_warnings_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None:
     def failed(config: dict[str, object], repeat: int) -> str | None:
         return "no memory" if repeat and config["aggregation"] else None
 
     results = load(make_run("quick", base={"clients": 2}, failed=failed))
     drifting = replace(results, cells=results.cells.assign(canary_s=[0.010, 0.010, 0.012, 0.010]))
-    told = {caution.title: caution for caution in cautions(drifting)}
+    told = {warning.title: warning for warning in find_warnings(drifting)}
     assert list(told) == ["1 of 4 attempts have no results.", "The machine was not steady.", "Few repeats."]
     assert told["1 of 4 attempts have no results."].details[0].what == "failed: no memory"
     assert "up to 20 % longer" in told["The machine was not steady."].text
@@ -135,7 +135,7 @@ def test_what_the_sweep_warned_of_in_the_data_is_told_once_with_its_attempts(mak
         manifest = json.loads(path.read_text())
         empty = ["2 of 20 clients got no examples"] if path.parent.name == "r1" else []
         path.write_text(json.dumps(manifest | {"data_warnings": ["accuracy is measured on 4 test examples", *empty]}))
-    told = {caution.title: caution for caution in cautions(load(run))}
+    told = {warning.title: warning for warning in find_warnings(load(run))}
     details = told["The data may make results mean less than they seem to."].details
     assert [(d.where.rpartition(" ")[2], d.what) for d in details] == [
         ("attempts", "accuracy is measured on 4 test examples"),
@@ -143,11 +143,11 @@ def test_what_the_sweep_warned_of_in_the_data_is_told_once_with_its_attempts(mak
     ]
 
 
-def test_two_codes_in_a_run_are_a_caution(make_run: MakeRun) -> None:
+def test_two_codes_in_a_run_are_a_warning(make_run: MakeRun) -> None:
     run = make_run("two", repeats=2)
     for number, path in enumerate(sorted(run.glob("cells/*/*/manifest.json"))):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"code": {"sfbench": str(number % 2)}}))
-    (told,) = [c for c in cautions(load(run)) if c.title == "Measured with more than one code."]
+    (told,) = [c for c in find_warnings(load(run)) if c.title == "Measured with more than one code."]
     assert told.details == (Problem("run two", "2 states of sfbench"),)
     other = make_run("one", repeats=2)  # several runs may well be of several codes: that is what is shown
-    assert "Measured with more than one code." not in [c.title for c in cautions(load(other))]
+    assert "Measured with more than one code." not in [c.title for c in find_warnings(load(other))]

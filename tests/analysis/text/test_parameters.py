@@ -8,7 +8,7 @@ import pytest
 
 from analysis.figures.roles import Choice, assign
 from analysis.report.tables import table
-from analysis.results.axes import find_axes, in_order
+from analysis.results.axes import find_axes, ordered_values
 from analysis.results.load import Results, load
 from analysis.text.parameters import Names, Value, brief
 from analysis.text.units import digits, human, scale_for, span
@@ -52,9 +52,9 @@ def test_every_metric_of_the_summary_is_registered() -> None:
 
 
 def test_axes_are_in_a_sensible_order() -> None:
-    assert in_order(["off", "on"], []) == ("on", "off")
-    assert in_order([128, 16, "–"], []) == (16, 128, "–")
-    assert in_order(["dense1", "conv1"], ["conv1", "dense1"]) == ("conv1", "dense1")
+    assert ordered_values(["off", "on"], []) == ("on", "off")
+    assert ordered_values([128, 16, "–"], []) == (16, 128, "–")
+    assert ordered_values(["dense1", "conv1"], ["conv1", "dense1"]) == ("conv1", "dense1")
 
 
 def test_a_parameter_that_follows_from_another_is_no_axis(make_run: MakeRun) -> None:

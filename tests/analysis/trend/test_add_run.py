@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analysis.results.load import load
-from analysis.trend.add_run import add, entries_of
+from analysis.trend.add_run import add_run, entries_of
 from analysis.trend.history import append, read_history
 from splitfed_core.errors import DataError, NotARunError, UsageError
 
@@ -42,16 +42,16 @@ def test_every_metric_is_the_median_of_its_repeats(grid_run: Path) -> None:
 
 def test_the_same_run_again_adds_nothing_and_says_so(grid_run: Path, tmp_path: Path) -> None:
     history = tmp_path / "h.jsonl"
-    assert add(grid_run, history) == f"{history}: added 8 of 8 cells"
+    assert add_run(grid_run, history) == f"{history}: added 8 of 8 cells"
     content = history.read_bytes()
-    assert add(grid_run, history) == f"{history}: added 0 of 8 cells, 8 were there already"
+    assert add_run(grid_run, history) == f"{history}: added 0 of 8 cells, 8 were there already"
     assert history.read_bytes() == content
 
 
 def test_no_path_of_this_machine_gets_into_the_file(make_run: MakeRun, tmp_path: Path) -> None:
     data = {"name": "parquet", "data_files": "/d/x.csv"}
     run = make_run("mine", {"dataset": ["digits", data]}, failed=lambda _, r: f"{tmp_path}/x broke" if r else None)
-    add(run, tmp_path / "h.jsonl")
+    add_run(run, tmp_path / "h.jsonl")
     text = (tmp_path / "h.jsonl").read_text()
     assert str(tmp_path) not in text
     assert "/d/x" not in text
@@ -86,7 +86,7 @@ def test_failed_repeats_are_counted_and_their_numbers_left_out(make_run: MakeRun
     some, none = entries_of(run)
     assert (some.failed, some.metrics["step_p50_s"].n) == (1, 2)
     assert (none.failed, none.metrics) == (3, {})
-    assert add(run, tmp_path / "h").endswith("added 2 of 2 cells; 4 repeats without a usable result are left out")
+    assert add_run(run, tmp_path / "h").endswith("added 2 of 2 cells; 4 repeats without a usable result are left out")
     steps = next(run.glob("cells/*c2*/r1/steps.csv"))
     steps.write_text(steps.read_text()[:-400])
     assert entries_of(run)[0].failed == 2, "its manifest hashed another file"
@@ -94,9 +94,9 @@ def test_failed_repeats_are_counted_and_their_numbers_left_out(make_run: MakeRun
 
 def test_nothing_is_added_of_what_is_no_run_or_has_no_rows(make_run: MakeRun, tmp_path: Path) -> None:
     with pytest.raises(NotARunError):
-        add(tmp_path, tmp_path / "h")
+        add_run(tmp_path, tmp_path / "h")
     with pytest.raises(DataError):
-        add(make_run("bad", failed=lambda *_: "broke"), tmp_path / "h")
+        add_run(make_run("bad", failed=lambda *_: "broke"), tmp_path / "h")
     assert not (tmp_path / "h").exists()
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from analysis.stats.change_points import find_changes
-from analysis.trend.figure import draw
+from analysis.trend.figure import draw_trend
 from analysis.trend.history import Entry, Machine, Measure, append
-from analysis.trend.report import report
+from analysis.trend.report import report_trend
 from analysis.trend.series import trend
 from splitfed_core.records.metrics import METRICS, metric
 
@@ -73,7 +73,7 @@ def test_series_follow_the_commits_and_break_where_another_machine_measured() ->
     a, b = made.series
     assert ([point.at for point in a.points], a.pieces) == ([0, 1, 3, 4], ((0, 2), (2, 4)))
     assert ([point.at for point in b.points], b.pieces) == ([2], ((0, 1),))
-    drawn = [list(line.get_xdata()) for line in draw(made, [STEP]).axes[0].lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
+    drawn = [list(line.get_xdata()) for line in draw_trend(made, [STEP]).axes[0].lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
     assert [0, 1] in drawn
     assert [3, 4] in drawn
     assert not any({1, 3} <= set(line) for line in drawn)
@@ -87,7 +87,7 @@ def test_a_metric_that_was_defined_anew_begins_another_series_and_no_change_is_s
         (1, [0, 1, 2, 3, 4], ()),
         (2, [5, 6, 7, 8, 9], ()),
     ]
-    figure = draw(made, [STEP])
+    figure = draw_trend(made, [STEP])
     breaks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "-."]  # type: ignore[index]
     assert breaks == [4.5]
     assert "defined anew" in {text.get_text() for text in figure.legends[0].get_texts()}
@@ -107,7 +107,7 @@ def test_the_report_tells_what_changed_where_and_escapes_names(tmp_path: Path) -
         for cell, level in (("a", 1.5), (evil, 1.4))
     ]
     append(tmp_path / "h.jsonl", [*entries, replace(entry(12), metrics={}, failed=3)])
-    page = report(tmp_path / "h.jsonl", tmp_path / "out")
+    page = report_trend(tmp_path / "h.jsonl", tmp_path / "out")
     text = (tmp_path / "out" / "trend.md").read_text()
     assert "- Step latency, median worse from 0600000000 on in 2 of 2 cells; most in a: +50 %" in text
     assert "| worse | a | Step latency, median | +50 % | 1 s → 1.5 s | 0600000000 | 5 before, 6 after |" in text
@@ -120,7 +120,7 @@ def test_the_report_tells_what_changed_where_and_escapes_names(tmp_path: Path) -
 def test_the_figure_is_the_same_bytes_again_and_carries_its_commits(tmp_path: Path) -> None:
     append(tmp_path / "h.jsonl", [entry(day, day, name="final_eval_loss") for day in (1, 2, 3)])
     for out in ("one", "two"):
-        report(tmp_path / "h.jsonl", tmp_path / out, ["final_eval_loss"])
+        report_trend(tmp_path / "h.jsonl", tmp_path / out, ["final_eval_loss"])
     for kind in ("png", "svg"):
         assert (tmp_path / "one" / f"trend.{kind}").read_bytes() == (tmp_path / "two" / f"trend.{kind}").read_bytes()
     assert f"03{0:038d}" in (tmp_path / "one" / "trend.svg").read_text()
