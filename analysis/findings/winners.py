@@ -44,9 +44,9 @@ def first_to_target(results: Results) -> Finding | None:
         return None
     got = reached(results, goal)
     always = got.groupby(["run", "cell_id"])["elapsed_s"].apply(lambda times: times.notna().all())
-    cells = pd.MultiIndex.from_tuples(list(always[always].index))
-    if not len(cells):
+    if not always.any():
         return None
+    cells = pd.MultiIndex.from_tuples(list(always[always].index))
     there = got.set_index(["run", "cell_id", "repeat"])
     times, sent = (
         there[name].unstack("repeat").reindex(cells).to_numpy(float) for name in ("elapsed_s", "total_bytes")

@@ -96,6 +96,16 @@ def test_first_to_a_target_needs_it_in_every_repeat(made: Made) -> None:
     )
 
 
+def test_nobody_is_first_to_a_target_that_no_cell_reaches_in_every_repeat(made: Made) -> None:
+    results = made({"clients": (1, 2)}, repeats=2)
+    lines = [
+        {"run": "r", "cell_id": str(n), "repeat": k, "round": 1, "eval_accuracy": 0.96 if k else 0.2, "elapsed_s": 1.0,
+         "total_bytes": 1000}
+        for n in (1, 2) for k in (0, 1)
+    ]  # fmt: skip
+    assert winners.first_to_target(replace(results, rounds=pd.DataFrame(lines))) is None
+
+
 def test_the_front_names_who_is_there_in_most_resamples(made: Made) -> None:
     """Cell 2 is more accurate than cell 1 by one of 100 test examples and costs more; cell 3 is beaten by all."""
     results = made(
