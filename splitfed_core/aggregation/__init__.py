@@ -1,4 +1,4 @@
-"""Aggregating the clients' models. docs/adr/aggregated-state.md says what of a model is aggregated how."""
+"""Aggregating the clients' models. docs/adr/0005-aggregated-state.md says what of a model is aggregated how."""
 
 from splitfed_core.aggregation.rules import Weights, fedavg
 from splitfed_core.aggregation.strategies import STRATEGIES, ClientWeights, Strategy, check_strategy, make_strategy
