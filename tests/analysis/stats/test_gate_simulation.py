@@ -1,10 +1,11 @@
 """The gate's error rates, simulated with the code that decides real grids."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
+from hashlib import sha256
 
 import pytest
 
-from analysis.stats.gate_simulation import LossWorld, World, simulate, simulate_losses
+from analysis.stats.gate_simulation import LossWorld, World, simulate, simulate_losses, tables
 from analysis.stats.signed_rank import clopper_pearson
 
 
@@ -65,3 +66,28 @@ def test_a_grid_with_one_changed_cell_flags_no_other() -> None:
 
 def test_the_same_world_gives_the_same_counts() -> None:
     assert simulate(World(pairs=5, grids=50, noise=0.2)) == simulate(World(pairs=5, grids=50, noise=0.2))
+
+
+def test_all_tables_over_few_grids_are_the_same_to_the_digit() -> None:
+    """Those in docs/gate.md are over 2,000 grids and take minutes: `nox -s slow` compares them."""
+    assert sha256(tables(grids=20).encode()).hexdigest()[:16] == "46a5cf89df1692dc"
+
+
+W = World(effect=0.12, changed=3, cells=6, noise=0.05, shared=0.02, correlation=0.5, same_code=6, grids=200)
+LOSSES = LossWorld(pairs=8, cells=5, min_effect=0.01, grids=200)
+
+
+@pytest.mark.parametrize(
+    ("world", "counts"),
+    [
+        (W, (78, 110, 49, 0, 0, 0)),
+        (replace(W, rounds_alone=True, pairs=7), (0, 37, 11, 0, 0, 0)),
+        (replace(W, effect=0.02, noise=0.01, min_effect=0.02, same_code=0), (1, 0, 1, 29, 0, 0)),
+        (replace(W, effect=0.0, changed=0, min_effect=0.0, same_code=0), (0, 0, 0, 0, 29, 12)),
+        (LOSSES, (0, 0, 0, 0, 38, 3)),
+        (replace(LOSSES, same_seeds=True), (0, 0, 0, 0, 38, 80)),
+    ],
+)
+def test_a_simulated_world_is_the_same_to_the_count(world: World | LossWorld, counts: tuple[int, ...]) -> None:
+    found = simulate(world) if isinstance(world, World) else simulate_losses(world)
+    assert astuple(found) == counts

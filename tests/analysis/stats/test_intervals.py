@@ -16,7 +16,7 @@ from analysis.report.warnings import find_warnings
 from analysis.results.load import Results, load
 from analysis.results.ratios import Ratio, paired_ratio
 from analysis.results.run_directory import Problem
-from analysis.stats.intervals import band, interval, log_band
+from analysis.stats.intervals import band, interval, log_band, sampling, widened
 
 MakeRun = Callable[..., Path]
 
@@ -151,3 +151,43 @@ def test_two_codes_in_a_run_are_a_warning(make_run: MakeRun) -> None:
     assert told.details == (Problem("run two", "2 states of sfbench"),)
     other = make_run("one", repeats=2)  # several runs may well be of several codes: that is what is shown
     assert "Measured with more than one code." not in [c.title for c in find_warnings(load(other))]
+
+
+T_2, T_3 = 4.302652730, 3.182446305  # 97.5 % quantiles of Student's t with 2 and 3 degrees of freedom
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "reach"),
+    [
+        ([], math.nan, math.nan),
+        ([7.0], 7, math.nan),
+        ([1.0, 3.0], 2, math.nan),
+        ([1.0, 2.0, 6.0], 3, T_2 * math.sqrt(7 / 3)),
+        ([1.0, 2.0, 3.0, 6.0], 3, T_3 * math.sqrt(14 / 3) / 2),
+    ],
+)
+def test_a_mean_has_an_interval_from_three_values(values: list[float], mean: float, reach: float) -> None:
+    assert interval(np.array(values)) == pytest.approx((mean, reach), nan_ok=True)
+
+
+def test_the_sampling_variance_of_an_accuracy_is_that_of_a_binomial_share() -> None:
+    assert sampling([0.5, 0.8, 0.8, 1.0], [100, 10, math.nan, 10]) == pytest.approx([0.0025, 0.016, 0, 0])
+
+
+def test_an_independent_source_of_variance_adds_in_squares() -> None:
+    assert widened([3.0, 3.0, 0.0], [0.0, 4.0, 0.25]) == pytest.approx([3, math.hypot(3, 2 * 1.959964), 1.959964 / 2])
+
+
+@pytest.mark.parametrize(
+    ("values", "reach"),
+    [
+        ([1.0, 3.0], math.nan),
+        ([1.0, 2.0, 6.0], T_2 * math.sqrt(7 / 3)),
+        ([1.0, 2.0, 3.0, 6.0], T_3 * math.sqrt(14 / 3) / 2),
+    ],
+)
+def test_a_band_is_the_interval_at_each_point(values: list[float], reach: float) -> None:
+    points = [{"run": "r", "repeat": n, "round": 1, "y": y + by} for n, y in enumerate(values) for by in (-0.5, 0.5)]
+    at = band(pd.DataFrame(points), "round", "y").iloc[0]
+    mean = float(np.mean(values))
+    assert [at["mean"], at["low"], at["high"]] == pytest.approx([mean, mean - reach, mean + reach], nan_ok=True)

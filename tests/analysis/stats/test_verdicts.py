@@ -150,3 +150,72 @@ def test_a_cell_whose_step_and_round_both_move_needs_no_more_pairs_than_one_numb
     assert [v.outcome for v in six] == ["unchanged", "regression"]
     again = confirm_family([step, alone], asked(still, moved, per_cell=2))
     assert [v.outcome for v in again] == ["unchanged", "regression"]
+
+
+def test_a_verdict_tells_its_estimate_its_exact_bounds_and_what_it_was_held_against() -> None:
+    """Of five distinct pairs the bounds at 5 % are the least and the largest; Walsh averages by hand."""
+    (verdict,) = decide_family([Question(np.array([1.0, 2.0, 4.0, 8.0, 16.0]), 0.5, 0.25)])
+    assert (verdict.pairs, verdict.threshold, verdict.bar) == (5, 0.5, 0.5)
+    assert (verdict.low, verdict.estimate, verdict.high) == (1, 5, 16)
+    assert (verdict.outcome, verdict.suspect, verdict.exact) == ("regression", "regression", False)
+
+
+def test_the_margin_itself_is_unchanged_and_no_suspect() -> None:
+    (at,) = decide_family([Question(np.full(5, 0.03), 0.03)])
+    assert (at.outcome, at.suspect) == ("unchanged", None)
+    (below,) = decide_family([Question(np.full(5, -0.03), 0.03)])
+    assert (below.outcome, below.suspect) == ("unchanged", None)
+
+
+@pytest.mark.parametrize(
+    ("differences", "tolerance", "expected"),
+    [
+        ([1.0, 2.0, 6.0], 0.0, ("regression", 6, 1, 6)),
+        ([-4.0, -2.0, -1.0], 0.0, ("improvement", -4, -4, -1)),
+        ([-2.0, 0.5, 1.0], 2.0, ("unchanged", 0.5, -2, 1)),
+        ([0.5, 1.0, 2.0], 2.0, ("unchanged", 1, 0.5, 2)),
+    ],
+)
+def test_an_exact_verdict_shows_the_pair_that_decides(
+    differences: list[float], tolerance: float, expected: tuple[str, float, float, float]
+) -> None:
+    verdict = decide_exact(np.array(differences), tolerance)
+    assert (verdict.outcome, verdict.estimate, verdict.low, verdict.high) == expected
+    assert (verdict.pairs, verdict.threshold, verdict.bar, verdict.exact) == (3, tolerance, tolerance, True)
+    assert verdict.reason == "compared exactly: nothing in it is noise"
+
+
+def test_equal_pairs_are_told_as_equal() -> None:
+    assert decide_exact(np.zeros(2)).reason == "equal in every pair"
+
+
+@pytest.mark.parametrize(
+    ("sample", "outcome", "reason"),
+    [
+        (np.full(5, 0.2), "regression", "the bound clears the minimum effect"),
+        (np.full(5, -0.2), "improvement", "the bound clears the minimum effect"),
+        (np.zeros(5), "unchanged", "the interval lies inside ± the minimum effect"),
+        (SPREAD + 0.03, "inconclusive", "the interval crosses the minimum effect; more pairs would tell"),
+    ],
+)
+def test_every_outcome_has_its_reason(sample: np.ndarray, outcome: str, reason: str) -> None:
+    (verdict,) = decide_family([Question(sample, 0.03)])
+    assert (verdict.outcome, verdict.reason) == (outcome, reason)
+
+
+def test_where_pairs_suffice_a_suspect_is_told_to_confirm_only() -> None:
+    """Nine pairs could single out one of 24; these nine do not, as one of them is the other way."""
+    almost = np.array([-0.1, *np.full(8, 0.2)])
+    first = decide_family(asked(almost, *(np.zeros(9) for _ in range(23))))[0]
+    assert (first.outcome, first.suspect) == ("inconclusive", "regression")
+    assert first.reason == "stands out alone, but among 24 that are looked at that takes a confirming run"
+
+
+def test_the_grid_weighs_its_thresholds_by_their_squares() -> None:
+    assert grid_threshold([0.3, 0.4]) == pytest.approx(0.25)
+    assert grid_threshold([[0.03] * 16, [0.09] * 16]) == pytest.approx([0.01, 0.03])
+
+
+def test_noise_counts_in_both_directions() -> None:
+    assert noise(np.array([0.05, -0.01, -0.02, 0.0, -0.03])) == 0.05
+    assert noise(np.array([0.02, 0.03, 0.04, 0.05, 0.06])) == 0.06
