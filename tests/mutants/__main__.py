@@ -25,7 +25,7 @@ from scipy.stats import binomtest
 from tests.mutants.equivalents import accepted
 from tests.mutants.operators import Mutant, mutants
 from tests.mutants.rehearsal import Rehearsal
-from tests.mutants.targets import ROOT, TESTS, modules
+from tests.mutants.targets import ROOT, modules, tests_near
 from tests.mutants.trial import LIBRARIES, Changed, Outcome, attempt, rehearse, warm_up
 
 GOAL = 0.92
@@ -83,7 +83,7 @@ def main() -> int:
     outcomes = Counter[Outcome]()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
-        rehearsal = rehearse(frozenset(str(ROOT / file) for file in files), TESTS, log)
+        rehearsal = rehearse(frozenset(str(ROOT / file) for file in files), tests_near(files), log)
         print(f"{len(rehearsal.took_s)} tests rehearsed, {_cpu_s():.0f} s of CPU; failing without any change: "
               f"{', '.join(sorted(rehearsal.failed)) or 'none'}", flush=True)  # fmt: skip
         for file in files:

@@ -68,3 +68,9 @@ def modules() -> list[str]:
         for target in TARGETS
         for path in ([ROOT / target] if target.endswith(".py") else sorted((ROOT / target).glob("*.py")))
     ]
+
+
+def tests_near(files: list[str]) -> list[str]:
+    """Return the tests that lie in the same package as one of these modules."""
+    tops = {file.partition("/")[0].replace("splitfed_core", "core") for file in files}
+    return [test for test in TESTS if test.split("/")[1] in tops]
