@@ -49,6 +49,7 @@ TESTS = (
     "tests/core/aggregation",
     "tests/core/timing",
     "tests/core/federation",
+    "tests/core/data/test_deal.py",
     "tests/core/data/test_partitioners.py",
     "tests/core/roles",
     "tests/core/training",
@@ -56,6 +57,7 @@ TESTS = (
     "tests/benchmarks/estimate",
     "tests/benchmarks/grid",
     "tests/benchmarks/store",
+    "tests/benchmarks/sweep/test_budget.py",
     "tests/benchmarks/sweep/test_progress.py",
     "tests/benchmarks/sweep/test_selection.py",
 )
