@@ -1,6 +1,7 @@
 """Everything that is run on this project, each as one command: `nox -s NAME`. Dependencies stand in pyproject.toml."""
 
 import atexit
+import shutil
 from pathlib import Path
 
 import nox
@@ -98,6 +99,17 @@ def protos(session: nox.Session) -> None:
 def generated() -> list[Path]:
     """Return the files that protoc has written."""
     return [path for folder in GENERATED.values() for path in folder.rglob("*_pb2.py*")]
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the sdist and the wheel into dist/, with the version of the tag, and start the command from the wheel."""
+    install(session, "build", project=False)
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    (wheel,) = Path("dist").glob("*.whl")
+    session.install(str(wheel), "-c", "constraints.txt")
+    session.run("sfbench", "--version")
 
 
 @nox.session
