@@ -26,6 +26,7 @@ def main() -> None:
     from splitfed_core.roles.client import Client, Worker
     from splitfed_core.roles.exchange import ledger_factory
     from splitfed_core.training.cell_network import CellNetwork
+    from splitfed_core.training.pace import NO_PACE
     from splitfed_core.wire.call import Address, Call, Kind
     from splitfed_core.wire.codecs.raw import RAW
     from splitfed_core.wire.layers.counters import Counters
@@ -42,7 +43,9 @@ def main() -> None:
     server: Any = build_main_server(key, config, shape, {0: len(shard.y)})
     gate = server_gate(server)
     transport = client_stack(InProcessTransport(gate), Counters())
-    client = Client(key, config, shard, segment, ledger_factory(segment, transport), transport, NoServer(), Worker())
+    client = Client(
+        key, config, shard, segment, ledger_factory(segment, transport, NO_PACE), transport, NoServer(), Worker()
+    )
 
     def bare(x: Any, labels: Array, step: int) -> None:
         def exchange(smashed: Array) -> Array:

@@ -11,10 +11,11 @@ from splitfed_core.federation.schedule import in_order, participants, round_size
 from splitfed_core.records.results import CellKey
 from splitfed_core.roles.fed_server import FedServer
 from splitfed_core.roles.relay import Relay
+from splitfed_core.training.pace import Pace, pace_of
 
 
 def build_fed_server(
-    key: CellKey, config: CellConfig, start: Sequence[Array], trainable: Sequence[bool]
+    key: CellKey, config: CellConfig, start: Sequence[Array], trainable: Sequence[bool], pace: Pace | None = None
 ) -> FedServer | Relay:
     """Build the fed server of a cell.
 
@@ -23,11 +24,12 @@ def build_fed_server(
         config: The cell; its algorithm exchanges models.
         start: The clients' weights before the first round.
         trainable: Which of them are trained; the others are statistics.
+        pace: Of this server, if it is not the one that the environment asks for.
     """
     if config.algorithm == "sl":
         return Relay(partial(_predecessor, key, config), config.timeout_s)
     strategy = make_strategy(config.strategy or Named(name="fedavg"), trainable)
-    return FedServer(round_size(key, config), strategy, start, config.timeout_s)
+    return FedServer(round_size(key, config), strategy, start, config.timeout_s, pace or pace_of())
 
 
 def _predecessor(key: CellKey, config: CellConfig, client_id: int, round: int) -> tuple[int, int] | None:

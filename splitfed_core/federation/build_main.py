@@ -10,6 +10,7 @@ from splitfed_core.records.results import CellKey, DataShape
 from splitfed_core.roles.main_server import BodyServer, MainServer
 from splitfed_core.roles.step_order import ArrivalTurns, FixedTurns, Turns
 from splitfed_core.training.cell_network import CellNetwork
+from splitfed_core.training.pace import Pace, pace_of
 from splitfed_core.training.step_cache import CompiledStepCache
 
 
@@ -20,6 +21,7 @@ def build_main_server(
     examples: Mapping[int, int],
     replicas: int = 1,
     step_cache: CompiledStepCache | None = None,
+    pace: Pace | None = None,
 ) -> MainServer | BodyServer:
     """Build the main server of a cell, ready to serve: its optimizers have their slots before the first call.
 
@@ -30,8 +32,9 @@ def build_main_server(
         examples: Number of examples of each client.
         replicas: How many clients may train at the same time at most, where each has a copy of the model.
         step_cache: Compiled steps of earlier cells in this process.
+        pace: Of this server, if it is not the one that the environment asks for.
     """
-    step_cache = step_cache or CompiledStepCache()
+    step_cache, pace = step_cache or CompiledStepCache(), pace or pace_of()
     copies = config.algorithm == "sflv1"  # these do not touch each other, so their order makes no difference
     size = round_size(key, config)
     replicas = min(replicas, size) if copies else 1
@@ -41,12 +44,12 @@ def build_main_server(
         turns = FixedTurns(partial(_fixed_order, key, config, examples), config.timeout_s)
     if config.algorithm == "ushape":
         hold = config.order == "fixed"
-        return BodyServer(step_cache.body(network), turns, hold=hold, participants=size)
+        return BodyServer(step_cache.body(network), turns, hold=hold, participants=size, pace=pace)
     segments = [
         step_cache.server(network)
     ]  # every further one of a network of its own: a step is bound to its variables
     segments += [step_cache.server(CellNetwork(config, shape, key.seed), copy) for copy in range(1, replicas)]
-    return MainServer(segments, turns, copies=copies, participants=size)
+    return MainServer(segments, turns, copies=copies, participants=size, pace=pace)
 
 
 def _fixed_order(

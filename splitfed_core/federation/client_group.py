@@ -12,9 +12,10 @@ from splitfed_core.data import ClientShard
 from splitfed_core.federation.schedule import in_order, participants
 from splitfed_core.records.results import EVALUATION_BATCH, CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.roles.client import Client, Worker
-from splitfed_core.roles.exchange import delayed, ledger_factory
+from splitfed_core.roles.exchange import ledger_factory
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.training.loss import Objective
+from splitfed_core.training.pace import Pace, pace_of
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.training.ushape_step import UShapeClientStep
@@ -38,6 +39,7 @@ class ClientGroup:
         test: tuple[Array, Array],
         worker: int = 0,
         step_cache: CompiledStepCache | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Build the clients' part of the network.
 
@@ -49,11 +51,13 @@ class ClientGroup:
             test: Inputs and labels of the test set.
             worker: Number of this process among those that hold clients.
             step_cache: Compiled steps of earlier cells in this process.
+            pace: Of these clients, if it is not the one that the environment asks for.
         """
         network = CellNetwork(config, shape, key.seed)
         self.facts: ModelFacts = network.facts()
         self.segment: Segment = (step_cache or CompiledStepCache()).client(network)
         self._key, self._config, self._shards, self._worker = key, config, shards, Worker(worker, config.warmup_steps)
+        self._pace = pace or pace_of()
         self._objective = Objective(config.loss, shape.num_classes)
         self._test = test
         self._clients: dict[int, Client] = {}
@@ -76,10 +80,10 @@ class ClientGroup:
         self._main, to_fed = (
             NoServer() if end is None else client_stack(end, self._counters, clock) for end in (main, fed)
         )
-        ledger = delayed(ledger_factory(self.segment, self._main))
+        ledger = ledger_factory(self.segment, self._main, self._pace)
         for shard in self._shards:
             self._clients[shard.client_id] = Client(
-                self._key, self._config, shard, self.segment, ledger, self._main, to_fed, self._worker
+                self._key, self._config, shard, self.segment, ledger, self._main, to_fed, self._worker, self._pace
             )
 
     def train_round(self, round: int) -> list[WorkerRound]:

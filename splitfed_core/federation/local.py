@@ -12,6 +12,7 @@ from splitfed_core.federation.build_fed import build_fed_server
 from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.federation.client_group import ClientGroup
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
+from splitfed_core.training.pace import Pace
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.wire.codecs.base import EncodedTensor
@@ -34,6 +35,7 @@ class LocalFederation:
         shards: Sequence[ClientShard],
         test: tuple[Array, Array],
         step_cache: CompiledStepCache | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Build the roles and connect them.
 
@@ -44,19 +46,20 @@ class LocalFederation:
             shards: The data of every client.
             test: Inputs and labels of the test set.
             step_cache: Compiled steps of earlier cells in this process.
+            pace: Of all roles, if it is not the one that the environment asks for.
         """
         self.key = key
         self._stack = ExitStack()
-        self._group = ClientGroup(key, config, shape, shards, test, step_cache=step_cache)
+        self._group = ClientGroup(key, config, shape, shards, test, step_cache=step_cache, pace=pace)
         self.facts: ModelFacts = self._group.facts
         self.segment: Segment = self._group.segment
         self.main = self.fed = None
         if config.has_main_server:
             examples = {shard.client_id: len(shard.y) for shard in shards}
-            self.main = build_main_server(key, config, shape, examples, step_cache=step_cache)
+            self.main = build_main_server(key, config, shape, examples, step_cache=step_cache, pace=pace)
             self._stack.callback(self.main.close)
         if config.exchanges_models:
-            self.fed = build_fed_server(key, config, *self.start())
+            self.fed = build_fed_server(key, config, *self.start(), pace=pace)
         self._group.connect(*self._connect(config))
 
     def _connect(self, config: CellConfig) -> tuple[Transport[EncodedTensor] | None, Transport[EncodedTensor] | None]:

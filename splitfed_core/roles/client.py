@@ -15,7 +15,7 @@ from splitfed_core.records.rows import ClientRow, StepRow
 from splitfed_core.roles.batches import Batch, mini_batches
 from splitfed_core.roles.exchange import LedgerFactory
 from splitfed_core.timing.stopwatch import MODEL_EXCHANGE, Share, Stopwatch
-from splitfed_core.training.pace import Delay, delay_of
+from splitfed_core.training.pace import NO_PACE, Pace
 from splitfed_core.training.segment import Segment
 from splitfed_core.wire.call import Address, Call, Kind
 from splitfed_core.wire.transports.base import Transport
@@ -50,6 +50,7 @@ class Client:
         transport: Transport[Array],
         fed: Transport[Array],
         worker: Worker,
+        pace: Pace = NO_PACE,
     ) -> None:
         """Give a client its data and its ways to the servers, where the algorithm has any.
 
@@ -62,6 +63,7 @@ class Client:
             transport: The way to the main server.
             fed: The way to the fed server.
             worker: Its process.
+            pace: How long it waits between its steps.
         """
         self.client_id = shard.client_id
         self.examples = len(shard.y)
@@ -69,7 +71,7 @@ class Client:
         self._segment, self._ledger, self._transport, self._fed = segment, ledger, transport, fed
         self._steps_done = 0
         self._model_round = -1  # whose aggregate it has
-        self._delay: Delay = delay_of("between_steps")
+        self._pace = pace
         self.begin_round()
 
     def begin_round(self) -> None:
@@ -83,7 +85,7 @@ class Client:
 
     def train_step(self, batch: Batch) -> None:
         """Train on one mini-batch, as the algorithm's ledger does it, and note where the time went."""
-        self._delay(self.client_id)
+        self._pace.hold("between_steps", self.client_id)
         self._lap("local")  # its batch was made
         self._load_state()
         warms_up = self._worker.begin_step(self._segment)

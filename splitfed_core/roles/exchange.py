@@ -4,12 +4,22 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
+
+import tensorflow as tf
 
 from splitfed_core.arrays import Array
 from splitfed_core.records.rows import PHASES
 from splitfed_core.roles.ledger import Columns, bytes_of, durations_of, named_phases, stamps_of
-from splitfed_core.training.pace import Delay, delay_of, no_delay
+from splitfed_core.training.pace import (
+    Pace,
+    SplitCall,
+    UShapeCall,
+    WholeCall,
+    paced_split,
+    paced_ushape,
+    paced_whole,
+)
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.split_step import ClientStep
 from splitfed_core.training.ushape_step import UShapeClientStep
@@ -21,7 +31,7 @@ from splitfed_core.wire.transports.base import Transport
 class Ledger(Protocol):
     """Takes one client through one step and says what it came to."""
 
-    def run(self, x: Any, labels: Array) -> None:
+    def run(self, x: tf.Tensor, labels: Array) -> None:
         """Train on one mini-batch."""
         ...
 
@@ -37,13 +47,15 @@ LedgerFactory = Callable[[int, int, int], Ledger]
 class SplitLedger:
     """A step with one exchange: smashed data and labels for the gradient."""
 
-    def __init__(self, step: ClientStep, transport: Transport[Array], client_id: int, round: int, number: int) -> None:
+    def __init__(
+        self, step: SplitCall[tf.Tensor], transport: Transport[Array], client_id: int, round: int, number: int
+    ) -> None:
         self._step, self._transport = step, transport
         self._address = Address(client_id, round, number)
         self._reply: Reply[Array]
         self._forwarded = self._decoded = 0.0
 
-    def run(self, x: Any, labels: Array) -> None:
+    def run(self, x: tf.Tensor, labels: Array) -> None:
         """Forward → main server → backward and update."""
 
         def exchange(smashed: Array) -> Array:
@@ -68,14 +80,14 @@ class UShapeLedger:
     """A step with two exchanges: smashed data for the body's output, its gradient for that of the smashed data."""
 
     def __init__(
-        self, step: UShapeClientStep, transport: Transport[Array], client_id: int, round: int, number: int
+        self, step: UShapeCall[tf.Tensor], transport: Transport[Array], client_id: int, round: int, number: int
     ) -> None:
         self._step, self._transport = step, transport
         self._address = Address(client_id, round, number)
         self._exchanges: list[tuple[float, Reply[Array], float]] = []  # in hand before, reply, in hand after
         self._loss, self._correct = float("nan"), 0
 
-    def run(self, x: Any, labels: Array) -> None:
+    def run(self, x: tf.Tensor, labels: Array) -> None:
         """Head → body → tail and loss → body → head; then update both outer segments."""
 
         def exchange(kind: Kind, array: Array) -> Array:
@@ -103,11 +115,11 @@ class UShapeLedger:
 class WholeLedger:
     """A step without an exchange: the phases are empty."""
 
-    def __init__(self, step: WholeStep) -> None:
+    def __init__(self, step: WholeCall[tf.Tensor]) -> None:
         self._step = step
         self._loss, self._correct = float("nan"), 0
 
-    def run(self, x: Any, labels: Array) -> None:
+    def run(self, x: tf.Tensor, labels: Array) -> None:
         """Forward, backward and update of the unsplit model."""
         self._loss, self._correct = self._step(x, labels)
 
@@ -117,38 +129,15 @@ class WholeLedger:
         return nothing | {"loss": self._loss, "correct": self._correct, "step_s": ended - started}
 
 
-class DelayedLedger:
-    """A step with a delay before its forward pass or after its backward pass."""
-
-    def __init__(self, ledger: Ledger, client_id: int, before: Delay, after: Delay) -> None:
-        self._ledger, self._client_id, self._before, self._after = ledger, client_id, before, after
-
-    def run(self, x: Any, labels: Array) -> None:
-        """Train on one mini-batch."""
-        self._before(self._client_id)
-        self._ledger.run(x, labels)
-        self._after(self._client_id)
-
-    def columns(self, started: float, ended: float) -> Columns:
-        """Return the columns of the step."""
-        return self._ledger.columns(started, ended)
-
-
-def delayed(make: LedgerFactory) -> LedgerFactory:
-    """Return a maker of ledgers with the delays of the client's phases; the same one where there are none."""
-    before, after = delay_of("client_forward"), delay_of("client_backward")
-    if before is after is no_delay:
-        return make
-    return lambda client_id, round, step: DelayedLedger(make(client_id, round, step), client_id, before, after)
-
-
-def ledger_factory(segment: Segment, transport: Transport[Array]) -> LedgerFactory:
-    """Return what makes the ledger of a step for this kind of segment."""
+def ledger_factory(segment: Segment, transport: Transport[Array], pace: Pace) -> LedgerFactory:
+    """Return what makes the ledger of a step for this kind of segment, at this pace."""
     match segment:
         case ClientStep():
-            return lambda *address: SplitLedger(segment, transport, *address)
+            return lambda client_id, *at: SplitLedger(paced_split(segment, pace, client_id), transport, client_id, *at)
         case UShapeClientStep():
-            return lambda *address: UShapeLedger(segment, transport, *address)
+            return lambda client_id, *at: UShapeLedger(
+                paced_ushape(segment, pace, client_id), transport, client_id, *at
+            )
         case WholeStep():
-            return lambda *_: WholeLedger(segment)
+            return lambda client_id, *_: WholeLedger(paced_whole(segment, pace, client_id))
     raise TypeError(f"no ledger for {type(segment).__name__}")

@@ -8,8 +8,10 @@ from time import perf_counter
 from splitfed_core.aggregation import Strategy
 from splitfed_core.arrays import Array
 from splitfed_core.errors import StragglerError
-from splitfed_core.training.pace import Delay, delay_of
+from splitfed_core.training.pace import NO_PACE, Pace
 from splitfed_core.wire.call import Call, Kind, Reply
+
+_NOBODY = -1  # an aggregation is one in a round, whoever comes last
 
 
 class ModelServer(ABC):
@@ -38,7 +40,14 @@ class ModelServer(ABC):
 class FedServer(ModelServer):
     """Collects the models of a round and hands out their aggregate; nobody waits longer than the deadline."""
 
-    def __init__(self, participants: int, strategy: Strategy, start: Sequence[Array], deadline_s: float) -> None:
+    def __init__(
+        self,
+        participants: int,
+        strategy: Strategy,
+        start: Sequence[Array],
+        deadline_s: float,
+        pace: Pace = NO_PACE,
+    ) -> None:
         """Serve rounds.
 
         Args:
@@ -46,6 +55,7 @@ class FedServer(ModelServer):
             strategy: Makes one model of them.
             start: The client-side model before the first round.
             deadline_s: A round that misses a model for so long fails for all who wait.
+            pace: How long an aggregation takes beyond its computing.
         """
         self._participants = participants
         self._strategy = strategy
@@ -55,16 +65,17 @@ class FedServer(ModelServer):
         self._round = -1  # the last one that is complete
         self._aggregate: Sequence[Array] = ()
         self._changed = threading.Condition()
-        self._delay: Delay = delay_of("aggregation")
+        self._pace = pace
 
     def push(self, call: Call[Array]) -> None:
         """Take one client's model; the last one of the round makes the aggregate."""
         with self._changed:
             self._arrived[call.address.client_id] = call
             if len(self._arrived) == self._participants:
+                self._pace.begin(_NOBODY)
                 models = [(client, list(pushed.tensors), pushed.examples) for client, pushed in self._arrived.items()]
                 self._model = self._strategy.aggregate(models, self._model)
-                self._delay(0)  # one in a round, whoever comes last
+                self._pace.hold("aggregation", _NOBODY)
                 self._aggregate = tuple(self._model)
                 self._arrived, self._round = {}, call.address.round
                 self._changed.notify_all()

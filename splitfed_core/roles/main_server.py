@@ -17,7 +17,7 @@ from splitfed_core.arrays import Array
 from splitfed_core.errors import CellError
 from splitfed_core.roles.step_order import Turns
 from splitfed_core.training.batch_spec import check_labels
-from splitfed_core.training.pace import Delay, delay_of
+from splitfed_core.training.pace import NO_PACE, Pace
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.split_step import ServerStep
 from splitfed_core.training.ushape_step import BodyStep, Pullback
@@ -62,7 +62,9 @@ class ServerModel:
 class _Server(ABC):
     """What both kinds of main server share: models, whose turn it is at them, and the end of a round."""
 
-    def __init__(self, segments: Sequence[Segment], turns: Turns, *, copies: bool, participants: int) -> None:
+    def __init__(
+        self, segments: Sequence[Segment], turns: Turns, *, copies: bool, participants: int, pace: Pace
+    ) -> None:
         """Serve.
 
         Args:
@@ -70,6 +72,7 @@ class _Server(ABC):
             turns: The order of the steps at them.
             copies: Whether every client has a copy of the model, averaged at the end of a round.
             participants: Number of clients in a round.
+            pace: How long a step takes beyond its computing.
         """
         self._turns = turns
         self._failures: list[Exception] = []
@@ -86,7 +89,7 @@ class _Server(ABC):
         self._examples: defaultdict[tuple[int, int], int] = defaultdict(int)
         self._updates: defaultdict[tuple[int, int], list[Future[float]]] = defaultdict(list)
         self._closing = threading.Lock()
-        self._delay: Delay = delay_of("server_compute")
+        self._pace = pace
         self._answers: dict[Kind, Callable[[Call[Array]], Reply[Array]]] = {
             Kind.END_ROUND: self.end_round,
             Kind.PREDICT: self.predict,
@@ -176,8 +179,16 @@ class _Server(ABC):
 class MainServer(_Server):
     """Has the rest of the network and gets the labels: one exchange a step."""
 
-    def __init__(self, steps: Sequence[ServerStep], turns: Turns, *, copies: bool = False, participants: int) -> None:
-        super().__init__(steps, turns, copies=copies, participants=participants)
+    def __init__(
+        self,
+        steps: Sequence[ServerStep],
+        turns: Turns,
+        *,
+        copies: bool = False,
+        participants: int,
+        pace: Pace = NO_PACE,
+    ) -> None:
+        super().__init__(steps, turns, copies=copies, participants=participants, pace=pace)
         self._classes = int(self._gives.example[-1] or 0)
         self._answers[Kind.TRAIN_STEP] = self.step
 
@@ -192,8 +203,9 @@ class MainServer(_Server):
         try:
             started = perf_counter()
             model.segment.state_swap.load(self._owner(client_id))
+            self._pace.begin(client_id)
             loss, correct, gradient, gradients = model.segment(smashed, labels)
-            self._delay(client_id)
+            self._pace.hold("server_compute", client_id)
             self._examples[client_id, round] += len(labels)
         except BaseException:
             model.end_turn()
@@ -215,9 +227,9 @@ class MainServer(_Server):
 class BodyServer(_Server):
     """Has the middle of the network and never sees a label: two exchanges a step."""
 
-    def __init__(self, step: BodyStep, turns: Turns, *, hold: bool, participants: int) -> None:
+    def __init__(self, step: BodyStep, turns: Turns, *, hold: bool, participants: int, pace: Pace = NO_PACE) -> None:
         """Serve; with `hold` a step keeps its turn across both exchanges, else others may come between."""
-        super().__init__([step], turns, copies=False, participants=participants)
+        super().__init__([step], turns, copies=False, participants=participants, pace=pace)
         self._hold = hold
         self._open: dict[int, tuple[int, Pullback]] = {}  # examples of each client's forward exchange, and its way back
         self._answers |= {Kind.FORWARD_BODY: self.forward, Kind.BACKWARD_BODY: self.backward}
@@ -231,7 +243,9 @@ class BodyServer(_Server):
         model = self._begin(round, client_id, step)
         try:
             started = perf_counter()
+            self._pace.begin(client_id)
             features, pullback = model.segment.forward(smashed)
+            self._pace.hold("server_forward", client_id)
             self._open[client_id] = len(smashed), pullback
         except BaseException:
             model.end_turn()
@@ -251,8 +265,9 @@ class BodyServer(_Server):
             self._begin(round, client_id, step)
         try:
             started = perf_counter()
+            self._pace.begin(client_id)
             of_smashed, gradients = pullback(gradient)
-            self._delay(client_id)
+            self._pace.hold("server_compute", client_id)
         except BaseException:
             model.end_turn()
             raise

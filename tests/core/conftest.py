@@ -13,6 +13,7 @@ from splitfed_core.data import ClientShard
 from splitfed_core.federation.rounds import RoundResult, train_rounds
 from splitfed_core.records.results import CellKey, DataShape, ModelFacts
 from splitfed_core.records.rows import StepRow
+from splitfed_core.training.pace import Pace
 
 if TYPE_CHECKING:
     from splitfed_core.federation.local import LocalFederation
@@ -62,13 +63,13 @@ class Federations:
         """Return shards of these sizes, each with data of its own; a client without examples has none."""
         return [ClientShard(client, *self.examples(size, seed=client)) for client, size in enumerate(sizes) if size]
 
-    def build(self, config: CellConfig, shards: list[ClientShard]) -> "LocalFederation":
+    def build(self, config: CellConfig, shards: list[ClientShard], pace: Pace | None = None) -> "LocalFederation":
         """Build a federation of the holders of these shards."""
         from splitfed_core.federation.local import LocalFederation
 
         holders = {shard.client_id for shard in shards}
         key = replace(self.key, empty=frozenset(range(config.num_clients)) - holders)
-        return LocalFederation(key, config, self.shape, shards, self.examples(30, seed=99))
+        return LocalFederation(key, config, self.shape, shards, self.examples(30, seed=99), pace=pace)
 
     def train(self, *sizes: int, **parameters: Any) -> Trained:
         """Train a cell, whose clients hold so many examples each, to its end."""

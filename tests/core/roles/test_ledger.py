@@ -77,7 +77,7 @@ def split_ledger(clock: Clock) -> SplitLedger:
         exchange(x)
         clock.wait(0.25)
 
-    return SplitLedger(step, Faraway(clock), 0, 0, 0)  # type: ignore[arg-type]
+    return SplitLedger(step, Faraway(clock), 0, 0, 0)
 
 
 def ushape_ledger(clock: Clock) -> UShapeLedger:
@@ -91,7 +91,7 @@ def ushape_ledger(clock: Clock) -> UShapeLedger:
         clock.wait(0.5)
         return 0.25, 2
 
-    return UShapeLedger(step, Faraway(clock), 0, 0, 0)  # type: ignore[arg-type]
+    return UShapeLedger(step, Faraway(clock), 0, 0, 0)
 
 
 WIRE = {
@@ -132,7 +132,7 @@ def test_a_step_without_exchange_leaves_the_phases_empty(clock: Clock) -> None:
         clock.wait(0.5)
         return 0.75, 1
 
-    columns = run(WholeLedger(step), clock)  # type: ignore[arg-type]
+    columns = run(WholeLedger(step), clock)
     assert {columns[name] for name in (*PHASES, "uplink_bytes", "downlink_bytes")} == {None}
     assert (columns["loss"], columns["correct"], columns["step_s"]) == (0.75, 1, 0.5)
 
