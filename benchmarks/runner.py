@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.errors import ConfigError
@@ -69,5 +69,5 @@ class CellRunner(Protocol):
     def code(self, configs: Sequence[CellConfig]) -> Mapping[str, str]:
         """Return digests of the code that its processes have imported, by names, once these cells are checked."""
 
-    def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
+    def run_cell(self, run: CellRun, observer: CellObserver) -> Mapping[str, object]:
         """Run one cell and repeat and return the facts of its manifest."""

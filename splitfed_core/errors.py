@@ -5,6 +5,7 @@ SfbenchError
 │   ├── ConfigError         a parameter of a cell
 │   ├── GridError           a grid file; says file and line
 │   ├── NotARunError        a path that holds no run
+│   ├── NewerSchemaError    a file of a run that a newer version wrote
 │   └── NotInstalledError   a package that is missing, with the extra that has it
 ├── DataError               runs without usable rows: exit code 3
 ├── StartError              what runs the cells does not start
@@ -80,6 +81,10 @@ class GridError(UsageError):
 
 class NotARunError(UsageError):
     """A path was given that is not a run directory."""
+
+
+class NewerSchemaError(UsageError):
+    """A file of a run was written by a newer version of sfbench, in a form that this one does not know."""
 
 
 class DataError(SfbenchError):

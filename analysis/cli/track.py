@@ -28,8 +28,9 @@ def track_add(
 ) -> None:
     """Append the medians of a run to a history; existing entries stay as they are."""
     from analysis.trend.add_run import add_run
+    from benchmarks.machine.git import committed_at
 
-    print(add_run(run, history, allow_dirty=allow_dirty))
+    print(add_run(run, history, allow_dirty=allow_dirty, committed_at=committed_at))
 
 
 @track.command("report")

@@ -18,10 +18,10 @@ def refuse_on_machine_drift(cells: Sequence[Pairs]) -> tuple[Pairs, ...]:
     """Refuse all cells if the machine itself was faster on one side, as a fixed computation beside every run shows."""
     usable = [pairs for pairs in cells if pairs.refusal is None]
     ratios = [
-        math.log(head.canary_s / base.canary_s)
+        math.log(head.reference_task_s / base.reference_task_s)
         for pairs in usable
         for base, head in zip(pairs.base, pairs.head, strict=True)
-        if base.canary_s > 0 and head.canary_s > 0
+        if base.reference_task_s > 0 and head.reference_task_s > 0
     ]
     if len(ratios) < sum(len(pairs.repeats) for pairs in usable):
         return tuple(cells)  # older runs have no such computation

@@ -17,6 +17,7 @@ from analysis.results.round_parts import ROUND_PARTS
 from analysis.results.run_directory import Attempt, Run, open_run
 from analysis.text.parameters import NOTHING
 from splitfed_core.errors import DataError
+from splitfed_core.records.environment import Environment
 from splitfed_core.records.metrics import METRICS, Metric
 
 MACHINE = (
@@ -40,7 +41,7 @@ class Measured:
         content: A hash of their content; nothing in older runs.
         machine: Where it ran; nothing if that is unknown.
         started_at: When it began, in ISO 8601.
-        canary_s: Time of a fixed computation around the run.
+        reference_task_s: Time of a fixed computation around the run.
         values: One number per metric.
         definitions: The numbers of the metrics that are not at their first definition, as its manifest tells.
         phases: Each phase of a typical step, in seconds: its mean over the steps between the quartiles of `step_s`.
@@ -54,7 +55,7 @@ class Measured:
     content: str | None = None
     machine: Mapping[str, object] | None = None
     started_at: str | None = None
-    canary_s: float = float("nan")
+    reference_task_s: float = float("nan")
     values: Mapping[str, float] = field(default_factory=dict)
     definitions: Mapping[str, int] = field(default_factory=dict)
     phases: Mapping[str, float] = field(default_factory=dict)
@@ -88,6 +89,12 @@ class Side:
     data_sha256: str
 
 
+def machine_of(environment: Environment) -> dict[str, object]:
+    """Return what of an environment makes it another machine."""
+    document = environment.document()
+    return {name: document[name] for name in MACHINE}
+
+
 def read_run(folder: Path) -> Side:
     """Read a run directory; one without any usable rows is a side too, each of whose runs says why.
 
@@ -112,7 +119,7 @@ def _without_results(run: Run) -> Side:
     return Side(run.name, tuple(cells), METRICS, commits(run), _versions(run), "")
 
 
-def _parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+def _parameters(config: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in config.items() if name not in OPERATIONAL}
 
 
@@ -139,30 +146,30 @@ def _keys(cells: pd.DataFrame) -> tuple[list[Any], list[Any]]:
     return cells["cell_id"].tolist(), cells["repeat"].tolist()
 
 
-def _planned(run: Run) -> list[tuple[str, dict[str, Any], tuple[int, ...]]]:
+def _planned(run: Run) -> list[tuple[str, Mapping[str, object], tuple[int, ...]]]:
     """Return identifier, parameters and planned repeats of every cell: planned ones first, then what else was found."""
-    repeats = tuple(range(run.plan.get("repeats", 0)))
-    cells = {cell["cell_id"]: (cell["config"], repeats) for cell in run.plan["cells"]}
+    repeats = tuple(range(run.plan.repeats))
+    cells = {cell.cell_id: (cell.config, repeats) for cell in run.plan.cells}
     for attempt in run.attempts:
         cells.setdefault(attempt.cell_id, (attempt.config, ()))
     return [(cell_id, *rest) for cell_id, rest in cells.items()]
 
 
 def _measured(attempt: Attempt, run: Run, line: "pd.Series[Any]", phases: pd.DataFrame | None) -> Measured:
-    facts, files = attempt.facts, attempt.manifest.get("files", {})
-    environment = run.environments.get(str(attempt.manifest.get("env")))
-    dataset = dict(facts.get("dataset") or {})
+    facts, manifest = attempt.facts, attempt.manifest
+    environment = run.environments.get(manifest.env or "")
+    dataset = dict(facts.dataset)
     content = dataset.pop("digest", None)
     return Measured(
         problem=_problem(attempt, usable=bool(line["usable"])),
-        seed=attempt.manifest.get("seed"),
-        data=(dataset or None, facts.get("examples"), files.get("labels.csv")),
-        content=content,
-        machine={name: environment.get(name) for name in MACHINE} if environment else None,
-        started_at=attempt.manifest.get("started_at"),
-        canary_s=float(line["canary_s"]),
+        seed=manifest.seed,
+        data=(dataset or None, facts.examples, manifest.files.get("labels.csv")),
+        content=None if content is None else str(content),
+        machine=machine_of(environment) if environment else None,
+        started_at=manifest.started_at,
+        reference_task_s=float(line["reference_task_s"]),
         values=_values(line),
-        definitions=attempt.manifest.get("definitions", {}),
+        definitions=manifest.definitions,
         phases={} if phases is None else dict(zip(phases["phase"], phases["typical_s"], strict=True)),
         round_s=float(line.get("typical_round_s", math.nan)),
         round_parts={
@@ -192,7 +199,7 @@ def _code_problem(run: Run) -> str | None:
 def _problem(attempt: Attempt, *, usable: bool) -> str | None:
     if attempt.status != "ok":
         return f"{attempt.status}: {attempt.reason or 'no reason given'}"
-    changed = [name for name, told in attempt.manifest.get("files", {}).items() if _hash(attempt.folder / name) != told]
+    changed = [name for name, told in attempt.manifest.files.items() if _hash(attempt.folder / name) != told]
     if changed:
         return f"{', '.join(changed)} is not what its manifest hashed: cut off or changed since"
     return None if usable else "has no usable rows"
@@ -205,6 +212,6 @@ def _hash(path: Path) -> str | None:
 def _versions(run: Run) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for environment in run.environments.values():
-        for package, version in (environment.get("versions") or {}).items():
-            found.setdefault(package, set()).add(str(version))
+        for package, version in environment.versions.items():
+            found.setdefault(package, set()).add(version)
     return {package: " and ".join(sorted(versions)) for package, versions in sorted(found.items())}

@@ -18,6 +18,7 @@ from analysis.results.provenance import Provenance
 from analysis.text.parameters import title
 from analysis.text.templates import templates
 from analysis.text.units import human
+from splitfed_core.records.environment import Environment
 
 
 @dataclass(frozen=True)
@@ -143,18 +144,12 @@ def _environments(results: Results) -> list[dict[str, Any]]:
     return made
 
 
-def _entries(env: dict[str, Any]) -> list[tuple[str, str]]:
-    versions = env.get("versions", {})
-    dirty = " with uncommitted changes" if env.get("git_dirty") else ""
+def _entries(env: Environment) -> list[tuple[str, str]]:
+    dirty = " with uncommitted changes" if env.checkout.git_dirty else ""
     return [
-        ("CPU", f"{env.get('cpu', 'unknown')}, {env.get('cores', '?')} cores"),
-        ("Memory", human(env["memory_bytes"], "B") if isinstance(env.get("memory_bytes"), int | float) else "unknown"),
-        ("System", f"{env.get('platform', 'unknown')}, kernel {env.get('kernel', 'unknown')}"),
-        ("Commit", f"{env.get('git_commit') or 'unknown'}{dirty}"),
-        (
-            "Versions",
-            ", ".join(f"{name} {version}" for name, version in versions.items())
-            if isinstance(versions, dict)
-            else "unknown",
-        ),
+        ("CPU", f"{env.cpu or 'unknown'}, {env.cores or '?'} cores"),
+        ("Memory", "unknown" if env.memory_bytes is None else human(env.memory_bytes, "B")),
+        ("System", f"{env.platform or 'unknown'}, kernel {env.kernel or 'unknown'}"),
+        ("Commit", f"{env.checkout.git_commit or 'unknown'}{dirty}"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in env.versions.items())),
     ]

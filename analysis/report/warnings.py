@@ -80,8 +80,8 @@ def _data(results: Results) -> ReportWarning | None:
     """Repeat what the sweep said of the data, once, with the attempts that it is about."""
     told: dict[str, list[str]] = {}
     for attempt in (attempt for run in results.runs for attempt in run.attempts):
-        for text in attempt.manifest.get("data_warnings", []):
-            told.setdefault(str(text), []).append(attempt.where)
+        for text in attempt.manifest.data_warnings:
+            told.setdefault(text, []).append(attempt.where)
     if not told:
         return None
     details = (Problem(where[0] if len(where) == 1 else f"{len(where)} attempts", text) for text, where in told.items())
@@ -172,16 +172,16 @@ def _codes(results: Results) -> ReportWarning | None:
 
 
 def _dirty(results: Results) -> ReportWarning | None:
-    dirty = any(env.get("git_dirty") for run in results.runs for env in run.environments.values())
+    dirty = any(env.checkout.git_dirty for run in results.runs for env in run.environments.values())
     text = "The commit alone does not say which code was measured."
     return ReportWarning("The code had uncommitted changes.", text) if dirty else None
 
 
 def _drift(results: Results) -> ReportWarning | None:
-    canary = results.ok["canary_s"].dropna()
-    if len(canary) < 2 or canary.max() < canary.min() * (1 + _DRIFT):
+    times = results.ok["reference_task_s"].dropna()
+    if len(times) < 2 or times.max() < times.min() * (1 + _DRIFT):
         return None
-    spread = canary.max() / canary.min() - 1
+    spread = times.max() / times.min() - 1
     text = f"A fixed computation timed beside every cell took up to {spread:.0%} longer than at its fastest."
     return ReportWarning("The machine was not steady.", text.replace("%", " %"))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
@@ -22,6 +21,9 @@ from analysis.results.run_directory import Attempt, Problem
 from analysis.text.parameters import Value, normalise
 from splitfed_core.errors import DataError
 from splitfed_core.records.rows import ROW_FILES
+
+Line = dict[str, Value]
+"""A line of the table of cells."""
 
 FRAMES = ("phases", "latency", "curve", "rounds", "clients", "labels")
 """The small frames that an attempt is reduced to."""
@@ -45,7 +47,7 @@ _NEEDED = {
 class Digest:
     """What one attempt comes to: its line in the table of cells, its small frames, its problems."""
 
-    cell: dict[str, Any]
+    cell: Line
     frames: dict[str, pd.DataFrame] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
@@ -125,7 +127,7 @@ def _read(attempt: Attempt, name: str, made: Digest) -> pd.DataFrame:
         made.problems.append(Problem(attempt.where, str(error)))
         return read_nothing(name)
     notes = list(rows.notes)
-    found, told = sha256(path), attempt.manifest.get("files", {}).get(name)
+    found, told = sha256(path), attempt.manifest.files.get(name)
     made.hashes.append(found)
     if told not in (None, found):
         notes.append(f"{name} is not the file its manifest hashed: cut off or changed since")
@@ -138,29 +140,29 @@ def read_nothing(name: str) -> pd.DataFrame:
     return pd.DataFrame({column: pd.Series(dtype=float) for column in _WANTED[name]})
 
 
-def _facts(attempt: Attempt) -> dict[str, Any]:
+def _facts(attempt: Attempt) -> Line:
     """Return the numbers of the manifest that figures, tables and cautions use."""
-    facts, names = attempt.facts, ("client_parameters", "server_parameters", "setup_s", "first_step_s")
-    found: dict[str, Any] = {name: number(facts.get(name)) for name in names}
-    roles = facts.get("roles")
-    found["workers_used"] = number(facts.get("workers"))
-    dataset = facts.get("dataset")
-    found["test_examples"] = number(dataset.get("test")) if isinstance(dataset, dict) else float("nan")
-    found |= _crowd(attempt.config, found["workers_used"])
+    facts, manifest = attempt.facts, attempt.manifest
+    times = manifest.reference_tasks_s
+    workers = number(facts.workers)
+    found: Line = {
+        "client_parameters": number(facts.client_parameters),
+        "server_parameters": number(facts.server_parameters),
+        "setup_s": number(facts.setup_s),
+        "first_step_s": number(facts.first_step_s),
+        "workers_used": workers,
+        "test_examples": number(facts.test_examples),
+        "env": manifest.env or "",
+        "wall_s": number(manifest.wall_s),
+        "reference_task_s": sum(times) / len(times) if times else float("nan"),
+        **_crowd(attempt.config, workers),
+    }
     if attempt.config.get("isolation") == "cell":  # else memory is that of the largest cell so far
-        used = roles.items() if isinstance(roles, dict) else ()
-        found |= {f"{role}_rss_bytes": number(of.get("rss_bytes")) for role, of in used if isinstance(of, dict)}
-    conditions = attempt.manifest.get("conditions")
-    canaries = (
-        [number(c.get("canary_s")) for c in conditions.values() if isinstance(c, dict)]
-        if isinstance(conditions, dict)
-        else []
-    )
-    env, wall = str(attempt.manifest.get("env", "")), number(attempt.manifest.get("wall_s"))
-    return found | {"env": env, "wall_s": wall, "canary_s": sum(canaries) / len(canaries) if canaries else float("nan")}
+        found |= {f"{role}_rss_bytes": rss for role, rss in facts.rss_bytes().items()}
+    return found
 
 
-def _crowd(config: Mapping[str, object], workers: float) -> dict[str, Any]:
+def _crowd(config: Mapping[str, object], workers: float) -> Line:
     """Return how many clients a round has, and whether some of those that should train at once share a process."""
     clients, chosen = config.get("clients"), config.get("participation")
     if not isinstance(clients, int):

@@ -94,13 +94,9 @@ def _follows(name: str, other: str, cells: Sequence[CellValues]) -> bool:
 
 
 def _listed(name: str, runs: Sequence[Run]) -> list[Value]:
-    axes = [run.plan.get("axes", {}) for run in runs]
-    return [
-        shown_values({name: value})[name] for plan in axes if isinstance(plan, dict) for value in plan.get(name, [])
-    ]
+    return [shown_values({name: value})[name] for run in runs for value in run.plan.axes.get(name, ())]
 
 
 def _planned(runs: Sequence[Run]) -> list[CellValues]:
     """Return the planned cells too: what has not been run yet makes no parameter follow from another."""
-    configs = [(run.name, cell.get("config", {})) for run in runs for cell in run.plan.get("cells", [])]
-    return [{"run": name, **shown_values(config)} for name, config in configs]
+    return [{"run": run.name, **shown_values(cell.config)} for run in runs for cell in run.plan.cells]

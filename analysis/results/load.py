@@ -78,7 +78,7 @@ class Results:
     def definitions(self, run: object, name: str) -> set[int]:
         """Return the numbers of the definitions that a metric has in a run: older versions meant something else."""
         attempts = [attempt for one in self.runs if one.name == run for attempt in one.attempts]
-        return {attempt.manifest.get("definitions", {}).get(name, 1) for attempt in attempts}
+        return {attempt.manifest.definition(name) for attempt in attempts}
 
     def crowds(self) -> str:
         """Say how many clients shared how many workers, where there were fewer of these: `4 in 2, 8 in 2`."""

@@ -2,10 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
 
 from analysis.results.load import Results
 from analysis.results.run_directory import Run
@@ -34,7 +32,7 @@ def provenance(results: Results) -> Provenance:
 
 def commits(*runs: Run) -> tuple[str, ...]:
     """Return the commits that were measured."""
-    return tuple(sorted({_commit(environment) for run in runs for environment in run.environments.values()}))
+    return tuple(sorted({environment.measured.said for run in runs for environment in run.environments.values()}))
 
 
 def mixed_code(run: Run) -> dict[str, int]:
@@ -44,15 +42,7 @@ def mixed_code(run: Run) -> dict[str, int]:
     """
     states: defaultdict[str, set[str]] = defaultdict(set)
     for attempt in run.attempts:
-        code = attempt.manifest.get("code")
         if attempt.status == "ok":
-            for name, digest in (code if isinstance(code, dict) and code else {"sfbench": "unknown"}).items():
-                states[name].add(str(digest))
+            for name, digest in attempt.manifest.states.items():
+                states[name].add(digest)
     return {name: len(digests) for name, digests in states.items() if len(digests) > 1}
-
-
-def _commit(environment: Mapping[str, Any]) -> str:
-    """Return the commit of the user's own code, where there is such, or else that of sfbench."""
-    own = environment.get("app") or {}
-    checkout = own if own.get("git_commit") else environment
-    return f"{checkout.get('git_commit') or 'unknown'}{'+dirty' if checkout.get('git_dirty') else ''}"

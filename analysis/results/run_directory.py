@@ -1,23 +1,16 @@
 """Run directories: which there are, what was planned in them, and which attempts (cell and repeat) they hold."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from splitfed_core.errors import NotARunError
+from splitfed_core.records.environment import Environment, read_environment
+from splitfed_core.records.manifest import MANIFEST, Facts, Manifest, read_manifest
+from splitfed_core.records.plan import PLAN, PlanDocument, read_plan
 
-_PLAN: dict[str, type] = {"cells": list, "repeats": int, "axes": dict}
-_MANIFEST: dict[str, type] = {
-    "files": dict,
-    "conditions": dict,
-    "facts": dict,
-    "data_warnings": list,
-    "definitions": dict,
-}
-_ENVIRONMENT: dict[str, type] = {"versions": dict, "app": dict, "cores": int}
-"""What the entries of each file must be where they are there: what is something else is named and left out."""
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -38,8 +31,8 @@ class Attempt:
     repeat: int
     status: str
     reason: str | None
-    config: dict[str, Any]
-    manifest: dict[str, Any]
+    config: Mapping[str, object]
+    manifest: Manifest
 
     @property
     def where(self) -> str:
@@ -47,10 +40,9 @@ class Attempt:
         return f"{self.run}: {self.cell_id} r{self.repeat}"
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """The facts of the manifest, empty in older ones."""
-        facts = self.manifest.get("facts")
-        return facts if isinstance(facts, dict) else {}
+        return self.manifest.facts
 
 
 @dataclass(frozen=True)
@@ -59,8 +51,8 @@ class Run:
 
     name: str
     folders: tuple[Path, ...]
-    plan: dict[str, Any]
-    environments: dict[str, dict[str, Any]]
+    plan: PlanDocument
+    environments: Mapping[str, Environment]
     attempts: tuple[Attempt, ...]
     problems: tuple[Problem, ...] = field(default=())
 
@@ -81,7 +73,7 @@ def newest_run(root: Path) -> Path:
 
 def is_run(folder: Path) -> bool:
     """Tell whether a path is a run directory: a sweep leaves a plan and a folder of cells."""
-    return (folder / "plan.json").is_file() or (folder / "cells").is_dir()
+    return (folder / PLAN).is_file() or (folder / "cells").is_dir()
 
 
 def open_runs(folders: Sequence[Path]) -> tuple[Run, ...]:
@@ -118,14 +110,14 @@ def _names(folders: Sequence[Path]) -> dict[Path, str]:
 
 def _are_shards(one: Run, other: Run) -> bool:
     keys = [{(attempt.cell_id, attempt.repeat) for attempt in run.attempts} for run in (one, other)]
-    return bool(one.plan["cells"]) and one.plan == other.plan and not keys[0] & keys[1]
+    return bool(one.plan.cells) and one.plan == other.plan and not keys[0] & keys[1]
 
 
 def _join(one: Run, other: Run) -> Run:
     """Make one run of two shards; what either lacks is missing only if both do."""
     attempts = (*one.attempts, *(replace(attempt, run=one.name) for attempt in other.attempts))
     found = [problem for run in (one, other) for problem in run.problems if problem not in _missing(run)]
-    joined = Run(one.name, one.folders + other.folders, one.plan, one.environments | other.environments, attempts)
+    joined = Run(one.name, one.folders + other.folders, one.plan, {**one.environments, **other.environments}, attempts)
     return replace(joined, problems=(*found, *_missing(joined)))
 
 
@@ -138,10 +130,9 @@ def open_run(folder: Path, name: str | None = None) -> Run:
     _check(folder)
     name = name or folder.resolve().name
     problems: list[Problem] = []
-    plan = _read_json(folder / "plan.json", name, _PLAN, problems)
-    plan["cells"] = [cell for cell in plan.get("cells", []) if _is_cell(cell)]
+    plan = _read(folder / PLAN, name, read_plan, problems) or PlanDocument()
     paths = sorted(folder.glob("env/*.json"))
-    environments = {path.stem: _read_json(path, name, _ENVIRONMENT, problems) for path in paths}
+    environments = {path.stem: _read(path, name, read_environment, problems) or Environment() for path in paths}
     attempts = tuple(_attempts(folder, name, problems))
     run = Run(name, (folder,), plan, environments, attempts)
     return replace(run, problems=(*problems, *_missing(run)))
@@ -159,59 +150,52 @@ def _check(folder: Path) -> None:
 def _attempts(folder: Path, run: str, problems: list[Problem]) -> list[Attempt]:
     found = []
     for path in sorted(folder.glob("cells/*/r*")):
-        if not (path / "manifest.json").is_file():
+        if not (path / MANIFEST).is_file():
             problems.append(Problem(f"{run}: {path.parent.name} {path.name}", "not finished: it has no manifest.json"))
             continue
-        manifest = _read_json(path / "manifest.json", run, _MANIFEST, problems)
-        if not isinstance(manifest.get("config"), dict):
-            problems.append(
-                Problem(f"{run}: {path.parent.name} {path.name}", "its manifest.json names no config; left out")
-            )
+        manifest = _read(path / MANIFEST, run, read_manifest, problems)
+        if manifest is None:
             continue
-        found.append(_attempt(path, run, manifest))
+        attempt = Attempt(
+            run=run,
+            folder=path,
+            cell_id=manifest.cell_id,
+            repeat=manifest.repeat,
+            status=manifest.status,
+            reason=manifest.reason,
+            config=manifest.config,
+            manifest=manifest,
+        )
+        found.append(attempt)
     return sorted(found, key=lambda attempt: (attempt.cell_id, attempt.repeat))
-
-
-def _attempt(path: Path, run: str, manifest: dict[str, Any]) -> Attempt:
-    repeat = manifest.get("repeat", path.name[1:])
-    return Attempt(
-        run=run,
-        folder=path,
-        cell_id=str(manifest.get("cell_id", path.parent.name)),
-        repeat=int(repeat) if str(repeat).isdigit() else 0,
-        status=str(manifest.get("status", "unknown")),
-        reason=manifest.get("reason"),
-        config=manifest["config"],
-        manifest=manifest,
-    )
 
 
 def _missing(run: Run) -> list[Problem]:
     """Name how many planned attempts have not been run."""
     there = {(attempt.cell_id, attempt.repeat) for attempt in run.attempts}
-    repeats = range(run.plan.get("repeats", 1))
-    planned = {(cell["cell_id"], repeat) for cell in run.plan["cells"] for repeat in repeats}
+    planned = run.plan.runs
     absent = planned - there
     told = f"{len(absent)} of {len(planned)} planned repeats of cells have no result yet"
     return [Problem(run.name, told)] if absent else []
 
 
-def _is_cell(cell: object) -> bool:
-    return isinstance(cell, dict) and isinstance(cell.get("cell_id"), str) and isinstance(cell.get("config"), dict)
+def _read(
+    path: Path, run: str, read: Callable[[Path], tuple[Record, list[str]]], problems: list[Problem]
+) -> Record | None:
+    """Read a file of a run, and name what of it cannot be used; None where nothing can.
 
-
-def _read_json(path: Path, run: str, shape: dict[str, type], problems: list[Problem]) -> dict[str, Any]:
+    Raises:
+        NewerSchemaError: A newer version wrote it.
+    """
+    where = f"{run}: {path.name}"
+    if path.name == MANIFEST:
+        where = f"{run}: {path.parents[1].name} {path.parent.name}: {path.name}"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        record, wrong = read(path)
     except FileNotFoundError:
-        content = None
+        return None
     except (OSError, ValueError) as error:
-        content = None
-        problems.append(Problem(f"{run}: {path.name}", f"cannot be read: {error}"))
-    if not isinstance(content, dict):
-        return {}
-    wrong = [name for name, kind in shape.items() if not isinstance(content.get(name), kind | None)]
-    problems += [Problem(f"{run}: {path.name}", f"{name!r} is no {shape[name].__name__}; left out") for name in wrong]
-    return {
-        name: value for name, value in content.items() if name not in wrong and (value is not None or name not in shape)
-    }
+        problems.append(Problem(where, f"cannot be read: {error}; left out"))
+        return None
+    problems += [Problem(where, told) for told in wrong]
+    return record

@@ -7,6 +7,7 @@ from benchmarks.cluster.calls import get_all
 from benchmarks.cluster.cell_processes import Processes
 from benchmarks.cluster.placement import Placement
 from splitfed_core.errors import CellError, CellTimeoutError, ConfigError, SfbenchError
+from splitfed_core.records.environment import Environment
 
 
 def describe_nodes(processes: Processes) -> list[dict[str, Any]]:
@@ -44,8 +45,8 @@ def check_versions(nodes: Sequence[Mapping[str, Any]]) -> None:
             raise ConfigError(f"node {node['address']} has {told}: install the same on every node (docs/cluster.md)")
 
 
-def _code(environment: Mapping[str, Any]) -> dict[str, Any]:
-    return {**environment["versions"], "code": environment["code"]}
+def _code(environment: Environment) -> dict[str, str | None]:
+    return {**environment.versions, "code": environment.code}
 
 
 def explain_loss(error: SfbenchError, placement: Placement) -> None:

@@ -16,9 +16,9 @@ from splitfed_core.config.applicability import without_effect
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.config.choice import Named
 from splitfed_core.errors import ConfigError, UsageError
+from splitfed_core.records.plan import CellEntry, PlanDocument
 from splitfed_core.seeding import derive, stream
 
-PLAN_SCHEMA = 1
 MAX_CELLS = 1_000_000
 
 _TWIN = "the same as another cell: what differs does not apply to it, or was overridden"
@@ -71,30 +71,26 @@ class Plan:
             runs = [runs[i] for i in order]
         return runs
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> PlanDocument:
         """Return the content of `plan.json`."""
-        return {
-            "schema": PLAN_SCHEMA,
-            "name": self.name,
-            "seed": self.seed,
-            "repeats": self.repeats,
-            "schedule": self.schedule,
-            "settings": list(self.settings),
-            "axes": {name: [_plain(value) for value in values] for name, values in self.axes.items()},
-            "cells": [
-                {"cell_id": cell.cell_id, "config": cell.config.plain(), "seeds": list(cell.seeds)}
-                for cell in self.cells
-            ],
-            "excluded": [
+        return PlanDocument(
+            name=self.name,
+            seed=self.seed,
+            repeats=self.repeats,
+            schedule=self.schedule,
+            settings=tuple(self.settings),
+            axes={name: [_plain(value) for value in values] for name, values in self.axes.items()},
+            cells=tuple(CellEntry(cell.cell_id, cell.config.plain(), cell.seeds) for cell in self.cells),
+            excluded=tuple(
                 {
                     "config": {name: _plain(value) for name, value in point.values.items()},
                     "reason": point.reason,
                     "same_as": point.same_as,
                 }
                 for point in self.excluded
-            ],
-            "order": [[run.cell_id, run.repeat] for run in self.runs()],
-        }
+            ),
+            order=tuple([run.cell_id, run.repeat] for run in self.runs()),
+        )
 
 
 def make_plan(grid: Grid) -> Plan:

@@ -12,9 +12,6 @@ from pathlib import Path
 
 from splitfed_core.errors import CellError
 
-OWN = "sfbench"
-"""The name of our own code among that of a cell; the others are the user's modules."""
-
 _HOME = Path(__file__).parents[2]
 _MEASURES = ("splitfed_core", "benchmarks")
 """The packages that can change a number. `analysis` reads what was measured, and reads both sides of a comparison."""

@@ -16,7 +16,7 @@ CELLS = ("unsplit", "scaling", "next_cell", "memory", "many_clients", "notebook"
 def main(out: Path, wanted: Sequence[str]) -> None:
     """Measure and write after every goal, so that an interrupt loses none that is done."""
     out.mkdir(parents=True, exist_ok=True)
-    facts = {"environment": environment(Path.cwd()), "load": load()}
+    facts = {"environment": environment(Path.cwd()).document(), "load": load()}
     (out / "environment.json").write_text(json.dumps(facts, indent=1) + "\n")
     order = [goal.name for goal in GOALS]
     rows: list[dict[str, Any]] = []

@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from benchmarks.machine.environment import environment
+from benchmarks.machine.environment import environment, usable_cores
 from benchmarks.paired.self_comparison import SelfComparison
 
 _BUSY = 0.5
@@ -17,12 +17,12 @@ def describe() -> dict[str, str]:
     """Return what matters of this machine, in words."""
     facts = environment(Path.cwd())
     return {
-        "processor": str(facts["cpu"]),
-        "cores": str(facts["cores"]),
-        "memory": f"{facts['memory_bytes'] / 1e9:.1f} GB",
-        "governor": facts["governor"] or "unknown",
-        "clock": str(facts["clock_source"]),
-        "kernel": str(facts["kernel"]),
+        "processor": str(facts.cpu),
+        "cores": str(facts.cores),
+        "memory": f"{(facts.memory_bytes or 0) / 1e9:.1f} GB",
+        "governor": facts.governor or "unknown",
+        "clock": str(facts.clock_source),
+        "kernel": str(facts.kernel),
     }
 
 
@@ -30,8 +30,8 @@ def advise(found: SelfComparison) -> list[str]:
     """Return what could be done about the noise, or should be known of it."""
     facts = environment(Path.cwd())
     told = (
-        _governor(facts["governor"]),
-        _quota(facts["cgroup"]["cpu_max"], facts["cores"]),
+        _governor(facts.governor),
+        _quota(facts.cgroup.get("cpu_max"), facts.cores or usable_cores()),
         _others(found.load),
         _host(found.stolen),
         _bytecode(),

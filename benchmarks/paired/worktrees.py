@@ -3,14 +3,13 @@
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks.machine.git import git_text, run_git
 from splitfed_core.errors import UsageError
 
 _OURS = ("splitfed_core", "benchmarks", "analysis")
@@ -82,7 +81,9 @@ def worktrees(
     Raises:
         UsageError: No repository, no such commit, or one without the folder that one stands in.
     """
-    top = Path(_git(here, "rev-parse", "--show-toplevel", what=f"{here} is not in a git repository; start from one"))
+    top = Path(
+        git_text(here, "rev-parse", "--show-toplevel", what=f"{here} is not in a git repository; start from one")
+    )
     inside = here.resolve().relative_to(top.resolve())
     refs = {"base": base_ref, "head": "HEAD" if head_ref is None else head_ref}
     commits = {name: _commit(top, ref) for name, ref in refs.items()}
@@ -91,7 +92,9 @@ def worktrees(
         try:
             for name, ref in refs.items():
                 place = Path(temporary) / name
-                _git(top, "worktree", "add", "--detach", str(place), commits[name], what=f"{ref} cannot be checked out")
+                git_text(
+                    top, "worktree", "add", "--detach", str(place), commits[name], what=f"{ref} cannot be checked out"
+                )
                 changes = _bring_changes(top, place, out) if name == "head" and head_ref is None else None
                 label = "the working tree" if name == "head" and head_ref is None else ref
                 if not (place / inside).is_dir():
@@ -103,22 +106,22 @@ def worktrees(
             for name in refs:
                 if (Path(temporary) / name).exists():
                     what = "a worktree cannot be removed; see git worktree list"
-                    _git(top, "worktree", "remove", "--force", "--force", str(Path(temporary) / name), what=what)
+                    git_text(top, "worktree", "remove", "--force", "--force", str(Path(temporary) / name), what=what)
 
 
 def _commit(top: Path, ref: str) -> str:
     what = f"{ref!r} is not a commit, branch or tag of {top}; fetch it, or see git log"
-    return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", what=what)
+    return git_text(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", what=what)
 
 
 def _bring_changes(top: Path, place: Path, out: Path | None) -> str | None:
     """Make a checkout of HEAD what the working tree is; returns a hash of the difference."""
     digest = hashlib.blake2b(digest_size=6)
-    difference = _run(top, *_DIFF)
+    difference = run_git(top, *_DIFF)
     digest.update(difference)
     if difference:
-        _run(place, "apply", "--whitespace=nowarn", "-", input=difference)
-    untracked = _run(top, "ls-files", "--others", "--exclude-standard", "-z").decode().split("\0")
+        run_git(place, "apply", "--whitespace=nowarn", "-", given=difference)
+    untracked = run_git(top, "ls-files", "--others", "--exclude-standard", "-z").decode().split("\0")
     results = None if out is None else out.resolve()
     new = sorted(name for name in filter(None, untracked) if results not in (top / name).resolve().parents)
     for name in new:
@@ -138,20 +141,3 @@ def _copy(path: Path, to: Path) -> bytes:
         )
     shutil.copyfile(path, to)
     return path.read_bytes()
-
-
-def _git(folder: Path, *arguments: str, what: str) -> str:
-    """Run git; raises `UsageError` with `what` and git's own words when it fails."""
-    try:
-        return _run(folder, *arguments).decode().strip()
-    except FileNotFoundError:
-        raise UsageError("git is not installed; sfbench ab compares commits of a repository") from None
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()
-        raise UsageError(": ".join([what, *said[-1:]])) from None
-
-
-def _run(folder: Path, *arguments: str, **settings: Any) -> bytes:
-    command = ["git", "-C", str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, check=True, **settings)  # noqa: S603  git, and its own words
-    return bytes(done.stdout)

@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -22,7 +21,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def write_json(path: Path, document: Any, *, indent: int | None = 2) -> None:
+def write_json(path: Path, document: object, *, indent: int | None = 2) -> None:
     """Replace a file of JSON."""
     write_atomic(path, (json.dumps(document, indent=indent, ensure_ascii=False) + "\n").encode())
 

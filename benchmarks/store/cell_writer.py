@@ -1,23 +1,23 @@
 """The directory of one cell and repeat: rows as they come, the manifest last."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Self
+from typing import Self
 
 from benchmarks.runner import CellRun
 from benchmarks.store.atomic import write_json
 from benchmarks.store.csv_rows import RowFile
 from benchmarks.store.summary_file import Tally
 from splitfed_core.errors import CellError
-from splitfed_core.records.rows import MANIFEST_SCHEMA, ROW_FILES, CellSummary, ClientRow, LabelRow, RoundRow, StepRow
+from splitfed_core.records.manifest import MANIFEST, Manifest
+from splitfed_core.records.rows import ROW_FILES, CellSummary, ClientRow, LabelRow, RoundRow, StepRow
 from splitfed_core.records.summary import DEFINITIONS
 
-MANIFEST = "manifest.json"
 LOG = "log.txt"
 MODEL = "model.keras"
 
@@ -84,40 +84,37 @@ class CellSink:
         with _os_errors_as_cell_errors(self.directory), (self.directory / LOG).open("a", encoding="utf-8") as file:
             file.write(text)
 
-    def finish(
-        self, status: str, reason: str | None, facts: Mapping[str, Any], record: Mapping[str, Any]
-    ) -> CellSummary:
-        """Write the manifest, last of all: from now on this attempt counts as what `status` says.
+    def begun(self) -> Manifest:
+        """Return what of the manifest is known from the begin."""
+        return Manifest(
+            cell_id=self._run.cell_id,
+            repeat=self._run.repeat,
+            status="interrupted",
+            config=self._run.config.plain(),
+            seed=self._run.seed,
+            started_at=self._started.isoformat(timespec="milliseconds"),
+            definitions=DEFINITIONS,
+        )
+
+    def finish(self, manifest: Manifest) -> CellSummary:
+        """Write the manifest, last of all: from now on this attempt counts as what its status says.
 
         Args:
-            status: One of `rows.STATUSES`.
-            reason: Why it is not `ok`.
-            facts: What the cluster says of the cell.
-            record: Further keys, such as the environment.
+            manifest: `begun`, with how it ended; the files, warnings and summary are added to it here.
         """
         wall_s = perf_counter() - self._began
-        summary = self.tally.summary(status, wall_s, facts.get("workers"))
+        summary = self.tally.summary(manifest.status, wall_s, manifest.facts.workers)
         with _os_errors_as_cell_errors(self.directory):
             for file in self._files.values():
                 file.close()
-            manifest = {
-                "schema": MANIFEST_SCHEMA,
-                "cell_id": self._run.cell_id,
-                "repeat": self._run.repeat,
-                "status": status,
-                "reason": reason,
-                "seed": self._run.seed,
-                "config": self._run.config.plain(),
-                "started_at": self._started.isoformat(timespec="milliseconds"),
-                "wall_s": wall_s,
-                **record,
-                "files": {name: file.sha256 for name, file in self._files.items()},
-                "data_warnings": self._warnings,
-                "facts": dict(facts),
-                "summary": asdict(summary),
-                "definitions": DEFINITIONS,
-            }
-            write_json(self.directory / MANIFEST, manifest)
+            whole = replace(
+                manifest,
+                wall_s=wall_s,
+                files={name: file.sha256 for name, file in self._files.items()},
+                data_warnings=tuple(self._warnings),
+                summary=summary,
+            )
+            write_json(self.directory / MANIFEST, whole.document())
         return summary
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from splitfed_core.records.rows import Row, columns
 
 
-def plain_cell(value: Any) -> Any:
+def plain_cell(value: object) -> object:
     """Return what the csv module should write for a value."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -43,7 +42,7 @@ class RowFile:
         """Add rows."""
         self._write([plain_cell(value) for value in self._values(row)] for row in rows)
 
-    def _write(self, lines: Iterable[Iterable[Any]]) -> None:
+    def _write(self, lines: Iterable[Iterable[object]]) -> None:
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\n").writerows(lines)
         data = buffer.getvalue().encode()

@@ -7,9 +7,9 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -17,11 +17,12 @@ from benchmarks.grid.plan import Plan
 from benchmarks.machine.environment import environment_hash
 from benchmarks.runner import CellRun
 from benchmarks.store.atomic import write_atomic, write_json
-from benchmarks.store.cell_writer import MANIFEST
 from benchmarks.store.summary_file import summary_csv
 from splitfed_core.errors import UsageError
+from splitfed_core.records.environment import Environment, read_environment
+from splitfed_core.records.manifest import MANIFEST, Manifest, read_manifest
+from splitfed_core.records.plan import PLAN, CodeChange, PlanDocument, read_plan
 
-Manifest = dict[str, Any]
 LOCK = ".lock"
 HOLDER = ".holder"
 
@@ -91,40 +92,48 @@ class RunDirectory:
         return self.root / "cells" / run.cell_id / f"r{run.repeat}"
 
     def manifest(self, run: CellRun) -> Manifest | None:
-        """Return how the last attempt ended; None while there is no readable manifest."""
+        """Return how the last attempt ended; None while there is no readable manifest.
+
+        Raises:
+            NewerSchemaError: A newer version wrote it.
+        """
         try:
-            manifest = json.loads((self.cell(run) / MANIFEST).read_bytes())
+            return read_manifest(self.cell(run) / MANIFEST)[0]
         except (OSError, ValueError):
             return None
-        return manifest if isinstance(manifest, dict) else None
 
     def is_done(self, run: CellRun, manifest: Manifest | None) -> bool:
         """Tell whether a manifest says `ok` for this very seed, and the files are those it was written for."""
-        if manifest is None or manifest.get("status") != "ok" or manifest.get("seed") != run.seed:
+        if manifest is None or manifest.status != "ok" or manifest.seed != run.seed or not manifest.files:
             return False
-        files = manifest.get("files")
-        return isinstance(files, dict) and all(
-            _sha256(self.cell(run) / name) == digest for name, digest in files.items()
-        )
+        return all(_sha256(self.cell(run) / name) == digest for name, digest in manifest.files.items())
 
-    def plan(self) -> dict[str, Any] | None:
+    def check_is_run(self) -> None:
+        """Refuse a directory that is something else.
+
+        Raises:
+            UsageError: It holds something, but no plan.
+        """
+        others = sorted(path.name for path in self.root.iterdir() if path.name not in {LOCK, HOLDER})
+        if others and not (self.root / PLAN).exists():
+            raise UsageError(
+                f"{self.root}: holds {others[0]!r} but no plan.json, so it is not a run; choose another with --out"
+            )
+
+    def plan(self) -> PlanDocument | None:
         """Return the plan of the sweep that was here before, if any.
 
         Raises:
             UsageError: There is one and it cannot be read, or the directory is something else.
         """
-        path = self.root / "plan.json"
+        self.check_is_run()
+        path = self.root / PLAN
         try:
-            document = json.loads(path.read_bytes())
+            return read_plan(path)[0]
         except FileNotFoundError:
-            if others := sorted(p.name for p in self.root.iterdir() if p.name not in {LOCK, HOLDER}):
-                raise UsageError(
-                    f"{self.root}: holds {others[0]!r} but no plan.json, so it is not a run; choose another with --out"
-                ) from None
             return None
         except (OSError, ValueError) as error:
             raise UsageError(f"{path}: cannot be read: {error}; use --fresh to start over, or --out") from None
-        return document if isinstance(document, dict) else {}
 
     def clear(self) -> None:
         """Throw away the run that is here."""
@@ -148,13 +157,13 @@ class RunDirectory:
                 if not any(path.parent.iterdir()):
                     path.parent.rmdir()
 
-    def write_plan(self, plan: Plan, grid: bytes, accepted_code_changes: Sequence[Mapping[str, Any]] = ()) -> None:
+    def write_plan(self, plan: Plan, grid: bytes, accepted_code_changes: Sequence[CodeChange] = ()) -> None:
         """Store what is going to be run, the grid file byte for byte, and which changes of the code were accepted."""
-        accepted = {"accepted_code_changes": list(accepted_code_changes)} if accepted_code_changes else {}
+        document = replace(plan.document(), accepted_code_changes=tuple(accepted_code_changes)).document()
         indent = None if len(plan.cells) > 1000 else 1
         with self._writing():
             write_atomic(self.root / "grid.yaml", grid)
-            write_json(self.root / "plan.json", plan.document() | accepted, indent=indent)
+            write_json(self.root / PLAN, document, indent=indent)
 
     def write_code(self, name: str, files: Mapping[str, str]) -> None:
         """Store the digests of sfbench's files under that of all of them, so that a later change can be named."""
@@ -165,35 +174,31 @@ class RunDirectory:
 
     def code(self, name: str) -> dict[str, str]:
         """Return stored digests; empty where there are none."""
-        return self._stored("code", name)
+        try:
+            stored = json.loads((self.root / "code" / f"{name}.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {str(file): str(digest) for file, digest in stored.items()} if isinstance(stored, dict) else {}
 
-    def write_environment(self, environment: dict[str, Any], load: Mapping[str, float]) -> str:
+    def write_environment(self, environment: Environment, load: object) -> str:
         """Store an environment under its hash, and return that."""
         name = environment_hash(environment)
         path = self.root / "env" / f"{name}.json"
         if not path.exists():
             with self._writing():
-                write_json(path, {**environment, "load": load})
+                write_json(path, {**environment.document(), "load": load})
         return name
 
-    def environment(self, name: str) -> dict[str, Any]:
-        """Return a stored environment; empty where there is none."""
-        return self._stored("env", name)
-
-    def _stored(self, folder: str, name: str) -> dict[str, Any]:
+    def environment(self, name: str) -> Environment:
+        """Return a stored environment; one of which nothing is known where there is none."""
         try:
-            stored = json.loads((self.root / folder / f"{name}.json").read_bytes())
+            return read_environment(self.root / "env" / f"{name}.json")[0]
         except (OSError, ValueError):
-            return {}
-        return stored if isinstance(stored, dict) else {}
+            return Environment()
 
     def write_summary(self, manifests: Mapping[tuple[str, int], Manifest]) -> None:
         """Rebuild `summary.csv` from manifests, in their order."""
-        lines = (
-            (cell_id, repeat, manifest.get("config", {}), manifest.get("summary", {}))
-            for (cell_id, repeat), manifest in manifests.items()
-        )
-        write_atomic(self.root / "summary.csv", summary_csv(lines))
+        write_atomic(self.root / "summary.csv", summary_csv(manifests))
 
 
 def _who_am_i() -> str:

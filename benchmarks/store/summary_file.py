@@ -4,17 +4,17 @@ import csv
 import io
 import math
 from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_type_hints
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.store.csv_rows import plain_cell
 from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.records.manifest import Manifest
 from splitfed_core.records.rows import CellSummary, ClientRow, RoundRow, Row, StepRow, columns
-from splitfed_core.records.summary import cell_numbers
+from splitfed_core.records.summary import cell_numbers, cell_summary
 
 _KEPT = {
     StepRow: (
@@ -25,6 +25,9 @@ _KEPT = {
     ClientRow: ("round", "local_s", "swap_s", "rss_bytes"),
 }  # fmt: skip
 """The columns that the numbers of a cell are made of."""
+
+_LAST = ("final_train_loss", "final_eval_loss", "final_eval_accuracy")
+"""Results that keep a value that is not a number: a table of training must say that it diverged."""
 
 
 class _Columns:
@@ -52,7 +55,7 @@ class Tally:
         """Begin with nothing; `isolated` says whether the cell has fresh processes."""
         self._isolated = isolated
         self._kept = {kind: _Columns(names) for kind, names in _KEPT.items()}
-        self._last: dict[str, float | None] = defaultdict(lambda: None)
+        self._last: dict[str, float | None] = dict.fromkeys(_LAST)
 
     def add(self, steps: Sequence[StepRow], clients: Sequence[ClientRow], row: RoundRow) -> None:
         """Take the rows of one round."""
@@ -67,18 +70,9 @@ class Tally:
         """Return the line of the cell."""
         steps, rounds, clients = (self._kept[kind] for kind in (StepRow, RoundRow, ClientRow))
         numbers = cell_numbers(steps, rounds, clients, isolated=self._isolated)
-        found: dict[str, Any] = {
-            name: _plain(numbers[name], hint) for name, hint in get_type_hints(CellSummary).items() if name in numbers
-        }
-        found |= {name: self._last[name] for name in ("final_train_loss", "final_eval_loss", "final_eval_accuracy")}
-        return CellSummary(**found, status=status, wall_s=wall_s, workers_used=workers)
-
-
-def _plain(number: float, hint: Any) -> float | int | None:
-    """Return a number as its column has it: None for NaN, an int where it is one."""
-    if math.isnan(number):
-        return None
-    return number if hint == float | None else int(number)
+        made = cell_summary(numbers, status=status, wall_s=wall_s, workers_used=workers)
+        loss, eval_loss, accuracy = (self._last[name] for name in _LAST)
+        return replace(made, final_train_loss=loss, final_eval_loss=eval_loss, final_eval_accuracy=accuracy)
 
 
 def training_wall_s(steps: Iterable[StepRow]) -> float:
@@ -87,14 +81,15 @@ def training_wall_s(steps: Iterable[StepRow]) -> float:
     return max(step.started_s + step.step_s for step in steps) - min(step.started_s for step in steps)
 
 
-def summary_csv(lines: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, Any]]]) -> bytes:
-    """Return `summary.csv` of cell id, repeat, parameters and summary of every finished attempt."""
+def summary_csv(manifests: Mapping[tuple[str, int], Manifest]) -> bytes:
+    """Return `summary.csv`: cell id, repeat, parameters and summary of every finished attempt."""
     parameters = list(CellConfig.model_fields)
     names = columns(CellSummary)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["cell_id", "repeat", *parameters, *names])
-    for cell_id, repeat, config, summary in lines:
-        values = [*(config.get(name) for name in parameters), *(summary.get(name) for name in names)]
+    for (cell_id, repeat), manifest in manifests.items():
+        values = [manifest.config.get(name) for name in parameters]
+        values += [getattr(manifest.summary, name, None) for name in names]
         writer.writerow([cell_id, repeat, *map(plain_cell, values)])
     return buffer.getvalue().encode()

@@ -1,11 +1,10 @@
 """One attempt at a cell: run it, keep its rows, write down how it ended."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from benchmarks.machine.code import OWN, own_code
-from benchmarks.machine.environment import canary_s, load
+from benchmarks.machine.code import own_code
+from benchmarks.machine.environment import conditions
 from benchmarks.runner import CellRun, CellRunner
 from benchmarks.store.cell_writer import CellSink
 from benchmarks.store.run_directory import RunDirectory
@@ -13,6 +12,9 @@ from benchmarks.store.summary_file import Tally
 from benchmarks.sweep.interrupt import Interrupt
 from benchmarks.sweep.progress import SweepProgress
 from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
+from splitfed_core.records.document import Document, Fields
+from splitfed_core.records.environment import Environment
+from splitfed_core.records.manifest import OWN, Facts
 from splitfed_core.records.rows import CellSummary, ClientRow, LabelRow, RoundRow, StepRow
 
 
@@ -61,42 +63,47 @@ class Attempter:
         except CellError as error:  # the sink cannot write: whatever is on the disk does not count as done
             return Attempt("failed", str(error), Tally().summary("failed", 0.0))
 
-    def _with_stored_environments(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Store the environments of a cluster's nodes; the manifest names them only."""
-        if "nodes" not in facts:
-            return facts
-        nodes = [dict(node) for node in facts["nodes"]]
-        for node in nodes:
-            node["env"] = self.directory.write_environment(node.pop("environment"), node["load"])
-        return {**facts, "nodes": nodes}
+    def _with_stored_environment(self, node: object) -> object:
+        """Store the environment of a cluster's node; the manifest names it only."""
+        if not isinstance(node, Mapping):
+            return node
+        described: Document = dict(node)
+        here = described.pop("environment", None)
+        if isinstance(here, Environment):
+            described["env"] = self.directory.write_environment(here, described.get("load"))
+        return described
 
     def _measure(self, run: CellRun, sink: CellSink, earlier: Sequence[str]) -> Attempt:
-        before = _conditions()
-        facts: Mapping[str, Any] = {}
+        before = conditions()
+        told: Mapping[str, object] = {}
         status, reason, stopped = "ok", None, None
         try:
-            facts = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt, self.warned))
+            told = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt, self.warned))
         except KeyboardInterrupt as error:
             status, reason, stopped = "interrupted", "stopped by the user", error
         except CellTimeoutError as error:
             status, reason = "timeout", str(error)
         except SfbenchError as error:
             status, reason = "failed", str(error)
-        conditions = {"before": before, "after": _conditions()}
-        facts = dict(self._with_stored_environments(facts))
-        code = {OWN: own_code(), **facts.pop("code", {})}
-        record = {"env": self.env, "code": code, "conditions": conditions, "earlier_attempts": list(earlier)}
+        after, fields = conditions(), Fields(told)
+        code, facts = fields.names("code"), Facts.take(fields)
+        manifest = replace(
+            sink.begun(),
+            status=status,
+            reason=reason,
+            env=self.env,
+            code={OWN: own_code(), **code},
+            before=before,
+            after=after,
+            earlier_attempts=tuple(earlier),
+            facts=replace(facts, nodes=tuple(map(self._with_stored_environment, facts.nodes))),
+        )
         try:
-            summary = sink.finish(status, reason, facts, record)
+            summary = sink.finish(manifest)
         finally:
             if stopped is not None:
                 raise stopped
         return Attempt(status, reason, summary)
-
-
-def _conditions() -> dict[str, float]:
-    """Measure the machine beside the cell, so that its drift can be told from that of the code."""
-    return {"canary_s": canary_s(), **load()}
 
 
 @dataclass(frozen=True)

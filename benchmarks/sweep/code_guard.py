@@ -3,15 +3,13 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from benchmarks.machine.code import OWN, differing, own_files
+from benchmarks.machine.code import differing, own_files
 from benchmarks.store.run_directory import RunDirectory
 from benchmarks.sweep.resume import RunState
 from splitfed_core.errors import UsageError
-
-UNKNOWN = "unknown"
-"""The code of runs that were measured before their manifests named it."""
+from splitfed_core.records.manifest import OWN, UNKNOWN
+from splitfed_core.records.plan import CodeChange
 
 _NAMED = 4
 
@@ -29,7 +27,7 @@ class CodeGuard:
         self._directory = directory
         self._state = state
         self._accept = accept
-        self.accepted: list[dict[str, Any]] = []
+        self.accepted: list[CodeChange] = []
 
     def check(self, code: Mapping[str, str]) -> None:
         """Refuse code that is not what the finished runs had, or keep that it was accepted.
@@ -40,7 +38,8 @@ class CodeGuard:
         before = self._before()
         if not before:
             return
-        self.accepted = self.accepted or list((self._directory.plan() or {}).get("accepted_code_changes", []))
+        plan = self._directory.plan()
+        self.accepted = self.accepted or list(plan.accepted_code_changes if plan else ())
         changed = {name: {*before[name], digest} for name, digest in code.items() if before.get(name, set()) - {digest}}
         changed = {name: states for name, states in changed.items() if not self._is_accepted(name, states)}
         if not changed:
@@ -52,17 +51,17 @@ class CodeGuard:
                 " anew, --out begins another run"
             )
         states = {name: sorted(digests) for name, digests in changed.items()}
-        self.accepted.append({"at": datetime.now(UTC).isoformat(timespec="seconds"), "code": states})
+        self.accepted.append(CodeChange(datetime.now(UTC).isoformat(timespec="seconds"), states))
 
     def _before(self) -> Mapping[str, set[str]]:
         states: defaultdict[str, set[str]] = defaultdict(set)
         for key in self._state.done:
-            for name, digest in (self._state.manifests[key].get("code") or {OWN: UNKNOWN}).items():
+            for name, digest in self._state.manifests[key].states.items():
                 states[name].add(digest)
         return states
 
     def _is_accepted(self, name: str, states: Collection[str]) -> bool:
-        return any(set(states) <= set(record["code"].get(name, ())) for record in self.accepted)
+        return any(change.covers(name, set(states)) for change in self.accepted)
 
     def _told(self, changed: Mapping[str, Collection[str]]) -> str:
         return "".join(f"\n  {name}{self._files(states) if name == OWN else ''}" for name, states in changed.items())

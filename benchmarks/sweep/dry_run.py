@@ -56,12 +56,13 @@ def measured(found: RunState, cores: int) -> dict[str, Forecast]:
     costs: dict[str, Forecast] = {}
     for key in found.done:
         manifest = found.manifests[key]
-        summary = manifest.get("summary", {})
-        config = CellConfig.parse(manifest["config"])
-        rss = summary.get("peak_rss_bytes") or manifest.get("facts", {}).get("worker_rss_bytes")
-        size = summary.get("bytes_per_round")
+        summary = manifest.summary
+        if summary is None or manifest.wall_s is None:
+            continue
+        config = CellConfig.parse(dict(manifest.config))
+        rss, size = summary.peak_rss_bytes or manifest.facts.worker_rss_bytes, summary.bytes_per_round
         if rss is not None and size is not None:
-            cost = Estimate(manifest["wall_s"], memory_bytes(config, rss, cores), size)
+            cost = Estimate(manifest.wall_s, memory_bytes(config, int(rss), cores), size)
             costs[key[0]] = Forecast(cost, "measured")
     return costs
 

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmarks.grid.plan import Plan
 from benchmarks.runner import CellRun
-from benchmarks.store.run_directory import Manifest, RunDirectory
+from benchmarks.store.run_directory import RunDirectory
+from splitfed_core.records.environment import Environment
+from splitfed_core.records.manifest import Manifest
+from splitfed_core.records.plan import PlanDocument
 
 RunKey = tuple[str, int]
 
@@ -32,7 +34,7 @@ class RunState:
 
     def status(self) -> dict[RunKey, str]:
         """Return how the last attempt at each run ended."""
-        return {key: str(manifest.get("status")) for key, manifest in self.manifests.items()}
+        return {key: manifest.status for key, manifest in self.manifests.items()}
 
     def count(self, missing: Sequence[CellRun]) -> Counter[str]:
         """Count how the last attempts at runs that are not done ended."""
@@ -57,10 +59,10 @@ class PlanChange:
         return "\n".join(f"  {word}: {_some(cells)}" for word, cells in told if cells)
 
 
-def plan_change(before: Mapping[str, Any], plan: Plan) -> PlanChange:
+def plan_change(before: PlanDocument, plan: Plan) -> PlanChange:
     """Compare cells by id; a cell whose seeds or repeats differ has changed."""
-    old = {cell["cell_id"]: cell.get("seeds") for cell in before.get("cells", [])}
-    new = {cell.cell_id: list(cell.seeds) for cell in plan.cells}
+    old = {cell.cell_id: tuple(cell.seeds) for cell in before.cells}
+    new = {cell.cell_id: cell.seeds for cell in plan.cells}
     return PlanChange(
         added=[cell for cell in new if cell not in old],
         removed=[cell for cell in old if cell not in new],
@@ -68,13 +70,13 @@ def plan_change(before: Mapping[str, Any], plan: Plan) -> PlanChange:
     )
 
 
-def environment_changes(directory: RunDirectory, found: RunState, here: Mapping[str, Any], env: str) -> Iterator[str]:
+def environment_changes(directory: RunDirectory, found: RunState, here: Environment, env: str) -> Iterator[str]:
     """Yield a line for every other environment in which runs of this plan were measured."""
-    others = Counter(str(found.manifests[key].get("env")) for key in found.done)
+    others = Counter(str(found.manifests[key].env) for key in found.done)
     others.pop(env, None)
     for other, count in others.items():
-        before = _flat(directory.environment(other))
-        after = _flat(here)
+        before = _flat(directory.environment(other).document())
+        after = _flat(here.document())
         changed = [
             f"{key} {before.get(key)} → {after.get(key)}"
             for key in (*after, *(before.keys() - after.keys()))
@@ -83,13 +85,10 @@ def environment_changes(directory: RunDirectory, found: RunState, here: Mapping[
         yield f"note: {count} finished were measured in another environment ({_some(changed, 6)})"
 
 
-def _flat(environment: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(environment: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
     for key, value in environment.items():
-        if isinstance(value, dict) and key != "load":
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif key != "load":
-            flat[prefix + key] = value
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat
 
 

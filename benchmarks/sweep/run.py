@@ -14,7 +14,7 @@ from benchmarks.estimate.memory import overcommitted, sharing
 from benchmarks.grid.load import Grid, load_grid
 from benchmarks.grid.plan import make_plan
 from benchmarks.grid.starter import grid_words
-from benchmarks.machine.code import OWN, own_code, own_files
+from benchmarks.machine.code import own_code, own_files
 from benchmarks.machine.environment import environment, load, usable_cores
 from benchmarks.runner import CellRun, CellRunner
 from benchmarks.store.run_directory import RunDirectory
@@ -29,6 +29,7 @@ from benchmarks.sweep.progress import SweepProgress, duration, make_progress
 from benchmarks.sweep.resume import RunState, environment_changes, plan_change
 from benchmarks.sweep.selection import Selection
 from splitfed_core.errors import ConfigError, ExitCode, GridError, StartError, UsageError
+from splitfed_core.records.manifest import OWN
 
 OpenRunner = Callable[[], AbstractContextManager[CellRunner]]
 
@@ -182,8 +183,11 @@ class Sweep:
 
     def _load_state(self) -> None:
         """See what an earlier sweep left, unless it is to be thrown away; refuse another plan."""
+        if self._options.fresh:
+            self._directory.check_is_run()
+            return
         before = self._directory.plan()
-        if before is None or self._options.fresh:
+        if before is None:
             return
         change = plan_change(before, self._plan)
         if change and not self._options.accept_plan_change:
@@ -194,7 +198,7 @@ class Sweep:
         for run in self._plan.runs():
             self._state.read(self._directory, run)
         for key in self._state.done:
-            self._budget.learn(key[0], float(self._state.manifests[key].get("wall_s", 0.0)))
+            self._budget.learn(key[0], self._state.manifests[key].wall_s or 0.0)
 
     def _run_all(self, todo: Sequence[CellRun], stack: ExitStack, open_runner: OpenRunner) -> None:
         """Start the processes, then run one cell after the other."""

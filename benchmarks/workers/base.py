@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from benchmarks.machine.code import OWN, ImportedCode, own_code
+from benchmarks.machine.code import ImportedCode, own_code
 from benchmarks.machine.environment import environment, load
 from benchmarks.workers.startup import keep_freed_memory, redirect_output, start_tensorflow
 from splitfed_core.config.app_folder import set_app_folder
 from splitfed_core.errors import CellError, SfbenchError, one_line
+from splitfed_core.records.environment import Environment
+from splitfed_core.records.manifest import OWN
 
 if TYPE_CHECKING:  # imports TensorFlow
     from splitfed_core.training.step_cache import CompiledStepCache
@@ -73,7 +75,7 @@ class Process:
         """Return what the code of this process was when it came here: ours, and the user's modules."""
         return {OWN: self._own, **self._imported.found(models)}
 
-    def describe(self) -> tuple[dict[str, Any], dict[str, float]]:
+    def describe(self) -> tuple[Environment, dict[str, float]]:
         """Return the environment of this process' node, and how busy it is."""
         return environment(self._app), load()
 

@@ -179,7 +179,6 @@ ROW_FILES: dict[str, type[Row]] = {
 }
 """The CSV files of a cell's directory and the row type of each."""
 
-MANIFEST_SCHEMA = 1
 STATUSES = ("ok", "failed", "timeout", "interrupted")
 
 

@@ -3,11 +3,13 @@
 Step statistics and rates leave warm-up steps out; losses and bytes count them, for they are real training.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
+from splitfed_core.records.rows import CellSummary
 from splitfed_core.timing.stopwatch import union_s
 
 Array = npt.NDArray[np.float64]
@@ -62,6 +64,43 @@ def cell_numbers(steps: Column, rounds: Column, clients: Column, *, isolated: bo
         "straggler_ratio": straggler_ratio(clients("round"), clients("local_s")),
         "peak_rss_bytes": _max(clients("rss_bytes")) if isolated else float("nan"),
     }
+
+
+def cell_summary(numbers: Numbers, *, status: str, wall_s: float, workers_used: int | None) -> CellSummary:
+    """Return the numbers of a cell as its line of `summary.csv`: nothing for NaN, and counts as whole numbers."""
+
+    def number(name: str) -> float | None:
+        return None if math.isnan(numbers[name]) else numbers[name]
+
+    def count(name: str) -> int | None:
+        return None if math.isnan(numbers[name]) else int(numbers[name])
+
+    return CellSummary(
+        status=status,
+        steps=int(numbers["steps"]),
+        wall_s=wall_s,
+        workers_used=workers_used,
+        step_p50_s=number("step_p50_s"),
+        step_p95_s=number("step_p95_s"),
+        step_p99_s=number("step_p99_s"),
+        uplink_p50_s=number("uplink_p50_s"),
+        downlink_p50_s=number("downlink_p50_s"),
+        server_compute_p50_s=number("server_compute_p50_s"),
+        samples_per_s=number("samples_per_s"),
+        steps_per_s=number("steps_per_s"),
+        network_kbit_per_s=number("network_kbit_per_s"),
+        final_train_loss=number("final_train_loss"),
+        final_eval_loss=number("final_eval_loss"),
+        final_eval_accuracy=number("final_eval_accuracy"),
+        bytes_per_round=number("bytes_per_round"),
+        round_p50_s=number("round_p50_s"),
+        peak_rss_bytes=count("peak_rss_bytes"),
+        swap_share=number("swap_share"),
+        unexplained_share=number("unexplained_share"),
+        common_batch=count("common_batch"),
+        common_batch_share=number("common_batch_share"),
+        largest_batch=count("largest_batch"),
+    )
 
 
 def quantile(values: Array, q: float) -> float:

@@ -125,7 +125,7 @@ def test_no_bytes_on_both_sides_are_equal_but_some_against_none_have_no_ratio() 
 
 
 def test_a_machine_that_was_slower_itself_under_head_stops_every_verdict() -> None:
-    quick, slow = (side(ten(replace(GOOD, canary_s=seconds))) for seconds in (0.001, 0.0012))
+    quick, slow = (side(ten(replace(GOOD, reference_task_s=seconds))) for seconds in (0.001, 0.0012))
     (pairs,) = refuse_on_machine_drift(pair_cells(quick, slow))
     assert pairs.refusal == "the machine itself was 20% slower under HEAD, as a fixed computation shows"
     assert judge([pairs], METRICS, Rules()).outcome == "inconclusive"

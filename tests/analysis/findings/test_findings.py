@@ -310,7 +310,7 @@ def test_batches_that_no_client_can_fill_are_a_warning(made: Made) -> None:
     results = made(
         {"batch_size": (32, 64)}, largest_batch=lambda _: 40.0, common_batch_share=lambda c: share[c["batch_size"]]
     )
-    results = replace(results, cells=results.cells.assign(env="e", canary_s=NAN))
+    results = replace(results, cells=results.cells.assign(env="e", reference_task_s=NAN))
     (warning,) = [warning for warning in find_warnings(results) if warning.title == "Batches larger than every shard."]
     assert [(d.where, d.what) for d in warning.details] == [("batch 64", "64, but the largest had 40")]
     told = {warning.title: warning.text for warning in find_warnings(results)}

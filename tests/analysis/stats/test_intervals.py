@@ -122,7 +122,7 @@ def test_warnings_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None
         return "no memory" if repeat and config["aggregation"] else None
 
     results = load(make_run("quick", base={"clients": 2}, failed=failed))
-    drifting = replace(results, cells=results.cells.assign(canary_s=[0.010, 0.010, 0.012, 0.010]))
+    drifting = replace(results, cells=results.cells.assign(reference_task_s=[0.010, 0.010, 0.012, 0.010]))
     told = {warning.title: warning for warning in find_warnings(drifting)}
     assert list(told) == ["1 of 4 attempts have no results.", "The machine was not steady.", "Few repeats."]
     assert told["1 of 4 attempts have no results."].details[0].what == "failed: no memory"

@@ -14,6 +14,7 @@ from analysis.text.parameters import Names, Value, brief
 from analysis.text.units import digits, human, scale_for, span
 from splitfed_core.errors import UsageError
 from splitfed_core.records.metrics import METRICS
+from splitfed_core.records.plan import PlanDocument
 from splitfed_core.records.rows import CellSummary, columns
 from splitfed_core.records.summary import DEFINITIONS
 
@@ -63,7 +64,7 @@ def test_a_parameter_that_follows_from_another_is_no_axis(make_run: MakeRun) -> 
         {"algorithm": a, "clients": n, "run": "x"} for a, n in (("fl", 1), ("sl", 2), ("sl", 2))
     ]
     attempts = tuple(replace(run.attempts[0], config={"algorithm": "fl", "clients": 1}) for _ in cells)
-    bare = replace(run, plan={}, attempts=attempts)
+    bare = replace(run, plan=PlanDocument(), attempts=attempts)
     assert find_axes(cells, [bare]).axes == {"algorithm": ("fl", "sl")}
     assert find_axes([*cells, {"algorithm": "sl", "clients": 1, "run": "x"}], [bare]).axes.keys() == {
         "algorithm",

@@ -14,6 +14,7 @@ import pytest
 from analysis.results.load import load
 from analysis.trend.add_run import add_run, entries_of
 from analysis.trend.history import append, read_history
+from benchmarks.machine.git import committed_at
 from splitfed_core.errors import DataError, NotARunError, UsageError
 
 MakeRun = Callable[..., Path]
@@ -120,7 +121,7 @@ def test_commits_have_the_date_that_git_knows(
         subprocess.run(["git", *words], check=True, capture_output=True, env=environment)  # noqa: S603, S607
     told = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)  # noqa: S607
     run = set_environment(make_run("dated", {}, repeats=1), git_commit=told.stdout.strip())
-    assert entries_of(run)[0].committed_at == "2029-05-06T07:00:00+00:00"
+    assert entries_of(run, committed_at=committed_at)[0].committed_at == "2029-05-06T07:00:00+00:00"
     assert entries_of(make_run("other", {}, repeats=1))[0].committed_at is None
 
 

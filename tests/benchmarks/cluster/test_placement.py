@@ -1,7 +1,7 @@
 import json
 import socket
 from collections.abc import Callable
-from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,10 +51,10 @@ def test_a_node_is_lost_when_nobody_answers_there() -> None:
 
 def test_a_node_with_another_version_or_code_is_refused_by_name() -> None:
     here: dict[str, Any] = {"address": "10.0.0.1", "environment": environment(Path.cwd())}
-    there = deepcopy(here) | {"address": "10.0.0.2"}
+    there = here | {"address": "10.0.0.2"}
     check_versions([here, there])
-    there["environment"]["versions"]["numpy"] = "1.0"
-    there["environment"]["code"] = "0123"
+    versions = {**here["environment"].versions, "numpy": "1.0"}
+    there["environment"] = replace(here["environment"], versions=versions, code="0123")
     with pytest.raises(ConfigError, match=r"^node 10\.0\.0\.2 has numpy 1\.0 \(here \d.*, code 0123 \(here .*same"):
         check_versions([here, there])
 
@@ -62,7 +62,7 @@ def test_a_node_with_another_version_or_code_is_refused_by_name() -> None:
 def test_the_manifest_names_the_environment_of_each_node(
     tmp_path: Path, tiny_runner: Callable[[], Any], cell_run: Any
 ) -> None:
-    described = environment(Path.cwd()) | {"cpu": "another one"}
+    described = replace(environment(Path.cwd()), cpu="another one")
     runner = tiny_runner()
     plain = runner.run_cell
     runner.run_cell = lambda *given: (

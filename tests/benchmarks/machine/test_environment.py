@@ -6,7 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.machine.environment import canary_s, environment, environment_hash, load
+from benchmarks.machine.environment import environment, environment_hash, load, reference_task_s
+from splitfed_core.records.environment import Checkout
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -33,47 +34,47 @@ def test_changed_code_is_another_environment_and_a_run_directory_is_not(checkout
     (checkout / "runs").mkdir()
     (checkout / "runs/summary.csv").write_text("cell_id\n")
     assert environment(checkout) == clean
-    assert (clean["app"]["git_dirty"], len(clean["app"]["git_commit"])) == (False, 40)
+    assert (clean.app.git_dirty, len(clean.app.git_commit or "")) == (False, 40)
     (checkout / "model.py").write_text("layers = 4\n")
-    four = environment(checkout)["app"]
+    four = environment(checkout).app
     (checkout / "model.py").write_text("layers = 5\n")
-    five = environment(checkout)["app"]
-    assert four["git_dirty"] is five["git_dirty"] is True
-    assert len({four["git_diff"], five["git_diff"], clean["app"]["git_diff"]}) == 3
+    five = environment(checkout).app
+    assert four.git_dirty is five.git_dirty is True
+    assert len({four.git_diff, five.git_diff, clean.app.git_diff}) == 3
 
 
 def test_new_code_makes_a_checkout_dirty(checkout: Path) -> None:
     (checkout / "loss.py").write_text("")
-    assert environment(checkout)["app"]["git_dirty"] is True
+    assert environment(checkout).app.git_dirty is True
 
 
 def test_the_content_of_new_code_counts(checkout: Path) -> None:
     told = set()
     for text in ("", "layers = 1", "layers = 2"):
         (checkout / "loss.py").write_text(text)
-        told.add(environment(checkout)["app"]["git_diff"])
+        told.add(environment(checkout).app.git_diff)
     assert len(told) == 3
 
 
 def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path: Path) -> None:
-    assert environment(tmp_path)["app"] == {"git_commit": None, "git_dirty": None, "git_diff": None}
+    assert environment(tmp_path).app == Checkout()
 
 
 def test_hardware_and_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     here = environment(tmp_path)
-    assert here["memory_bytes"] == psutil.virtual_memory().total
-    assert here["cores"] == len(os.sched_getaffinity(0))
-    assert here["thread_settings"]["OMP_NUM_THREADS"] == "3"
-    assert {"python", "tensorflow", "keras", "ray", "grpcio", "protobuf", "flwr"} <= here["versions"].keys()
-    assert here["cpu"]
+    assert here.memory_bytes == psutil.virtual_memory().total
+    assert here.cores == len(os.sched_getaffinity(0))
+    assert here.thread_settings["OMP_NUM_THREADS"] == "3"
+    assert {"python", "tensorflow", "keras", "ray", "grpcio", "protobuf", "flwr"} <= here.versions.keys()
+    assert here.cpu
 
 
-def test_the_canary_is_the_fastest_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert canary_s() > 0
+def test_the_reference_task_is_the_fastest_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reference_task_s() > 0
     readings = accumulate([0, 5, 0, 3, 0, 1, 0, 2, 0, 4])
     monkeypatch.setattr("benchmarks.machine.environment.perf_counter", lambda: next(readings))
-    assert canary_s() == 1
+    assert reference_task_s() == 1
 
 
 def test_the_load_is_told() -> None:

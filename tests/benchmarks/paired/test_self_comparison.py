@@ -1,6 +1,7 @@
 """Real processes; what they run is a recorder in place of a sweep."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from benchmarks.paired import pairs as sides
 from benchmarks.paired.machine_advice import advise, describe
 from benchmarks.paired.self_comparison import SelfComparison, compare_with_itself
 from splitfed_core.errors import UsageError
+from splitfed_core.records.environment import Environment
 
 GRID = "base: {rounds: 1}\naxes: {clients: [1]}\n"
 RECORDER = """
@@ -48,7 +50,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(grid: Path, tmp_path: 
 
 
 def test_a_quiet_machine_of_ones_own_needs_no_advice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    facts = {"governor": "performance", "cgroup": {"cpu_max": "max 100000"}, "cores": 4}
+    facts = Environment(governor="performance", cgroup={"cpu_max": "max 100000"}, cores=4)
     monkeypatch.setattr(machine_advice, "environment", lambda app: facts)
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     runs = (tmp_path / "a", tmp_path / "b")
@@ -56,7 +58,7 @@ def test_a_quiet_machine_of_ones_own_needs_no_advice(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         machine_advice,
         "environment",
-        lambda app: facts | {"governor": "powersave", "cgroup": {"cpu_max": "150000 100000"}},
+        lambda app: replace(facts, governor="powersave", cgroup={"cpu_max": "150000 100000"}),
     )
     governor, quota, busy, stolen = advise(SelfComparison(runs, [1.0], stolen=0.04, load=1.7))
     assert governor.startswith("the frequency governor is 'powersave': set it to 'performance'")

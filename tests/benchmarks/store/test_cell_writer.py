@@ -3,6 +3,7 @@ import json
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 from benchmarks.runner import CellRun
 from benchmarks.store.cell_writer import CellSink
 from splitfed_core.errors import CellError
+from splitfed_core.records.manifest import Facts
 from splitfed_core.records.rows import LabelRow, StepRow, columns
 from splitfed_core.records.summary import DEFINITIONS
 
@@ -43,7 +45,7 @@ def test_lines_are_exact(tmp_path: Path, rows: SimpleNamespace, cell_run: CellRu
 def test_the_manifest_knows_the_files(tmp_path: Path, rows: SimpleNamespace, cell_run: CellRun) -> None:
     with CellSink(tmp_path / "r0", cell_run) as sink:
         sink.round(*rows.one_round(cell_run, 0))
-        summary = sink.finish("ok", None, {"workers": 2}, {"env": "abc"})
+        summary = sink.finish(replace(sink.begun(), status="ok", env="abc", facts=Facts(workers=2)))
     manifest = json.loads((tmp_path / "r0/manifest.json").read_text())
     assert manifest["files"].keys() == {"steps.csv", "rounds.csv", "clients.csv", "labels.csv"}
     for name, digest in manifest["files"].items():
@@ -85,7 +87,7 @@ def test_a_disk_that_takes_no_more_fails_the_cell(tmp_path: Path, rows: SimpleNa
             with pytest.raises(CellError, match=r"cannot write .*r0.*: File too large; free space"):
                 sink.round(*rows.one_round(cell_run, 1))
             with pytest.raises(CellError, match="File too large"):
-                sink.finish("failed", "the disk is full", {}, {})
+                sink.finish(replace(sink.begun(), status="failed", reason="the disk is full"))
     assert not (tmp_path / "r0/manifest.json").exists()
 
 

@@ -11,6 +11,7 @@ from analysis.results.load import load
 from benchmarks.runner import CellRun
 from benchmarks.store.cell_writer import CellSink
 from benchmarks.store.summary_file import Tally, summary_csv
+from splitfed_core.records.manifest import Facts, Manifest
 from splitfed_core.records.rows import CellSummary, columns
 
 
@@ -86,7 +87,8 @@ def test_only_warm_up_steps_give_no_rate(rows: SimpleNamespace, cell_run: CellRu
 
 def test_summary_csv_has_parameters_then_numbers() -> None:
     config = {"clients": 2, "aggregation": False, "partitioner": {"name": "dirichlet", "alpha": 0.3}, "order": None}
-    data = summary_csv([("cell", 1, config, {"status": "ok", "steps": 3, "wall_s": 0.1})]).decode()
+    summary = Tally().summary("ok", 0.1)
+    data = summary_csv({("cell", 1): Manifest("cell", 1, "ok", config, summary=summary)}).decode()
     (line,) = csv.DictReader(io.StringIO(data))
     assert data.splitlines()[0].startswith("cell_id,repeat,dataset,")
     assert data.splitlines()[0].endswith("," + ",".join(columns(CellSummary)))
@@ -102,7 +104,7 @@ def test_a_report_has_the_same_numbers(tmp_path: Path, rows: SimpleNamespace, ce
             steps, clients, row = rows.one_round(cell_run, number)
             uneven = [replace(step, step_s=step.step_s * (1 + i / 7), between_s=0.001) for i, step in enumerate(steps)]
             sink.round(uneven, clients, replace(row, training_s=0.02, workers_s=0.05, unexplained_s=0.001))
-        summary = sink.finish("ok", None, {"workers": 2}, {})
+        summary = sink.finish(replace(sink.begun(), status="ok", facts=Facts(workers=2)))
     cell = load(tmp_path / "run").cells.iloc[0]
     for name in columns(CellSummary):
         here = getattr(summary, name)
