@@ -144,7 +144,7 @@ def test_the_document_holds_the_whole_plan(grid_of: GridOf) -> None:
     plan = make_plan(
         grid_of("repeats: 2\naxes: {clients: [2, 4], aggregation: [on]}\nexclude: [{match: {clients: 4}}]")
     )
-    document = json.loads(json.dumps(plan.document()))
+    document = json.loads(json.dumps(plan.document().document()))
     (cell,) = document["cells"]
     assert cell["config"] == plan.cells[0].config.plain()
     assert document["axes"] == {"clients": [2, 4], "aggregation": [True]}
