@@ -1,12 +1,15 @@
 """Which runs of a plan a command runs: the laws of a shard."""
 
+import re
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from benchmarks.runner import CellRun
-from benchmarks.sweep.selection import parse_selection
+from benchmarks.sweep.selection import parse_duration, parse_selection
 from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.errors import UsageError
 from splitfed_core.seeding import derive
 
 CONFIG = CellConfig()
@@ -49,3 +52,51 @@ def test_other_options_move_no_run_to_another_shard() -> None:
     for run in runs:
         chosen = parse_selection(shard="2/4", cells=[run.cell_id], repeat=run.repeat).choose(runs, {})
         assert chosen == [run] * (run in mine)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("2d", 172_800), ("0.5h", 1800), ("1m1.5s", 61.5)],
+)
+def test_a_duration_is_the_sum_of_its_parts(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "m", "0s", "30 m", "1h30", "-1s", "1w"])
+def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match="write a time such as 90s, 30m or 1h30m"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1/0", "1", "1/2/3", "1234567/1234567", "-1/2"])
+def test_what_is_no_shard_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match="for example 2/4"):
+        parse_selection(shard=text)
+
+
+def test_the_options_choose_together_and_are_told_as_they_were_written() -> None:
+    runs = runs_of(3, 2)
+    status = {("cell0", 0): "failed", ("cell1", 0): "ok", ("cell1", 1): "failed"}
+    assert [run.key for run in parse_selection(retry="failed").choose(runs, status)] == [("cell0", 0), ("cell1", 1)]
+    assert [run.key for run in parse_selection(cells=["cell2"]).choose(runs, {})] == [("cell2", 0), ("cell2", 1)]
+    assert [run.key for run in parse_selection(repeat=0).choose(runs, {})] == [(f"cell{i}", 0) for i in range(3)]
+    assert parse_selection(only=f"clients == {CONFIG.num_clients}").choose(runs, {}) == runs
+    chosen = parse_selection("clients > 0", "1/1", "failed", ["cell1"], 1)
+    assert [run.key for run in chosen.choose(runs, status)] == [("cell1", 1)]
+    assert str(chosen) == "--only 'clients > 0' --retry failed --cell cell1 --repeat 1"
+    assert str(parse_selection(shard="2/3", repeat=0)) == "--shard 2/3 --repeat 0"
+    assert str(parse_selection()) == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"only": "clients > 999"}, "holds for none of the 3 cells of this plan"),
+        ({"cells": ["cell1", "cell7"]}, "--cell 'cell7' is not in this plan"),
+        ({"repeat": 2}, "--repeat 2: repeats count from 0"),
+        ({"retry": "ok"}, "--retry 'ok': choose one of "),
+    ],
+)
+def test_a_choice_of_nothing_is_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        parse_selection(**options).choose(runs_of(3, 2), {})
