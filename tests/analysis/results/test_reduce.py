@@ -119,8 +119,8 @@ def test_steps_are_reduced_to_quantiles_least_times_and_kilobits_per_second() ->
     assert steps.latency.to_numpy() == pytest.approx(
         np.array([[0.05, 6], [0.25, 30], [0.5, 60], [0.75, 90], [0.95, 114]])
     )
-    uplink = steps.phases.set_index("phase").loc["uplink_s"]
-    assert uplink.tolist() == pytest.approx([15, 15, 15, 1.5])
+    uplink = steps.phases.set_index("phase").loc["uplink_s"].to_numpy()
+    assert uplink == pytest.approx(np.array([15, 15, 15, 1.5]))
     assert steps.network.to_numpy() == pytest.approx(np.array([[0, 610 / (61 + 1830 / 4)], [1, 600 / (60 + 5430 / 4)]]))
     warm = reduce_steps(frame.assign(warmup=frame["round"] == 0))
     assert warm.network.to_numpy() == pytest.approx(np.array([[1, 600 / (60 + 5430 / 4)]]))
