@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-MOST_S = 15.0
+MOST_S = 8.0
 """Of the tests that hold a function, the nearest and quickest are asked, so long in all."""
 
 
