@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from splitfed_core.records.rows import ClientRow, RoundRow, StepRow, columns
-from splitfed_core.records.summary import Array, Column, cell_numbers, quantile, same_batch, straggler_ratio
+from splitfed_core.records.summary import (
+    Array,
+    Column,
+    cell_numbers,
+    cell_summary,
+    quantile,
+    same_batch,
+    straggler_ratio,
+)
 
 
 def table(row_type: Any, *rows: dict[str, float]) -> Column:
@@ -91,3 +99,57 @@ def test_what_a_cell_does_not_have_is_nan_and_not_nought() -> None:
     assert found["total_bytes"] == 0
     rest = {name for name, value in found.items() if not math.isnan(value)}
     assert rest == {"steps", "timed_steps", "rounds_done", "total_bytes"}
+
+
+def test_the_numbers_of_a_cell_are_those_of_its_rows() -> None:
+    """Two rounds of two clients; a warm-up step, a smaller batch, and an exchange that was not stamped."""
+    timed = {
+        "uplink_bytes": 1000,
+        "downlink_bytes": 250,
+        "uplink_s": 0.25,
+        "downlink_s": 0.75,
+        "server_compute_s": 0.125,
+    }
+    steps = [
+        step(0, 0, warmup=1, step_s=9.0, examples=12, **timed),
+        step(1, 10, **timed),
+        step(1, 12, **timed | {"uplink_s": 0.5, "uplink_bytes": 4000, "server_compute_s": 0.5}),
+        step(1, 14, **timed | {"uplink_s": 0.75, "downlink_s": math.nan}),
+        step(1, 16, examples=4, **timed | {"downlink_bytes": 50}),
+    ]
+    traffic = {"uplink_bytes": 100, "downlink_bytes": 200, "aggregation_uplink_bytes": 30, "rpcs": 12, "round_s": 3}
+    first = {"round": 0, "training_s": 9.0, "train_loss": 2.0, "eval_loss": 1.5, "eval_accuracy": 0.25, **traffic}
+    last = {"round": 1, "training_s": 8.0, "train_loss": 1.0, **traffic, "rpcs": 14, "round_s": 5, "aggregation_s": 0.5}
+    shares = {"unexplained_s": 0.25, "workers_s": 10.0, "clients_cpu_s": 3.0, "main_server_cpu_s": 2.0}
+    clients = [{"round": 1, "swap_s": 1.0, "local_s": 3.0, "rss_bytes": 7.0}]
+    found = numbers(steps, [first | shares, last | shares | {"workers_s": 15.0}], *clients)
+    assert {name: value for name, value in found.items() if not math.isnan(value)} == {
+        "steps": 5, "timed_steps": 4, "step_p50_s": 1.0, "uplink_p50_s": 0.5, "downlink_p50_s": 0.75,
+        "uplink_mean_s": 0.5, "downlink_mean_s": 0.75, "uplink_bytes_per_step": 2000, "downlink_bytes_per_step": 250,
+        "server_compute_p50_s": 0.125, "network_kbit_per_s": 8 * (1250 + 4250 + 1050) / 1000 / (1.0 + 1.25 + 1.0),
+        "common_batch": 10, "common_batch_share": 0.75, "largest_batch": 12,
+        "samples_per_s": 34 / 8, "steps_per_s": 4 / 8,
+        "rounds_done": 2, "bytes_per_round": 330, "total_bytes": 660, "rpcs_per_round": 13, "round_p50_s": 4,
+        "aggregation_p50_s": 0.5, "final_train_loss": 1.0, "final_eval_loss": 1.5, "final_eval_accuracy": 0.25,
+        "clients_cpu_s": 3.0, "main_server_cpu_s": 2.0, "unexplained_share": 0.5 / 25, "swap_share": 0.25,
+        "straggler_ratio": 1.0, "peak_rss_bytes": 7.0,
+    }  # fmt: skip
+    warm = cell_numbers(table(StepRow, *steps), table(RoundRow, first), table(ClientRow, *clients), isolated=False)
+    assert math.isnan(warm["peak_rss_bytes"])
+
+
+def test_rows_without_the_time_before_a_step_are_counted_from_first_to_last() -> None:
+    steps = [step(0, 0, warmup=1), step(0, 1, between_s=math.nan), step(0, 4, between_s=math.nan)]
+    assert numbers(steps, [{"round": 0, "training_s": 10.0}])["steps_per_s"] == 2 / 4
+
+
+def test_percentiles_are_named_by_their_per_cent() -> None:
+    found = numbers([step(0, at, step_s=float(at)) for at in range(1001)], [])
+    assert [found[f"step_p{percent}_s"] for percent in (50, 95, 99)] == [500, 950, 990]
+
+
+def test_a_line_of_the_summary_is_empty_where_there_is_no_number() -> None:
+    line = cell_summary(numbers([step(0, 0, examples=8.0)], []), status="ok", wall_s=2.5, workers_used=3)
+    assert (line.status, line.steps, line.wall_s, line.workers_used) == ("ok", 1, 2.5, 3)
+    assert (line.common_batch, line.largest_batch, line.step_p50_s) == (8, 8, 1.0)
+    assert (line.step_p95_s, line.peak_rss_bytes, line.final_train_loss) == (None, None, None)
