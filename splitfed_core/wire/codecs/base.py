@@ -1,6 +1,7 @@
 """How an array becomes the payload of a tensor message, and back."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pickle import PickleBuffer
 from typing import Any, Protocol, SupportsIndex
 
@@ -39,21 +40,33 @@ class EncodedTensor:
         Raises:
             RemoteError: NumPy has none of this name that an array's bytes could be read as.
         """
-        try:
-            dtype = np.dtype(self.dtype)
-        except (TypeError, ValueError, SyntaxError):
-            dtype = None
-        if dtype is None or dtype.hasobject or not dtype.itemsize or dtype.name != self.dtype:
-            raise RemoteError(
-                f"{self.dtype[:_NAME_LENGTH]!r} is not a data type that NumPy takes: "
-                "both sides must run the same version and cell"
-            )
-        return dtype.newbyteorder("<")
+        return _numpy_dtype(self.dtype)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         """Let a pickle carry the payload beside itself, without a copy, from protocol 5 on."""
         payload = PickleBuffer(self.payload) if int(protocol) >= 5 else bytes(self.payload)
         return _unpickled, (self.dtype, self.shape, self.codec, payload)
+
+
+@lru_cache(maxsize=64)
+def dtype_name(dtype: "np.dtype[Any]") -> str:
+    """Return NumPy's name of a type, which it puts together anew each time."""
+    return dtype.name
+
+
+@lru_cache(maxsize=64)
+def _numpy_dtype(name: str) -> "np.dtype[Any]":
+    """Look a type up once: it takes longer than the rest of a raw tensor."""
+    try:
+        dtype = np.dtype(name)
+    except (TypeError, ValueError, SyntaxError):
+        dtype = None
+    if dtype is None or dtype.hasobject or not dtype.itemsize or dtype.name != name:
+        shown = name[:_NAME_LENGTH]
+        raise RemoteError(
+            f"{shown!r} is not a data type that NumPy takes: both sides must run the same version and cell"
+        )
+    return dtype.newbyteorder("<")
 
 
 def _unpickled(dtype: str, shape: tuple[int, ...], codec: str, payload: bytes | PickleBuffer) -> EncodedTensor:

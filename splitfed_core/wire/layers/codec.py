@@ -1,13 +1,12 @@
 """The codec: arrays above, encoded tensors below."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from time import perf_counter
 from typing import TypeAlias
 
 from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError
-from splitfed_core.wire.call import Call, Kind, Reply, names_of
+from splitfed_core.wire.call import Call, Kind, Reply, ServerStamps, names_of
 from splitfed_core.wire.codecs import CODECS
 from splitfed_core.wire.codecs.base import Codec, EncodedTensor
 from splitfed_core.wire.codecs.raw import RAW
@@ -53,7 +52,9 @@ class CodecGate:
         """Answer with tensors what the service answers with arrays."""
         reply = self._inner.handle(call.carrying(_decode(self._codecs, call.kind.takes, call.tensors)))
         tensors = _encode(self._codecs, call.kind.gives, reply.tensors)
-        return reply.carrying(tensors, replace(reply.stamps, received=call.received_s, encoded=perf_counter()))
+        made = reply.stamps
+        stamps = ServerStamps(call.received_s, made.decoded, made.started, made.computed, perf_counter())
+        return reply.carrying(tensors, stamps)
 
 
 def _encode(codecs: Codecs, names: tuple[str, ...], arrays: Sequence[Array]) -> tuple[EncodedTensor, ...]:
