@@ -12,6 +12,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "imports", "protos", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+PACKAGES = ("sfbench", "splitfed_core", "benchmarks", "analysis")
 GENERATED = {
     "splitfed/v1/splitfed.proto": Path("splitfed_core/wire/_pb"),
     "notebook/v1/notebook.proto": Path("benchmarks/baselines/notebook/_pb"),
@@ -110,6 +111,16 @@ def build(session: nox.Session) -> None:
     (wheel,) = Path("dist").glob("*.whl")
     session.install(str(wheel), "-c", "constraints.txt")
     session.run("sfbench", "--version")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into site/, and fail at a broken link, anchor or name, and at a missing docstring."""
+    install(session, "docs", "lint", project=False)
+    session.run("ruff", "check", "--select", "D1", "--ignore", "D105,D107", *PACKAGES)
+    # The sample report's figures are pages' pictures, too; they are not kept twice.
+    shutil.copytree("reports/sample/figures", "docs/images/figures", dirs_exist_ok=True)
+    session.run("zensical", "build", "--strict", "--clean")
 
 
 @nox.session

@@ -168,6 +168,7 @@ FIGURES: dict[str, Spec] = {
         ),
     )
 }
+"""Every figure by its name, in the order of the report."""
 
 METRIC = Spec(
     "metric",

@@ -1,0 +1,57 @@
+"""The site: every page can be reached, links stay inside it, every figure is explained, decisions are numbered and dated."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analysis.figures import FIGURES, METRIC
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+DECISIONS = sorted((DOCS / "adr").glob("*.md"))
+
+
+def pages_of(nav: object) -> Iterator[str]:
+    """Yield the pages of a navigation, those of its sections included."""
+    if isinstance(nav, str):
+        yield nav
+    for entry in nav if isinstance(nav, list) else nav.values() if isinstance(nav, dict) else ():
+        yield from pages_of(entry)
+
+
+def test_the_navigation_has_every_page_once() -> None:
+    nav = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]
+    assert sorted(pages_of(nav)) == PAGES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_link_leads_out_of_the_site_but_to_the_web(page: str) -> None:
+    path = DOCS / page
+    targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
+    inside = [path.parent.joinpath(target).resolve() for target in targets if "://" not in target]
+    assert [str(target) for target in inside if not target.is_relative_to(DOCS)] == []
+
+
+@pytest.mark.parametrize("name", [*FIGURES, METRIC.name])
+def test_every_figure_is_explained(name: str) -> None:
+    sections = (DOCS / "figures.md").read_text(encoding="utf-8").split("\n## ")
+    (section,) = (text for text in sections if text.startswith(f"{name}: "))
+    if name != METRIC.name:
+        assert all(f"**{word}" in section for word in ("Shows", "Axes", "Computed", "Misread"))
+        assert f"(images/figures/{name}.png)" in section
+        assert (ROOT / f"reports/sample/figures/{name}.png").is_file()
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    assert [path.name[:5] for path in DECISIONS] == [f"{number:04}-" for number in range(1, len(DECISIONS) + 1)]
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_begins_with_its_number_and_its_date(path: Path) -> None:
+    title, empty, date = path.read_text(encoding="utf-8").splitlines()[:3]
+    assert title.startswith(f"# {int(path.name[:4])}. ")
+    assert re.match(r"\*Accepted, \d{4}-\d\d-\d\d[.;]", date)
