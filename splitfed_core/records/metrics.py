@@ -82,7 +82,7 @@ METRICS: dict[str, Metric] = {
         Metric("peak_rss_bytes", "Peak memory of a client process", "B", "lower", "memory"),
     )
 }
-"""Every metric of a cell by its name, a column of `summary.csv` or of a report: title, unit, and which way is better."""
+"""Every metric of a cell by its name, a column of `summary.csv` or of a report: its unit, and which way is better."""
 
 
 def metric(name: str) -> Metric:

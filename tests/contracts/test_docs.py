@@ -1,4 +1,4 @@
-"""The site: every page can be reached, links stay inside it, every figure is explained, decisions are numbered and dated."""
+"""The site: all pages are reached, links stay inside, every figure is explained, decisions are numbered and dated."""
 
 import re
 import tomllib
@@ -52,6 +52,6 @@ def test_decisions_are_numbered_without_a_gap() -> None:
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
 def test_a_decision_begins_with_its_number_and_its_date(path: Path) -> None:
-    title, empty, date = path.read_text(encoding="utf-8").splitlines()[:3]
+    title, _, date = path.read_text(encoding="utf-8").splitlines()[:3]
     assert title.startswith(f"# {int(path.name[:4])}. ")
     assert re.match(r"\*Accepted, \d{4}-\d\d-\d\d[.;]", date)
