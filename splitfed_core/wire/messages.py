@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from splitfed_core.errors import RemoteError
 from splitfed_core.wire import protobuf as fields
@@ -31,8 +31,8 @@ _STEP = ("client_id", "round", "step")
 class _Format:
     """The two messages of a kind, and the names of their small fields, which are those of `Call` and `Reply`."""
 
-    request: Any
-    response: Any
+    request: type[Message]
+    response: type[Message]
     asks: tuple[str, ...] = _STEP
     tells: tuple[str, ...] = ()
 
@@ -108,7 +108,7 @@ def read_now_reply(data: bytes) -> tuple[float, str]:
     return message.now_s, message.clock_id
 
 
-def _parse(kind: Any, data: bytes, *required: str) -> Any:
+def _parse(kind: type[Message], data: bytes, *required: str) -> Any:
     """Parse a message; a number that is missing is no zero."""
     try:
         message = kind.FromString(data)

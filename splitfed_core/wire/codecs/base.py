@@ -34,7 +34,7 @@ class EncodedTensor:
         """Size of the payload."""
         return len(self.payload)
 
-    def numpy_dtype(self) -> "np.dtype[Any]":
+    def numpy_dtype(self) -> "np.dtype[np.generic]":
         """Return the decoded array's type, little-endian.
 
         Raises:
@@ -49,13 +49,13 @@ class EncodedTensor:
 
 
 @lru_cache(maxsize=64)
-def dtype_name(dtype: "np.dtype[Any]") -> str:
+def dtype_name(dtype: "np.dtype[np.generic]") -> str:
     """Return NumPy's name of a type, which it puts together anew each time."""
     return dtype.name
 
 
 @lru_cache(maxsize=64)
-def _numpy_dtype(name: str) -> "np.dtype[Any]":
+def _numpy_dtype(name: str) -> "np.dtype[np.generic]":
     """Look a type up once: it takes longer than the rest of a raw tensor."""
     try:
         dtype = np.dtype(name)

@@ -37,7 +37,7 @@ class _Connection:
 
     def unary(self, method: str) -> Callable[[bytes], bytes]:
         """Return a caller of a unary method, bytes to bytes; a failed call raises `RemoteError`."""
-        call: Any = self._channel.unary_unary(method)
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method)
 
         def checked(data: bytes) -> bytes:
             try:
@@ -47,9 +47,9 @@ class _Connection:
 
         return checked
 
-    def stream(self, method: str, requests: Iterator[bytes]) -> Any:
+    def stream(self, method: str, requests: Iterator[bytes]) -> Iterator[bytes]:
         """Open a bidirectional stream of bytes."""
-        call: Any = self._channel.stream_stream(method)
+        call: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(method)
         return call(requests, metadata=self._metadata, timeout=self._deadline_s)
 
     def explain(self, method: str, error: Any) -> RemoteError:
@@ -115,7 +115,7 @@ class GrpcStreamTransport(GrpcTransport):
         )
         self._requests: SimpleQueue[bytes | None] = SimpleQueue()
         self._methods[Kind.TRAIN_STEP] = self._through_stream
-        self._replies: Any = None
+        self._replies: Iterator[bytes] | None = None
 
     def _through_stream(self, data: bytes) -> bytes:
         if self._replies is None:

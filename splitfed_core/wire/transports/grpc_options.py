@@ -1,7 +1,5 @@
 """What both ends of gRPC share: the names of the services, and the options of their channels."""
 
-from typing import Any
-
 from splitfed_core.wire._pb.splitfed.v1 import splitfed_pb2 as pb
 from splitfed_core.wire.call import Kind
 
@@ -28,7 +26,7 @@ NOW = f"/{CLOCK}/Now"
 UNLIMITED = -1
 
 
-def options(max_message_bytes: int) -> list[tuple[str, Any]]:
+def options(max_message_bytes: int) -> list[tuple[str, int]]:
     """Return the options of a channel or server; gRPC's own limit of 4 MiB is less than a batch at an early cut.
 
     Frame sizes, windows, lookahead and read chunks were measured and left as they are (docs/performance.md).

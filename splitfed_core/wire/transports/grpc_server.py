@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeAlias
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -25,7 +25,7 @@ from splitfed_core.wire.transports.addresses import PublicAddress, listening_at
 from splitfed_core.wire.transports.base import Service
 from splitfed_core.wire.transports.grpc_options import CLOCK, FED, MAIN, METHODS, NOW, STREAM, UNLIMITED, options
 
-Handler = Any  # grpc.RpcMethodHandler: generic in its stubs, not in the library
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"  # generic in its stubs, not in the library
 
 _SPARE_THREADS = 4  # beside one per client: health checks, predictions, refusals
 _CALLS_PER_THREAD = 16  # under way, waiting for a thread, or being refused; what comes on top has no place
