@@ -1,3 +1,4 @@
+import math
 from itertools import permutations
 
 import numpy as np
@@ -113,6 +114,19 @@ def test_statistics_are_averaged_whatever_the_strategy(name: str) -> None:
         (Named(name="mean"), 3, "choose one of fedavg, fedavgm"),
         (Named(name="fedavg", momentum=0.1), 3, "no setting 'momentum'"),
         (Named(name="fedadam", beta_2=1.0), 3, "less than 1"),
+        (Named(name="fedadam", learning_rate=math.inf), 3, "finite"),
+        (Named(name="fedadam", learning_rate=0.0), 3, "greater than 0"),
+        (Named(name="fedadam", tau=math.inf), 3, "finite"),
+        (Named(name="fedadam", tau=0.0), 3, "greater than 0"),
+        (Named(name="fedadam", beta_1=1.0), 3, "less than 1"),
+        (Named(name="fedadam", beta_1=-0.5), 3, "greater than or equal to 0"),
+        (Named(name="fedavgm", learning_rate=math.inf), 3, "finite"),
+        (Named(name="fedavgm", learning_rate=0.0), 3, "greater than 0"),
+        (Named(name="fedavgm", momentum=1.0), 3, "less than 1"),
+        (Named(name="fedavgm", momentum=-0.5), 3, "greater than or equal to 0"),
+        (Named(name="trimmed_mean", trim=0.0), 9, "greater than 0"),
+        (Named(name="krum", malicious=-1), 9, "greater than or equal to 0"),
+        (Named(name="krum", keep=0), 9, "greater than or equal to 1"),
         (Named(name="trimmed_mean", trim=0.5), 9, "less than 0.5"),
         (Named(name="trimmed_mean", trim=0.3), 3, "at least 4 clients"),
         (Named(name="krum", malicious=1), 4, "at least 5 clients"),
@@ -128,3 +142,14 @@ def test_strategies_that_cannot_work_are_refused(choice: Named, clients: int, wo
 def test_strategies_with_just_enough_clients_pass() -> None:
     for choice, clients in ((Named(name="trimmed_mean", trim=0.3), 4), (Named(name="krum", malicious=1), 5)):
         check_strategy(choice, clients)
+
+
+def test_the_defaults_are_those_of_the_papers() -> None:
+    """Reddi et al. give β₁ 0.9, β₂ 0.99 and τ 10⁻³; with one client of a model at 1, Δ is 1 and w starts at 0."""
+    (adam,) = make_strategy(Named(name="fedadam")).aggregate([(0, [np.array([1.0])], 1)], [np.array([0.0])])
+    second_moment = 0.99 * 1e-3**2 + 0.01
+    assert adam[0] == pytest.approx(0.01 * 0.1 / (second_moment**0.5 + 1e-3), rel=rounding(10))
+    momentum = make_strategy(Named(name="fedavgm"))
+    (one_step,) = momentum.aggregate([(0, [np.array([1.0])], 1)], [np.array([0.0])])
+    (two_steps,) = momentum.aggregate([(0, [one_step + 1], 1)], [one_step])
+    assert two_steps[0] - one_step[0] == pytest.approx(1.9, rel=rounding(10))

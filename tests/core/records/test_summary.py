@@ -8,6 +8,7 @@ import pytest
 
 from splitfed_core.records.rows import ClientRow, RoundRow, StepRow, columns
 from splitfed_core.records.summary import (
+    DEFINITIONS,
     Array,
     Column,
     cell_numbers,
@@ -153,3 +154,8 @@ def test_a_line_of_the_summary_is_empty_where_there_is_no_number() -> None:
     assert (line.status, line.steps, line.wall_s, line.workers_used) == ("ok", 1, 2.5, 3)
     assert (line.common_batch, line.largest_batch, line.step_p50_s) == (8, 8, 1.0)
     assert (line.step_p95_s, line.peak_rss_bytes, line.final_train_loss) == (None, None, None)
+
+
+def test_a_definition_changes_on_purpose_only() -> None:
+    """Whoever raises a number writes in docs/columns.md what is another."""
+    assert set(DEFINITIONS.values()) == {2}
