@@ -36,6 +36,12 @@ def test_no_link_leads_out_of_the_site_but_to_the_web(page: str) -> None:
     assert [str(target) for target in inside if not target.is_relative_to(DOCS)] == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_nested_lists_are_indented_by_four(page: str) -> None:
+    prose = re.sub(r"^```.*?^```", "", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^ {1,3}(?:[-*]|\d+\.) .*", prose, flags=re.MULTILINE) == []  # else it ends the outer list
+
+
 @pytest.mark.parametrize("name", [*FIGURES, METRIC.name])
 def test_every_figure_is_explained(name: str) -> None:
     sections = (DOCS / "figures.md").read_text(encoding="utf-8").split("\n## ")
