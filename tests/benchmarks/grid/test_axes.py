@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from benchmarks.grid.load import Grid
+from splitfed_core.errors import UsageError
 
 GridOf = Callable[..., Grid]
 
@@ -19,6 +20,7 @@ GridOf = Callable[..., Grid]
         ("learning_rate: {log: [0.001, 0.1], num: 3}", (0.001, 0.01, 0.1)),
         ("clients: {log: [1, 100], num: 3}", (1, 10, 100)),
         ("clients: {log: [1, 3], num: 9}", (1, 2, 3)),
+        ("clients: {log: [2, 50]}", (2, 50)),
         ("batch_size: {pow2: [16, 128]}", (16, 32, 64, 128)),
         ("batch_size: {pow2: [1, 1]}", (1,)),
         ("aggregation: [on, off]", (True, False)),
@@ -41,3 +43,27 @@ def test_a_choice_with_settings_keeps_them(grid_of: GridOf) -> None:
 
 def test_an_octal_looking_number_is_decimal(grid_of: GridOf) -> None:
     assert grid_of("axes: {clients: [010]}").axes["clients"] == (10,)
+
+
+def test_axes_that_move_together_may_stand_still(grid_of: GridOf) -> None:
+    assert grid_of("zip: {clients: [2, 2, 4], batch_size: [8, 16, 16]}").zips[0]["clients"] == (2, 2, 4)
+
+
+@pytest.mark.parametrize("ends", ["[3, 16]", "[2, 12]", "[0, 16]", "[1.5, 16]", "[-2, 16]"])
+def test_ends_that_are_no_powers_of_two_are_refused(ends: str, grid_of: GridOf) -> None:
+    with pytest.raises(UsageError, match="is not a power of two"):
+        grid_of(f"axes: {{batch_size: {{pow2: {ends}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("{range: [1, 9], step: 0}", "step 0 must be a number above 0"),
+        ("{log: [1, 9], num: 1}", "num 1 must be a whole number of at least 2"),
+        ("{log: [0, 9], num: 3}", "a logarithmic axis begins above 0"),
+        ("{range: [9, 1]}", "needs two numbers, the smaller one first"),
+    ],
+)
+def test_a_short_form_that_has_no_end_is_refused(form: str, told: str, grid_of: GridOf) -> None:
+    with pytest.raises(UsageError, match=told):
+        grid_of(f"axes: {{learning_rate: {form}}}")

@@ -86,3 +86,22 @@ def test_no_text_gets_anything_but_an_answer_or_a_refusal(text: str) -> None:
     except UsageError:
         return
     assert answer in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [("on", True), ("off", False), ("true", True), ("false", False), ("null is None", True), ("on == true", True),
+     ("examples < 1", False), ("examples > 1", False), ("examples <= 1", False), ("1 >= examples", False),
+     ("1 < examples", False), ("1 > examples", False), ("1 <= examples", False), ("examples >= 1", False),
+     ("clients - 10 == -2", True), ("clients / 16 == 0.5", True), ("clients % 3 == 2", True),
+     ("clients <= 8", True), ("clients < 8", False), ("clients >= 8", True), ("clients > 8", False),
+     ("clients != 8", False), ("examples + 1 is null", True), ("1 * examples is not null", False)],
+)  # fmt: skip
+def test_words_and_operators_at_their_edges(text: str, holds: bool) -> None:
+    assert Expression(text, CELL)(CELL) is holds
+
+
+def test_a_condition_has_a_thousand_characters_at_most() -> None:
+    assert Expression("clients".ljust(1000), CELL)(CELL)
+    with pytest.raises(UsageError, match="a condition of 1001 characters; 1000 are allowed"):
+        Expression("clients".ljust(1001), CELL)

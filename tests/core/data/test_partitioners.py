@@ -168,3 +168,10 @@ def test_bad_partitioners_are_refused(digits: Dataset, choice: Named, clients: i
     with pytest.raises(ConfigError, match=words) as caught:
         partition(digits, choice, clients, seed=0)
     assert caught.value.parameter == parameter
+
+
+def test_as_many_clients_as_examples_get_one_each_and_more_are_refused(digits: Dataset) -> None:
+    three = replace(digits, x_train=digits.x_train[:3], y_train=digits.y_train[:3], columns={})
+    assert sorted(rows.tolist() for rows in partition(three, Named(name="iid"), 3, seed=1)) == [[0], [1], [2]]
+    with pytest.raises(ConfigError, match=r"clients 4: .* has 3 training examples, and every client needs one"):
+        partition(three, Named(name="iid"), 4, seed=1)
