@@ -9,7 +9,7 @@ import nox
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "imports", "protos", "tests"]
+nox.options.sessions = ["lint", "types", "imports", "protos", "docs", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PACKAGES = ("sfbench", "splitfed_core", "benchmarks", "analysis")
