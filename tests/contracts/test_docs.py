@@ -61,3 +61,11 @@ def test_a_decision_begins_with_its_number_and_its_date(path: Path) -> None:
     title, _, date = path.read_text(encoding="utf-8").splitlines()[:3]
     assert title.startswith(f"# {int(path.name[:4])}. ")
     assert re.match(r"\*Accepted, \d{4}-\d\d-\d\d[.;]", date)
+
+
+@pytest.mark.parametrize("package", ["splitfed_core", "benchmarks", "analysis"])
+def test_contributing_names_every_room(package: str) -> None:
+    lines = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
+    row = [line for line in lines if line.startswith(f"| `{package}/` | ")][-1]
+    rooms = {path.parent.name for path in (ROOT / package).glob("*/*.py")}
+    assert {room for room in rooms if f"`{room}/`" not in row} == set()
