@@ -119,8 +119,9 @@ class CellProcesses:
         placement = self.processes.placement
         if not placement.spread(len(self.workers)) or not self._servers:
             return None
-        if self.config.transport == "ray" or self.config.algorithm == "notebook":
-            what = "transport 'ray'" if self.config.transport == "ray" else "algorithm 'notebook'"
+        transport = self.config.transport
+        if transport in ("ray", None):  # None: the algorithm brings messages of its own
+            what = "transport 'ray'" if transport else f"algorithm {self.config.algorithm!r}"
             raise CellError(
                 f"{what} is measured on one host only, but the workers are on several nodes: use "
                 "transport grpc and another algorithm, or leave out --ray-address"

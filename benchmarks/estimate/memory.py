@@ -23,7 +23,9 @@ def overcommitted(configs: Iterable[CellConfig], cores: int) -> Iterator[str]:
 
 def sharing(configs: Iterable[CellConfig], cores: int) -> Iterator[str]:
     """Say, in one line, which cells have more clients in a round than processes to hold them, and what that hides."""
-    at_once = [c for c in configs if not c.in_one_process and c.algorithm != "sl"]  # `sl` is one after the other anyway
+    at_once = [
+        c for c in configs if not c.in_one_process and not c.method.in_line
+    ]  # those train one after the other anyway
     shared = {(c.participants, workers) for c in at_once if c.participants > (workers := worker_count(c, cores))}
     if shared:
         cells = ", ".join(f"{clients} in {workers}" for clients, workers in sorted(shared))
@@ -42,7 +44,7 @@ def needed_bytes(config: CellConfig, facts: ModelFacts) -> int:
     """
     states = 1 + _SLOTS[config.optimizer]
     clients = config.num_clients * states * facts.client_parameter_bytes
-    copies = config.num_clients if config.algorithm == "sflv1" else 1
+    copies = config.num_clients if config.method.server == "copies" else 1
     collected = config.participants * facts.client_parameter_bytes if config.exchanges_models else 0
     return clients + copies * states * facts.server_parameter_bytes + collected
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from benchmarks.baselines.base import OwnClients, own_processes
 from benchmarks.workers.base import Process
 from benchmarks.workers.servers import InitialWeights
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import Dataset, IndexArray, make_shards
+from splitfed_core.errors import CellError
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
 from splitfed_core.wire.codecs.base import EncodedTensor
@@ -21,7 +23,6 @@ from splitfed_core.wire.transports.base import Transport
 from splitfed_core.wire.transports.grpc_client import Endpoints, connect, read_clock
 
 if TYPE_CHECKING:  # these import TensorFlow
-    from benchmarks.baselines.notebook.clients import NotebookClients
     from splitfed_core.federation.client_group import ClientGroup
     from splitfed_core.federation.local import LocalFederation
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:  # these import TensorFlow
 class WorkerProcess(Process):
     """Holds the clients of one group (or, with `transport: inproc`, a whole federation) of one cell after the other."""
 
-    _group: "ClientGroup | LocalFederation | NotebookClients"
+    _group: "ClientGroup | LocalFederation | OwnClients"
+    _ours: "ClientGroup | None"
+    """The clients that are connected to our servers; the other kinds connect themselves."""
+    _baseline: OwnClients | None
     _clock: ClockOffset = NO_OFFSET
     _cleanup: ExitStack
 
@@ -58,7 +62,6 @@ class WorkerProcess(Process):
             indices: Which training examples each client of this process holds.
             worker: Number of this process.
         """
-        from benchmarks.baselines.notebook.clients import NotebookClients
         from splitfed_core.federation.client_group import ClientGroup
         from splitfed_core.federation.local import LocalFederation
 
@@ -67,14 +70,16 @@ class WorkerProcess(Process):
         self._cell = (key, config, shape)
         shards = make_shards(dataset, indices)
         test = (dataset.x_test, dataset.y_test)
-        if config.algorithm == "notebook":
-            self._group = self._cleanup.enter_context(NotebookClients(key, config, shape, shards, test, worker))
+        self._ours = self._baseline = None
+        if own := own_processes(config.algorithm):
+            clients = own.clients(key, config, shape, shards, test, worker)
+            self._group = self._baseline = self._cleanup.enter_context(clients)
         elif config.in_one_process:
             self._group = self._cleanup.enter_context(
                 LocalFederation(key, config, shape, shards, test, self._step_cache)
             )
         else:
-            self._group = ClientGroup(key, config, shape, shards, test, worker, self._step_cache)
+            self._group = self._ours = ClientGroup(key, config, shape, shards, test, worker, self._step_cache)
         return self._group.facts
 
     def start(self) -> InitialWeights:
@@ -83,10 +88,8 @@ class WorkerProcess(Process):
 
     def connect(self, ends: Endpoints) -> ClockOffset:
         """Connect the clients to the servers; returns how far their clock is ahead of this host's."""
-        from benchmarks.baselines.notebook.clients import NotebookClients
-
-        if isinstance(self._group, NotebookClients):
-            self._group.connect(ends)
+        if self._baseline:
+            self._baseline.connect(ends)
             return NO_OFFSET
         _, config, _ = self._cell
         self._clock = read_clock(ends)
@@ -95,13 +98,12 @@ class WorkerProcess(Process):
 
     def attach(self, main: Transport[EncodedTensor] | None, fed: Transport[EncodedTensor] | None) -> None:
         """Give the clients their ways to the servers."""
-        from splitfed_core.federation.client_group import ClientGroup
-
-        assert isinstance(self._group, ClientGroup)  # noqa: S101  the other kinds connect themselves
+        if self._ours is None:
+            raise CellError(f"the clients of {self._cell[0].cell_id} are not connected to servers of ours")
         for transport in (main, fed):
             if transport is not None:
                 self._cleanup.callback(transport.close)
-        self._group.connect(main, fed, self._clock)
+        self._ours.connect(main, fed, self._clock)
 
     def train_round(self, round: int) -> list[WorkerRound]:
         """Train the clients of this process for a round; the times are by the servers' clock."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from benchmarks.baselines.base import OwnMainServer, own_processes
 from benchmarks.machine.environment import usable_cores
 from benchmarks.workers.base import Process
 from splitfed_core.arrays import Array
@@ -22,7 +23,6 @@ from splitfed_core.wire.transports.base import Service
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
 if TYPE_CHECKING:
-    from benchmarks.baselines.notebook.training import TrainingServer
     from splitfed_core.roles.main_server import BodyServer, MainServer
 
 
@@ -64,7 +64,7 @@ class ServerProcess(Process):
 class MainServerProcess(ServerProcess):
     """Holds the main server of one cell after the other."""
 
-    _main: "MainServer | BodyServer | TrainingServer"
+    _main: "MainServer | BodyServer | OwnMainServer"
 
     def begin_cell(
         self,
@@ -78,11 +78,10 @@ class MainServerProcess(ServerProcess):
     ) -> str:
         """Build the main server and serve it; returns its address."""
         self._begin()
-        if config.algorithm == "notebook":
-            from benchmarks.baselines.notebook.training import TrainingServer
-
-            self._main = self._cleanup.enter_context(TrainingServer(key, config, shape, token))
-            return self._main.address
+        if own := own_processes(config.algorithm):
+            server = self._cleanup.enter_context(own.main_server(key, config, shape, token))
+            self._main = server
+            return server.address
         from splitfed_core.federation.build_main import build_main_server
 
         self._main = build_main_server(key, config, shape, examples, usable_cores(), self._step_cache)
@@ -121,11 +120,8 @@ class FedServerProcess(ServerProcess):
     ) -> str:
         """Serve a fed server that goes on from the clients' first weights; returns its address."""
         self._begin()
-        if config.algorithm == "notebook":
-            from benchmarks.baselines.notebook.aggregator import AggregatorServer
-
-            aggregator = AggregatorServer(config.num_clients, config.timeout_s, token)
-            return self._cleanup.enter_context(aggregator).address
+        if own := own_processes(config.algorithm):
+            return self._cleanup.enter_context(own.fed_server(config, token)).address
         self._service = server_gate(build_fed_server(key, config, start.weights, start.trainable))
         if config.transport == "ray":
             return ""

@@ -39,10 +39,10 @@ def without_examples(config: CellConfig, indices: Mapping[int, IndexArray]) -> f
         ConfigError: What is trained cannot do without them.
     """
     empty = frozenset(client for client, rows in indices.items() if not len(rows))
-    if empty and config.algorithm == "notebook":
+    if empty and config.participation is None:  # it knows no rounds of some clients only
         raise ConfigError(
-            f"algorithm 'notebook' waits for every client, but {len(empty)} of {len(indices)} got no examples; use "
-            "fewer clients, or a partitioner that skews less",
+            f"algorithm {config.algorithm!r} waits for every client, but {len(empty)} of {len(indices)} got no "
+            "examples; use fewer clients, or a partitioner that skews less",
             "algorithm",
         )
     if empty and config.strategy is not None:
@@ -62,7 +62,7 @@ def worker_count(config: CellConfig, cores: int | None = None) -> int:
     """Return how many processes hold the clients of a cell on so many cores; by default on this machine's."""
     if config.in_one_process:
         return 1
-    if config.algorithm == "notebook":
+    if config.workers is None:  # it knows one way: a process for each client
         return config.num_clients
     if isinstance(config.workers, int):
         return min(config.workers, config.num_clients)

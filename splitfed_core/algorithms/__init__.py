@@ -1,13 +1,39 @@
-"""One file per algorithm: what the clients of a process do in a round, written like the paper's pseudocode."""
+"""One file per algorithm: a value, and what its clients do in a round, written like the paper's pseudocode."""
 
-from splitfed_core.algorithms import central, fl, sflv1, sflv2, sl, ushape
+from splitfed_core.algorithms.base import (
+    Algorithm,
+    AverageCopies,
+    Batch,
+    ClientRound,
+    Plain,
+    Reference,
+    TrainingClient,
+    Weights,
+    in_turns,
+)
+from splitfed_core.algorithms.central import CENTRAL
+from splitfed_core.algorithms.fl import FL
+from splitfed_core.algorithms.registry import ALGORITHMS, register, trains_in_line, unregister
+from splitfed_core.algorithms.sflv1 import SFLV1
+from splitfed_core.algorithms.sflv2 import SFLV2
+from splitfed_core.algorithms.sl import SL
+from splitfed_core.algorithms.ushape import USHAPE
 
-CLIENT_UPDATE = {
-    "sflv1": sflv1.client_update,
-    "sflv2": sflv2.client_update,
-    "sl": sl.client_update,
-    "ushape": ushape.client_update,
-    "fl": fl.client_update,
-    "central": central.client_update,
-}
-"""What clients do in a round, by the value of `algorithm`."""
+for _own in (SFLV1, SFLV2, SL, USHAPE, FL, CENTRAL):
+    register(_own)
+
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "AverageCopies",
+    "Batch",
+    "ClientRound",
+    "Plain",
+    "Reference",
+    "TrainingClient",
+    "Weights",
+    "in_turns",
+    "register",
+    "trains_in_line",
+    "unregister",
+]

@@ -6,11 +6,10 @@ Data", AISTATS 2017, Algorithm 1.
 
 from collections.abc import Sequence
 
-from splitfed_core.algorithms.base import in_turns
-from splitfed_core.roles.client import Client
+from splitfed_core.algorithms.base import Algorithm, Batch, Plain, Reference, TrainingClient, in_turns
 
 
-def client_update(clients: Sequence[Client], round: int, *, aggregation: bool) -> None:
+def client_round(clients: Sequence[TrainingClient[Batch]], round: int, *, aggregation: bool) -> None:
     """Algorithm 1, ClientUpdate, for the clients of one process; aggregation is always on."""
     for client in clients:
         client.pull_model(round - 1)
@@ -20,3 +19,15 @@ def client_update(clients: Sequence[Client], round: int, *, aggregation: bool) -
         client.push_model(round)
     for client in clients:
         client.pull_model(round)
+
+
+FL = Algorithm(
+    name="fl",
+    paper="McMahan et al., AISTATS 2017, Algorithm 1",
+    cuts=0,
+    server="none",
+    handover="average",
+    client_round=client_round,
+    ignored=frozenset({"cut_layer", "aggregation", "order", "eval_clients"}),  # not averaged, it would not be federated
+    reference=Reference("fl = FedAvg", Plain.FEDERATED),
+)

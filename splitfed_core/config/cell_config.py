@@ -20,7 +20,10 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from splitfed_core.algorithms import ALGORITHMS, Algorithm
+from splitfed_core.config.algorithm_name import AlgorithmName
 from splitfed_core.config.applicability import invalid_combination, without_effect
 from splitfed_core.config.choice import Choice, Named
 from splitfed_core.errors import ConfigError
@@ -40,7 +43,6 @@ def _one_spelling(model: str) -> str:
     return f"{path if path.startswith(('/', '../')) else f'./{path}'}{colon}{function}"
 
 
-Algorithm = Literal["sflv1", "sflv2", "sl", "ushape", "fl", "central", "notebook"]
 Layer = Annotated[str, Field(min_length=1)]
 Cut = Layer | tuple[Layer, Layer]
 Participation = Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0, le=1, strict=True)]
@@ -61,7 +63,7 @@ class CellConfig(BaseModel):
         description="the network: built in, keras:<Name>, ./file.py:function or module:function",
     )
     loss: str = Field("sparse_categorical_crossentropy", min_length=1, description="a Keras loss, by name")
-    algorithm: Algorithm = Field("sflv2", description="how the two sides train together")
+    algorithm: AlgorithmName = Field("sflv2", description="how the two sides train together")
     clients: int | None = Field(3, ge=1, strict=True, description="number of clients")
     participation: Participation | None = Field(1.0, description="clients of a round: a share, or a number")
     batch_size: int = Field(128, ge=1, strict=True, description="examples in a mini-batch")
@@ -128,10 +130,10 @@ class CellConfig(BaseModel):
         lacking = without_effect(values)
         for name, value in values.items():
             if value is None and name not in lacking and _defaults_to_something(name):
-                raise ValueError(f"@{name}@{name} null: {self.algorithm} needs one; give a value, or leave it out")
+                raise _of_parameter(name, f"{name} null: {self.algorithm} needs one; give a value, or leave it out")
         problem = invalid_combination(values)
         if problem:
-            raise ValueError("@{}@{}".format(*problem))
+            raise _of_parameter(*problem)
         return self
 
     @classmethod
@@ -179,19 +181,24 @@ class CellConfig(BaseModel):
         return self.clients or 1
 
     @property
+    def method(self) -> Algorithm:
+        """The algorithm itself, of which `algorithm` is the name."""
+        return ALGORITHMS[self.algorithm]
+
+    @property
     def in_one_process(self) -> bool:
         """Whether all roles run in one process, so that nothing crosses a network."""
-        return self.algorithm == "central" or self.transport == "inproc"
+        return not self.method.has_servers or self.transport == "inproc"
 
     @property
     def has_main_server(self) -> bool:
         """Whether the network is split, so that steps go to a main server."""
-        return self.algorithm not in ("fl", "central")
+        return self.method.server != "none"
 
     @property
     def exchanges_models(self) -> bool:
         """Whether models go to a fed server, to be aggregated or handed on."""
-        return self.algorithm in ("fl", "sl") or bool(self.aggregation)
+        return self.method.handover != "none" and self.aggregation is not False
 
     @property
     def participants(self) -> int:
@@ -209,6 +216,14 @@ class CellConfig(BaseModel):
         if self.aggregation is not None:
             parts.append("aggon" if self.aggregation else "aggoff")
         return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', '-'.join(filter(None, parts)))[:80]}-{digest}"
+
+
+_COMBINATION = "combination"
+
+
+def _of_parameter(name: str, problem: str) -> PydanticCustomError:
+    """Return the error of a parameter whose value makes no sense together with the others."""
+    return PydanticCustomError(_COMBINATION, "{problem}", {"parameter": name, "problem": problem})
 
 
 def _slug(cut: str | tuple[str, str] | None) -> str:
@@ -246,9 +261,8 @@ def _unknown(name: str, model: type[BaseModel]) -> str:
 def _explain(error: ValidationError, model: type[BaseModel]) -> ConfigError:
     """Turn pydantic's first complaint into value, rule and remedy."""
     first = error.errors(include_url=False)[0]
-    if not first["loc"]:  # of `_make_sense`: says the parameter itself
-        _, name, message = str(first["ctx"]["error"]).split("@", 2)
-        return ConfigError(message, name)
+    if first["type"] == _COMBINATION:
+        return ConfigError(first["ctx"]["problem"], first["ctx"]["parameter"])
     name = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         return ConfigError(_unknown(name, model), name)

@@ -26,7 +26,7 @@ def build_fed_server(
         trainable: Which of them are trained; the others are statistics.
         pace: Of this server, if it is not the one that the environment asks for.
     """
-    if config.algorithm == "sl":
+    if config.method.in_line:
         return Relay(partial(_predecessor, key, config), config.timeout_s)
     strategy = make_strategy(config.strategy or Named(name="fedavg"), trainable)
     return FedServer(round_size(key, config), strategy, start, config.timeout_s, pace or pace_of())

@@ -35,21 +35,22 @@ def build_main_server(
         pace: Of this server, if it is not the one that the environment asks for.
     """
     step_cache, pace = step_cache or CompiledStepCache(), pace or pace_of()
-    copies = config.algorithm == "sflv1"  # these do not touch each other, so their order makes no difference
+    copies = config.method.server == "copies"  # these do not touch each other, so their order makes no difference
     size = round_size(key, config)
     replicas = min(replicas, size) if copies else 1
     network = CellNetwork(config, shape, key.seed)
     turns: Turns = ArrivalTurns(replicas)
     if config.order == "fixed" and not copies:
         turns = FixedTurns(partial(_fixed_order, key, config, examples), config.timeout_s)
-    if config.algorithm == "ushape":
+    if config.method.server == "body":
         hold = config.order == "fixed"
         return BodyServer(step_cache.body(network), turns, hold=hold, participants=size, pace=pace)
     segments = [
         step_cache.server(network)
     ]  # every further one of a network of its own: a step is bound to its variables
     segments += [step_cache.server(CellNetwork(config, shape, key.seed), copy) for copy in range(1, replicas)]
-    return MainServer(segments, turns, copies=copies, participants=size, pace=pace)
+    average = config.method.average_copies
+    return MainServer(segments, turns, copies=copies, average=average, participants=size, pace=pace)
 
 
 def _fixed_order(

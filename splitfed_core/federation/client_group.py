@@ -5,10 +5,11 @@ from time import process_time
 
 import numpy as np
 
-from splitfed_core.algorithms import CLIENT_UPDATE
+from splitfed_core.algorithms import ClientRound
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
+from splitfed_core.errors import ConfigError
 from splitfed_core.federation.schedule import in_order, participants
 from splitfed_core.records.results import EVALUATION_BATCH, CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.roles.client import Client, Worker
@@ -53,6 +54,9 @@ class ClientGroup:
             step_cache: Compiled steps of earlier cells in this process.
             pace: Of these clients, if it is not the one that the environment asks for.
         """
+        if config.method.client_round is None:
+            raise ConfigError(f"algorithm {config.algorithm!r} trains in processes of its own only", "algorithm")
+        self._train: ClientRound = config.method.client_round
         network = CellNetwork(config, shape, key.seed)
         self.facts: ModelFacts = network.facts()
         self.segment: Segment = (step_cache or CompiledStepCache()).client(network)
@@ -92,13 +96,13 @@ class ClientGroup:
         stopwatch.begin_round()
         cpu = process_time()
         chosen = participants(self._key, self._config, round)
-        if self._config.order == "fixed" or self._config.algorithm == "sl":
+        if self._config.order == "fixed" or self._config.method.in_line:
             chosen = in_order(self._key, chosen, round)
         clients = [self._clients[client_id] for client_id in chosen if client_id in self._clients]
         for client in clients:
             client.begin_round()
         before = self._counters.rpcs
-        CLIENT_UPDATE[self._config.algorithm](clients, round, aggregation=bool(self._config.aggregation))
+        self._train(clients, round, aggregation=bool(self._config.aggregation))
         closed = [client.end_round(round) for client in clients]
         return [
             WorkerRound(

@@ -59,7 +59,7 @@ def train_rounds(key: CellKey, config: CellConfig, federation: Federation) -> It
 
 def evaluated_clients(key: CellKey, config: CellConfig, round: int) -> list[int]:
     """Return who has the round's model: after aggregation any client of it; without, a seeded sample stands for all."""
-    if config.aggregation is not False:
+    if config.exchanges_models:
         return [in_order(key, participants(key, config, round), round)[-1]]  # of `sl`, the last one in line
     return evaluated(key, config, round)
 

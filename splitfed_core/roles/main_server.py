@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from splitfed_core.aggregation import fedavg
+from splitfed_core.aggregation import cast
+from splitfed_core.algorithms import AverageCopies
 from splitfed_core.arrays import Array
 from splitfed_core.errors import CellError
 from splitfed_core.roles.step_order import Turns
@@ -63,14 +64,22 @@ class _Server(ABC):
     """What both kinds of main server share: models, whose turn it is at them, and the end of a round."""
 
     def __init__(
-        self, segments: Sequence[Segment], turns: Turns, *, copies: bool, participants: int, pace: Pace
+        self,
+        segments: Sequence[Segment],
+        turns: Turns,
+        *,
+        copies: bool,
+        average: AverageCopies | None = None,
+        participants: int,
+        pace: Pace,
     ) -> None:
         """Serve.
 
         Args:
             segments: Compiled server-side models with the same weights; more than one lets copies train in parallel.
             turns: The order of the steps at them.
-            copies: Whether every client has a copy of the model, averaged at the end of a round.
+            copies: Whether every client has a copy of the model.
+            average: What is made of the copies at the end of a round; None leaves each as it is.
             participants: Number of clients in a round.
             pace: How long a step takes beyond its computing.
         """
@@ -83,6 +92,7 @@ class _Server(ABC):
         for segment in segments[1:]:
             segment.state_swap.share(segments[0].state_swap.store)
         self._copies = copies
+        self._average = average
         self._participants = participants
         self._takes, self._gives = segments[0].takes, segments[0].gives
         self._ended: dict[int, dict[int, int]] = defaultdict(dict)  # round: examples of each client that is done
@@ -118,8 +128,8 @@ class _Server(ABC):
             ended = self._ended[round]
             ended[client_id] = self._examples.pop((client_id, round), 0)
             if len(ended) == self._participants:
-                if self._copies:
-                    self._average(ended)
+                if self._average is not None:
+                    self._merge_copies(self._average, ended)
                 del self._ended[round]
         return Reply(server_update_s=times)
 
@@ -166,14 +176,15 @@ class _Server(ABC):
     def _owner(self, client_id: int) -> Hashable:
         return client_id if self._copies else SHARED
 
-    def _average(self, examples: dict[int, int]) -> None:
-        """Algorithm 1, main server: W ← Σ nₖ/n Wₖ; optimizer states stay with their copies."""
+    def _merge_copies(self, average: AverageCopies, examples: dict[int, int]) -> None:
+        """Give all copies what the algorithm makes of them, by client id; optimizer states stay with their copies."""
         with ExitStack() as stack:
             (first, *_) = [stack.enter_context(self._aside()) for _ in self._models]
             weights = len(first.segment.weights)
             states = {client: first.segment.state_swap.peek(client)[:weights] for client in sorted(examples)}
             models = [([np.asarray(w) for w in state], examples[client]) for client, state in states.items()]
-            first.segment.state_swap.replace_first(fedavg(models))
+            averaged = zip(average(models), models[0][0], strict=True)
+            first.segment.state_swap.replace_first([cast(new, old.dtype) for new, old in averaged])
 
 
 class MainServer(_Server):
@@ -185,10 +196,11 @@ class MainServer(_Server):
         turns: Turns,
         *,
         copies: bool = False,
+        average: AverageCopies | None = None,
         participants: int,
         pace: Pace = NO_PACE,
     ) -> None:
-        super().__init__(steps, turns, copies=copies, participants=participants, pace=pace)
+        super().__init__(steps, turns, copies=copies, average=average, participants=participants, pace=pace)
         self._classes = int(self._gives.example[-1] or 0)
         self._answers[Kind.TRAIN_STEP] = self.step
 

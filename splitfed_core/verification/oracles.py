@@ -12,16 +12,17 @@ from typing import Any
 import keras
 import numpy as np
 
+from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard, Dataset
+from splitfed_core.errors import ConfigError
 from splitfed_core.federation.local import LocalFederation
 from splitfed_core.federation.rounds import RoundResult, train_rounds
 from splitfed_core.records.results import CellKey, DataShape
 from splitfed_core.records.rows import PHASES, StepRow
 from splitfed_core.training.cell_network import CellNetwork
-from splitfed_core.verification import reference
-from splitfed_core.verification.reference import Trained
+from splitfed_core.verification.reference import PLAIN, plain_training
 from splitfed_core.verification.rounding import difference, tolerance
 
 _CLIENTS, _BATCH, _BATCHES, _ROUNDS = 3, 8, 2, 2
@@ -63,19 +64,22 @@ def verify(config: CellConfig, dataset: Dataset, seed: int) -> Iterator[Verdict]
 
 def _verdicts(config: CellConfig, dataset: Dataset, seed: int) -> Iterator[Verdict]:
     bench = _Bench(config, dataset, seed)
+    for algorithm in _referenced(config.method.cuts):
+        yield bench.equals_its_reference(algorithm)
     if isinstance(config.cut_layer, str):
-        yield bench.sl_is_unsplit()
-        yield bench.sflv1_is_fedavg()
-        yield bench.sflv2_is_its_rewrite()
         yield from bench.transports_agree("sflv2", ("inproc", "grpc", "grpc-stream"))
         yield bench.bytes_are_the_formula()
         yield bench.phases_sum_to_step("sflv2")
     elif config.cut_layer:
-        yield bench.ushape_is_unsplit()
         yield from bench.transports_agree("ushape", ("inproc", "grpc"))
         yield bench.phases_sum_to_step("ushape")
-    else:
-        yield bench.fl_is_fedavg()
+
+
+def _referenced(cuts: int) -> list[Algorithm]:
+    """Return the algorithms with so many cuts that must equal something, the simplest training first."""
+    found = [(each.reference.training, each) for each in ALGORITHMS.values() if each.cuts == cuts and each.reference]
+    plain: list[object] = list(PLAIN)
+    return [each for training, each in sorted(found, key=lambda pair: [*plain, pair[0]].index(pair[0]))]
 
 
 class _Bench:
@@ -96,35 +100,18 @@ class _Bench:
         self._whole = CellNetwork(config, self._shape, seed).whole
         self._case = f"{config.model} · {cut}" if cut else config.model
 
-    def sl_is_unsplit(self) -> Verdict:
-        """Sequential split learning of one client is training the unsplit network."""
-        return self._one_client_is_unsplit("sl, 1 client = unsplit", "sl")
-
-    def ushape_is_unsplit(self) -> Verdict:
-        """U-shaped split learning of one client is training the unsplit network."""
-        return self._one_client_is_unsplit("ushape, 1 client = unsplit", "ushape")
-
-    def sflv1_is_fedavg(self) -> Verdict:
-        """With plain SGD and equal batches SplitFedV1 is FedAvg of the unsplit network, whatever the cut."""
-        key, config = self._cell("sflv1", optimizer="sgd")
-        _, weights = self._train(key, config, self._shards)
-        expected = reference.federated(key, config, self._shape, self._shards)
-        return self._close("sflv1, SGD = FedAvg", config, _furthest(weights, expected.weights))
-
-    def fl_is_fedavg(self) -> Verdict:
-        """Federated learning is FedAvg of the unsplit network."""
-        key, config = self._cell("fl")
-        _, weights = self._train(key, config, self._shards)
-        expected = reference.federated(key, config, self._shape, self._shards)
-        return self._close("fl = FedAvg", config, _furthest(weights, expected.weights))
-
-    def sflv2_is_its_rewrite(self) -> Verdict:
-        """SplitFedV2 in a fixed order is its plain rewrite."""
-        key, config = self._cell("sflv2")
-        results, weights = self._train(key, config, self._shards)
-        expected = reference.sflv2(key, config, self._shape, self._shards)
+    def equals_its_reference(self, algorithm: Algorithm) -> Verdict:
+        """In a fixed order, losses and weights are those of the training that the algorithm says it equals."""
+        reference = algorithm.reference
+        if reference is None:
+            raise ConfigError(f"algorithm {algorithm.name!r} has no reference; give it one", "algorithm")
+        changes = {"clients": reference.clients, "optimizer": reference.optimizer}
+        key, config = self._cell(algorithm.name, **{k: value for k, value in changes.items() if value is not None})
+        shards = self._shards[: config.num_clients]
+        results, weights = self._train(key, config, shards)
+        expected = plain_training(reference)(key, config, self._shape, shards)
         losses = _furthest([sorted(_losses(results))], [sorted(expected.losses)])
-        return self._close("sflv2, fixed = rewrite", config, max(losses, _furthest(weights, expected.weights)))
+        return self._close(reference.oracle, config, max(losses, _furthest(weights, expected.weights)))
 
     def transports_agree(self, algorithm: str, transports: Sequence[str]) -> Iterator[Verdict]:
         """All transports give the same bits."""
@@ -166,13 +153,6 @@ class _Bench:
         off = max(abs(sum(parts) - row.step_s) for parts, row in zip(phases, steps, strict=True))
         below = max(0.0, -min(chain.from_iterable(phases)))
         return Verdict(f"{algorithm}: phases sum to step", self._case, 0.0, max(off, below))
-
-    def _one_client_is_unsplit(self, oracle: str, algorithm: str) -> Verdict:
-        key, config = self._cell(algorithm, clients=1)
-        results, weights = self._train(key, config, self._shards[:1])
-        expected: Trained = reference.unsplit(key, config, self._shape, self._shards[0])
-        losses = _furthest([_losses(results)], [expected.losses])
-        return self._close(oracle, config, max(losses, _furthest(weights, expected.weights)))
 
     def _close(self, oracle: str, config: CellConfig, difference: float) -> Verdict:
         """Judge a difference by what rounding explains; a server's weights may take part in all clients' steps."""

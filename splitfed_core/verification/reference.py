@@ -3,13 +3,15 @@
 Nothing here is fast, and nothing of it is used in a sweep. Oracles hold the real thing against it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from splitfed_core.algorithms import Plain, Reference
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
@@ -99,6 +101,10 @@ class Trained:
     weights: list[list[Array]]
 
 
+Training: TypeAlias = Callable[[CellKey, CellConfig, DataShape, Sequence[ClientShard]], Trained]
+"""A training of a cell on the data of its clients."""
+
+
 class _Trainee:
     """A network that is trained as a whole, whatever the cut, with an optimizer for each of its sides."""
 
@@ -122,8 +128,9 @@ class _Trainee:
         return float(loss)
 
 
-def unsplit(key: CellKey, config: CellConfig, shape: DataShape, shard: ClientShard) -> Trained:
+def unsplit(key: CellKey, config: CellConfig, shape: DataShape, shards: Sequence[ClientShard]) -> Trained:
     """Train the unsplit network on one client's mini-batches."""
+    (shard,) = shards
     trainee = _Trainee(config, shape, key.seed)
     trained = Trained([], [])
     for round in range(config.rounds):
@@ -147,7 +154,7 @@ def federated(key: CellKey, config: CellConfig, shape: DataShape, shards: Sequen
     return trained
 
 
-def sflv2(key: CellKey, config: CellConfig, shape: DataShape, shards: Sequence[ClientShard]) -> Trained:
+def shared_server(key: CellKey, config: CellConfig, shape: DataShape, shards: Sequence[ClientShard]) -> Trained:
     """SplitFedV2 in a fixed order: step t of every client in turn, through the one server-side model."""
     clients = [CellNetwork(config, shape, key.seed).client_side[0] for _ in shards]
     server = CellNetwork(config, shape, key.seed).server_side[0]
@@ -172,6 +179,20 @@ def sflv2(key: CellKey, config: CellConfig, shape: DataShape, shards: Sequence[C
             _average(clients, [len(shard.y) for shard in shards])
         trained.weights.append([*clients[0].get_weights(), *server.get_weights()])
     return trained
+
+
+PLAIN: Mapping[Plain, Training] = {
+    Plain.UNSPLIT: unsplit,
+    Plain.FEDERATED: federated,
+    Plain.SHARED_SERVER: shared_server,
+}
+"""The plain trainings, the simplest first."""
+
+
+def plain_training(reference: Reference) -> Training:
+    """Return what an algorithm must equal: one of the plain trainings, or a function of its own."""
+    training = reference.training
+    return PLAIN[training] if isinstance(training, Plain) else training
 
 
 def _average(models: Sequence[keras.Model], examples: Sequence[int]) -> None:
