@@ -19,6 +19,7 @@ from analysis.results.reduce import (
 from analysis.results.round_parts import typical_round
 from analysis.results.run_directory import Attempt, Problem
 from analysis.text.parameters import Value, normalise
+from splitfed_core.algorithms import trains_in_line
 from splitfed_core.errors import DataError
 from splitfed_core.records.rows import ROW_FILES
 
@@ -168,7 +169,7 @@ def _crowd(config: Mapping[str, object], workers: float) -> Line:
     if not isinstance(clients, int):
         return {"participants": float("nan"), "crowded": False}
     participants = chosen if isinstance(chosen, int) else max(1, round(number(chosen or 1.0) * clients))
-    at_once = config.get("algorithm") != "sl"  # there one client trains after the other, wherever they are
+    at_once = not trains_in_line(config.get("algorithm"))  # those wait for one another, wherever they are
     return {"participants": participants, "crowded": at_once and clients > workers}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results.load import KEY, Results
+from splitfed_core.algorithms import trains_in_line
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _parts(results: Results) -> pd.DataFrame:
         measured_s=typical.sum(axis=1), **{f"least_{way}_s": least[f"{way}_s"] for way in _WAYS}
     ).reset_index()
     frame = results.ok.merge(phases, on=list(KEY), suffixes=("", "_phase"))
-    together = frame["algorithm"] != "sl" if "algorithm" in frame else True
+    together = ~frame["algorithm"].map(trains_in_line).astype(bool) if "algorithm" in frame else True
     steps, sent = frame["steps"] / frame["rounds_done"], frame["model_bytes_per_round"]
     return frame.assign(
         aggregation_s=frame["aggregation_p50_s"].fillna(0.0),
