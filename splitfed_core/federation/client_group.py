@@ -19,7 +19,6 @@ from splitfed_core.training.loss import Objective
 from splitfed_core.training.pace import Pace, pace_of
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.step_cache import CompiledStepCache
-from splitfed_core.training.ushape_step import UShapeClientStep
 from splitfed_core.wire.call import Address, Call, Kind
 from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
 from splitfed_core.wire.codecs.base import EncodedTensor
@@ -150,4 +149,4 @@ class ClientGroup:
         output = self.segment.infer(x)
         if self._config.has_main_server:
             (output,) = self._main.exchange(Call(Kind.PREDICT, Address(client_id), (output,))).tensors
-        return self.segment.infer_tail(output) if isinstance(self.segment, UShapeClientStep) else output
+        return self.segment.infer_tail(output)

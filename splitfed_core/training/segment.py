@@ -51,6 +51,9 @@ class Segment:
     infer: Callable[[Array], Array]
     """The forward pass of the (first) model, without training."""
 
+    infer_tail: Callable[[Array], Array] = staticmethod(lambda output: output)
+    """The forward pass of the tail on the body's output; where there is no tail, that output is the logits already."""
+
     is_new = True
     """Whether no step of it has run yet: the first one compiles."""
 
