@@ -17,6 +17,8 @@ from splitfed_core import errors
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
 __all__ = [
+    "ALGORITHMS",
+    "Algorithm",
     "CellConfig",
     "Dataset",
     "LocalFederation",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from splitfed_core.algorithms import ALGORITHMS, Algorithm
     from splitfed_core.config.cell_config import CellConfig
     from splitfed_core.data import Dataset, load_dataset, partition
     from splitfed_core.federation.local import LocalFederation
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from splitfed_core.models import SplitModel, UShapeModel, build_model, split, split_ushape
 else:  # unseen by type checkers, so that they know a name that is not there
     _HOMES = {
+        "splitfed_core.algorithms": ("ALGORITHMS", "Algorithm"),
         "splitfed_core.config.cell_config": ("CellConfig",),
         "splitfed_core.data": ("Dataset", "load_dataset", "partition"),
         "splitfed_core.federation.local": ("LocalFederation",),

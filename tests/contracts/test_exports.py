@@ -8,8 +8,8 @@ import pytest
 
 EXPORTED = {
     "splitfed_core": {
-        "CellConfig", "Dataset", "LocalFederation", "SplitModel", "TrainedCell", "UShapeModel", "build_model", "errors",
-        "load_dataset", "partition", "split", "split_ushape", "train",
+        "ALGORITHMS", "Algorithm", "CellConfig", "Dataset", "LocalFederation", "SplitModel", "TrainedCell",
+        "UShapeModel", "build_model", "errors", "load_dataset", "partition", "split", "split_ushape", "train",
     },
     "analysis": {"FIGURES", "Choice", "Compared", "Results", "compare_runs", "load", "write_report"},
     "sfbench": {
