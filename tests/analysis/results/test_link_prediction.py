@@ -44,3 +44,11 @@ def test_clients_of_sl_take_turns(results: Results) -> None:
 
 def test_nothing_is_predicted_without_phases(results: Results) -> None:
     assert predict(replace(results, phases=results.phases[:0])).empty
+
+
+def test_the_links_are_of_round_bandwidths() -> None:
+    assert [(link.name, link.bits_per_s) for link in LINKS] == [
+        ("1 Gbit/s", 1e9),
+        ("100 Mbit/s", 1e8),
+        ("10 Mbit/s", 1e7),
+    ]

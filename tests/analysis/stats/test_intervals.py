@@ -191,3 +191,20 @@ def test_a_band_is_the_interval_at_each_point(values: list[float], reach: float)
     at = band(pd.DataFrame(points), "round", "y").iloc[0]
     mean = float(np.mean(values))
     assert [at["mean"], at["low"], at["high"]] == pytest.approx([mean, mean - reach, mean + reach], nan_ok=True)
+
+
+def test_the_interval_of_a_ratio_of_accuracies_holds_what_test_examples_decide(results: Results) -> None:
+    """Relative variances of 0.8 and 0.4 on 100 examples: 0.2 ÷ 80 and 0.6 ÷ 40; the repeats all agree."""
+    accuracy = np.where(results.cells["cut_layer"] == "a", 0.8, 0.4)
+    tested = replace(results, cells=results.cells.assign(final_eval_accuracy=accuracy, test_examples=100))
+    ratio = paired_ratio(tested, "cut_layer", "a", "b", "final_eval_accuracy")
+    assert ratio is not None
+    reach = 1.959964 * math.sqrt(0.2 / 80 + 0.6 / 40)
+    assert [ratio.low, ratio.ratio, ratio.high] == pytest.approx([2 * math.exp(by * reach) for by in (-1, 0, 1)])
+
+
+def test_where_nothing_else_varies_one_pair_of_cells_is_compared(results: Results) -> None:
+    alone = replace(results, cells=results.cells[results.cells["batch_size"] == 1], axes={"cut_layer": ("a", "b")})
+    ratio = paired_ratio(alone, "cut_layer", "a", "b", "step_p50_s")
+    assert ratio is not None
+    assert (ratio.cells, ratio.repeats) == (1, 3)

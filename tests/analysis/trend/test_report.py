@@ -12,7 +12,7 @@ from analysis.trend.figure import draw_trend
 from analysis.trend.history import Entry, Machine, Measure, append
 from analysis.trend.report import report_trend
 from analysis.trend.series import trend
-from splitfed_core.records.metrics import METRICS, metric
+from splitfed_core.records.metrics import METRICS, MIN_EFFECT, metric
 
 STEP, BYTES, LOSS = (METRICS[name] for name in ("step_p50_s", "bytes_per_round", "final_eval_loss"))
 A, B = Machine("aaa", "CPU A", 2), Machine("bbb", "CPU B", 4)
@@ -136,3 +136,11 @@ def test_a_trend_marks_every_byte_only_where_bytes_repeat() -> None:
     grown = [replace(entry(day, 1e6 * (1 + 0.02 * (day > 5)), name=name), noisy=[name]) for day in range(1, 11)]
     (change,) = trend(grown, [METRICS[name]]).series[0].changes
     assert (change.at, round(change.size, 12)) == (5, 0.02)
+
+
+def test_the_first_level_ends_at_the_first_of_its_changes() -> None:
+    values = [1.0] * 6 + [2.0] * 6 + [4.0] * 6
+    (series,) = trend([entry(day, value) for day, value in enumerate(values, start=1)], [STEP]).series
+    assert [change.at for change in series.changes] == [6, 12]
+    assert series.first_level == 1
+    assert series.weight(series.changes[0]) == pytest.approx(1 / MIN_EFFECT[STEP.kind])
