@@ -1,7 +1,7 @@
 """The directory of one cell and repeat: rows as they come, the manifest last."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,12 +29,12 @@ class CellSink:
         CellError: From any method: the disk is full, or the directory cannot be written.
     """
 
-    def __init__(self, directory: Path, run: CellRun) -> None:
+    def __init__(self, directory: Path, run: CellRun, clock: Callable[[], float] = perf_counter) -> None:
         self.directory = directory
         self.tally = Tally(isolated=run.config.isolation == "cell")
         self._run = run
         self._started = datetime.now(UTC)
-        self._began = perf_counter()
+        self._clock, self._began = clock, clock()
         self._files: dict[str, RowFile] = {}
         self._warnings: list[str] = []
         try:
@@ -102,7 +102,7 @@ class CellSink:
         Args:
             manifest: `begun`, with how it ended; the files, warnings and summary are added to it here.
         """
-        wall_s = perf_counter() - self._began
+        wall_s = self._clock() - self._began
         summary = self.tally.summary(manifest.status, wall_s, manifest.facts.workers)
         with _os_errors_as_cell_errors(self.directory):
             for file in self._files.values():

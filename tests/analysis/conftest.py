@@ -1,21 +1,28 @@
-"""Synthetic run directories in the exact file format of a sweep, small and parametrised."""
+"""Synthetic run directories, small and parametrised, written by what writes those of a sweep."""
 
-import csv
 import hashlib
 import itertools
 import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from splitfed_core.records.rows import PHASES, ClientRow, LabelRow, RoundRow, Row, StepRow, columns
+from benchmarks.grid.plan import Plan, PlannedCell
+from benchmarks.runner import CellRun
+from benchmarks.store.cell_writer import CellSink
+from benchmarks.store.run_directory import RunDirectory
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.records.environment import Checkout, Environment
+from splitfed_core.records.manifest import OWN, Conditions, Facts
+from splitfed_core.records.rows import PHASES, ClientRow, LabelRow, RoundRow, StepRow
 
 BASE: dict[str, Any] = {
     "dataset": "digits",
@@ -40,27 +47,6 @@ PHASE_SHARES = dict(zip(PHASES, (0.16, 0.02, 0.08, 0.02, 0.1, 0.2, 0.02, 0.07, 0
 RunWriter = Callable[..., Path]
 
 
-def text(value: object) -> str:
-    """Write a field as the sink does."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def write_rows(path: Path, row_type: type[Row], rows: Iterable[Row]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns(row_type))
-        writer.writerows([text(value) for value in astuple(row)] for row in rows)
-
-
-def write_json(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1))
-
-
 class Attempt:
     """One cell and repeat with plausible, seeded numbers: earlier cuts send more, more clients queue longer."""
 
@@ -77,7 +63,7 @@ class Attempt:
 
     def build(self) -> "Attempt":
         clock = 0.0
-        for round_ in range(1, self.config["rounds"] + 1):
+        for round_ in range(self.config["rounds"]):
             clock = self._round(round_, clock) + 0.02
         return self
 
@@ -95,7 +81,7 @@ class Attempt:
         on = self.config["aggregation"]
         model_bytes = CUT_PARAMETERS[self.config["cut_layer"]] * 4 * self.config["clients"] if on else 0
         sent = [s for s in self.steps if s.round == round_]
-        loss = self._loss(round_)
+        loss = self._loss(round_ + 1)
         self.rounds.append(
             RoundRow(
                 self.cell_id,
@@ -151,9 +137,9 @@ class Attempt:
         for i in range(self.steps_per_round):
             total = self.step_s * float(self.rng.lognormal(0, 0.12)) * (1 + 0.1 * client)
             phases = {name: share * total for name, share in PHASE_SHARES.items()}
-            step = (round_ - 1) * self.steps_per_round + i
+            step = round_ * self.steps_per_round + i
             examples = self.config["batch_size"]
-            loss = self._loss(round_ + i / self.steps_per_round)
+            loss = self._loss(round_ + 1 + i / self.steps_per_round)
             self.steps.append(
                 StepRow(
                     self.cell_id,
@@ -180,51 +166,66 @@ class Attempt:
         return clock
 
 
-def write_attempt(folder: Path, attempt: Attempt, status: str = "ok", reason: str | None = None) -> None:
-    folder.mkdir(parents=True)
-    write_rows(folder / "steps.csv", StepRow, attempt.steps)
-    write_rows(folder / "rounds.csv", RoundRow, attempt.rounds)
-    write_rows(folder / "clients.csv", ClientRow, attempt.clients)
-    write_rows(folder / "labels.csv", LabelRow, attempt.labels())
-    write_manifest(folder, attempt, status, reason)
+def parameters(config: Mapping[str, Any]) -> CellConfig:
+    """Stand for the parameters of a cell as a test says them: a report must take what no version would run."""
+    return cast("CellConfig", SimpleNamespace(**config, plain=lambda: dict(config)))
 
 
-def write_manifest(folder: Path, attempt: Attempt, status: str, reason: str | None) -> None:
-    hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.glob("*.csv"))}
+def write_attempt(directory: RunDirectory, run: CellRun, attempt: Attempt, env: str, reason: str | None) -> None:
+    """Write an attempt as a sweep does; the clock of its writer says that it took 3.5 s."""
+    clock = itertools.count(0, 3.5)
+    with CellSink(directory.cell(run), run, lambda: next(clock)) as sink:
+        sink.labels(attempt.labels())
+        for row in attempt.rounds:
+            steps = [step for step in attempt.steps if step.round == row.round]
+            clients = [client for client in attempt.clients if client.round == row.round]
+            sink.round(steps, clients, row)
+        beside = Conditions(0.001, 0.1, 0.2, 4e9)
+        manifest = replace(
+            sink.begun(),
+            status="failed" if reason else "ok",
+            reason=reason,
+            started_at="2030-01-02T03:04:05+00:00",
+            env=env,
+            code={OWN: "0123456789abcdef"},
+            before=beside,
+            after=beside,
+            facts=facts(attempt),
+        )
+        sink.finish(manifest)
+
+
+def facts(attempt: Attempt) -> Facts:
+    """Return what the processes of an attempt would have said."""
     parameters = CUT_PARAMETERS[attempt.config["cut_layer"]]
-    write_json(
-        folder / "manifest.json",
-        {
-            "schema": 1,
-            "cell_id": attempt.cell_id,
-            "repeat": attempt.repeat,
-            "status": status,
-            "reason": reason,
-            "seed": 7 + attempt.repeat,
-            "config": dict(attempt.config),
-            "started_at": "2030-01-02T03:04:05+00:00",
-            "wall_s": 3.5,
-            "env": "e1",
-            "files": hashes,
-            "facts": {
-                "client_parameters": parameters,
-                "server_parameters": 40_000 - parameters,
-                "client_parameter_bytes": 4 * parameters,
-                "server_parameter_bytes": 4 * (40_000 - parameters),
-                "smashed_bytes_per_example": attempt.smashed,
-                "workers": 2,
-                "threads": {"worker": 1, "main_server": 1, "fed_server": 1},
-                "examples": 1437,
-                "dataset": {"train": 1437, "test": 360, "shape": [8, 8, 1], "classes": 10},
-                "setup_s": 4.0,
-                "first_step_s": 0.9,
-                "roles": {
-                    "main_server": {"rss_bytes": 390_000_000},
-                    "fed_server": {"rss_bytes": 210_000_000},
-                },
-            },
+    return Facts(
+        client_parameters=parameters,
+        server_parameters=40_000 - parameters,
+        workers=2,
+        examples=1437,
+        setup_s=4.0,
+        first_step_s=0.9,
+        dataset={"train": 1437, "test": 360, "shape": [8, 8, 1], "classes": 10},
+        roles={"main_server": {"rss_bytes": 390_000_000}, "fed_server": {"rss_bytes": 210_000_000}},
+        extra={
+            "client_parameter_bytes": 4 * parameters,
+            "server_parameter_bytes": 4 * (40_000 - parameters),
+            "smashed_bytes_per_example": attempt.smashed,
+            "threads": {"worker": 1, "main_server": 1, "fed_server": 1},
         },
     )
+
+
+ENVIRONMENT = Environment(
+    cpu="Test CPU <3 GHz>",
+    cores=4,
+    memory_bytes=8_000_000_000,
+    platform="Linux-x86_64",
+    kernel="6.1",
+    clock_source="tsc",
+    checkout=Checkout("0123456789abcdef0123456789abcdef01234567", git_dirty=False),
+    versions={"python": "3.11.7", "tensorflow": "2.21.0"},
+)
 
 
 def slug(config: Mapping[str, Any]) -> str:
@@ -252,47 +253,18 @@ def write_run(
     for values in itertools.product(*axes.values()):
         config = {**BASE, **(base or {}), **dict(zip(axes, values, strict=True))}
         config |= override(config)
-        cells.append({"cell_id": slug(config), "config": config, "seeds": [7 + r for r in range(repeats)]})
-        for repeat in range(repeats):
-            attempt = Attempt(slug(config), repeat, config, steps_per_round)
-            reason = failed(config, repeat)
-            write_attempt(
-                folder / "cells" / slug(config) / f"r{repeat}",
-                attempt if reason else attempt.build(),
-                "failed" if reason else "ok",
-                reason,
-            )
-    write_json(
-        folder / "plan.json",
-        {
-            "schema": 1,
-            "name": folder.name,
-            "seed": 7,
-            "repeats": repeats,
-            "cells": cells,
-            "excluded": [],
-            "axes": dict(axes),
-            "schedule": "interleaved",
-            "order": [[cell["cell_id"], r] for r in range(repeats) for cell in cells],
-        },
-    )
-    write_json(
-        folder / "env" / "e1.json",
-        {
-            "schema": 1,
-            "cpu": "Test CPU <3 GHz>",
-            "cores": 4,
-            "memory_bytes": 8_000_000_000,
-            "platform": "Linux-x86_64",
-            "kernel": "6.1",
-            "git_commit": "0123456789abcdef0123456789abcdef01234567",
-            "git_dirty": False,
-            "versions": {"python": "3.11.7", "tensorflow": "2.21.0"},
-            "thread_settings": {},
-            "load": [0.1, 0.2, 0.3],
-            "clock_source": "tsc",
-        },
-    )
+        cells.append(PlannedCell(slug(config), parameters(config), tuple(7 + r for r in range(repeats))))
+    plan = Plan(folder.name, 7, repeats, "interleaved", axes, cells, excluded=[])
+    directory = RunDirectory(folder)
+    directory.write_plan(plan, b"name: written by a test\n")
+    env = directory.write_environment(ENVIRONMENT, {"load_1min": 0.1, "load_5min": 0.2, "memory_available_bytes": 4e9})
+    for run in plan.runs():
+        config = run.config.plain()
+        reason = failed(config, run.repeat)
+        attempt = Attempt(run.cell_id, run.repeat, config, steps_per_round)
+        write_attempt(directory, run, attempt if reason else attempt.build(), env, reason)
+    manifests = {run.key: directory.manifest(run) for run in plan.runs()}
+    directory.write_summary({key: manifest for key, manifest in manifests.items() if manifest})
     return folder
 
 

@@ -20,6 +20,7 @@ from analysis.compare.compare import Compared, compare, write_verdict
 from analysis.compare.verdict_json import to_json
 from splitfed_core.errors import NotARunError, UsageError
 from splitfed_core.records.rows import PHASES
+from splitfed_core.records.summary import DEFINITIONS
 
 MakeRun = Callable[..., Path]
 SMALL: dict[str, Any] = {"repeats": 5, "steps_per_round": 2, "base": {"rounds": 3}}
@@ -164,9 +165,9 @@ def test_a_side_without_any_usable_result_has_its_verdict_written(
 
 
 def test_another_machine_refuses_every_cell_but_another_commit_none(base: Path, head: Path) -> None:
-    edit_json(head / "env" / "e1.json", git_commit="f" * 40, git_dirty=True)
+    edit_json(next(head.glob("env/*.json")), git_commit="f" * 40, git_dirty=True)
     assert compare(base, head).exit_code == 0
-    edit_json(head / "env" / "e1.json", cores=8)
+    edit_json(next(head.glob("env/*.json")), cores=8)
     compared = compare(base, head)
     assert compared.exit_code == 3
     assert {cell.pairs.refusal for cell in compared.judgement.cells} == {
@@ -287,7 +288,7 @@ def test_the_markdown_says_what_was_not_confirmed(base: Path, head: Path, tmp_pa
 
 def test_the_commits_are_those_of_the_users_own_code(base: Path) -> None:
     assert document(compare(base, base))["base"]["commits"] == ["0123456789abcdef0123456789abcdef01234567"]
-    edit_json(base / "env/e1.json", app={"git_commit": "abc", "git_dirty": True})
+    edit_json(next(base.glob("env/*.json")), app={"git_commit": "abc", "git_dirty": True})
     assert document(compare(base, base))["base"]["commits"] == ["abc+dirty"]
 
 
@@ -366,30 +367,32 @@ def test_paths_that_hold_nothing_are_refused(tmp_path: Path) -> None:
 
 def define(run: Path, **numbers: int) -> None:
     for manifest in run.glob("cells/*/r*/manifest.json"):
-        edit_json(manifest, definitions=numbers)
+        edit_json(manifest, definitions=DEFINITIONS | numbers)
 
 
 def test_a_metric_that_means_something_else_on_either_side_is_left_out_and_passes_nothing(
     base: Path, head: Path
 ) -> None:
-    define(head, step_p50_s=2, step_p95_s=2, uplink_p50_s=2)
+    define(head, step_p50_s=3, step_p95_s=3, uplink_p50_s=3)
     compared = compare(base, head)
     cell = document(compared)["cells"][0]
     judged = {metric["metric"]: metric for metric in cell["metrics"]}
     assert (judged["step_p50_s"]["verdict"], compared.exit_code) == ("inconclusive", 4)
-    assert "step_p50_s means something else on either side (definition 1 and 2)" in judged["step_p50_s"]["reason"]
+    assert "step_p50_s means something else on either side (definition 2 and 3)" in judged["step_p50_s"]["reason"]
     assert (judged["bytes_per_round"]["verdict"], "uplink_p50_s" in judged) == ("unchanged", False)
     assert any("define them differently: step_p50_s, step_p95_s, uplink_p50_s." in told for told in compared.warnings)
 
 
 def test_metrics_that_were_defined_anew_on_both_sides_are_compared(base: Path, head: Path) -> None:
     for run in (base, head):
-        define(run, step_p50_s=2)
+        define(run, step_p50_s=3)
     compared = compare(base, head)
     assert (compared.exit_code, [told for told in compared.warnings if "define" in told]) == (0, [])
 
 
 def test_a_side_with_two_codes_is_refused_with_the_remedy(base: Path, head: Path) -> None:
+    for path in base.glob("cells/*/*/manifest.json"):
+        edit_json(path, code={})
     first, *others = sorted(head.glob("cells/*/*/manifest.json"))
     for path in others:
         edit_json(path, code={"sfbench": "a", "net.py": "b"})

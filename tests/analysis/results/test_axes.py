@@ -15,6 +15,7 @@ from analysis.report.tables import table
 from analysis.report.warnings import find_warnings
 from analysis.results.load import load
 from analysis.results.ratios import paired_ratio
+from splitfed_core.records.summary import DEFINITIONS
 
 MakeRun = Callable[..., Path]
 
@@ -126,7 +127,7 @@ def test_what_else_differs_between_runs_is_a_warning(make_run: MakeRun) -> None:
 def test_what_two_versions_mean_by_a_metric_is_not_compared(make_run: MakeRun) -> None:
     old, new = make_run("old"), make_run("new")
     for path in new.glob("cells/*/r*/manifest.json"):
-        path.write_text(json.dumps({**json.loads(path.read_text()), "definitions": {"step_p50_s": 2}}))
+        path.write_text(json.dumps({**json.loads(path.read_text()), "definitions": DEFINITIONS | {"step_p50_s": 3}}))
     results = load(old, new)
     assert paired_ratio(results, "run", "new", "old", "step_p50_s") is None
     assert paired_ratio(results, "run", "new", "old", "bytes_per_round") is not None

@@ -22,7 +22,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def set_environment(run: Path, **changes: Any) -> Path:
-    path = run / "env" / "e1.json"
+    (path,) = run.glob("env/*.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     return run
 
