@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from splitfed_core.records.rows import PHASES
-from splitfed_core.records.summary import Array, Column, Numbers, cell_numbers, mean, median, quantile, same_batch
+from splitfed_core.records.summary import Array, Column, Numbers, cell_numbers, mean, median, step_summary
 
 STEP_COLUMNS = (
     "round",
@@ -53,7 +53,6 @@ CLIENT_COLUMNS = (
     "swap_s",
 )
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 CURVE_POINTS = 80
 
 
@@ -101,7 +100,8 @@ def between_quartiles(times: Array) -> npt.NDArray[np.bool_]:
 def reduce_steps(steps: pd.DataFrame) -> Steps:
     """Reduce `steps.csv`."""
     column = _columns(steps)
-    counted = same_batch(column)
+    summary = step_summary(column)
+    counted = summary.counted
     step_s = column("step_s")[counted]
     phases = [(phase, column(phase)[counted]) for phase in PHASES]
     typical = between_quartiles(step_s)
@@ -111,7 +111,7 @@ def reduce_steps(steps: pd.DataFrame) -> Steps:
             [(phase, median(took), mean(took), mean(took[typical]), _least(took)) for phase, took in phases],
             columns=["phase", "median_s", "mean_s", "typical_s", "least_s"],
         ).dropna(),
-        pd.DataFrame({"q": QUANTILES, "step_s": [quantile(step_s, q) for q in QUANTILES]}).dropna(),
+        pd.DataFrame({"q": list(summary.step_s), "step_s": list(summary.step_s.values())}).dropna(),
         loss_curve(steps),
         network.assign(network_kbit_per_s=network["kbit"] / network["transfer_s"])[["round", "network_kbit_per_s"]],
     )

@@ -100,7 +100,11 @@ class Observed:
         return [step for step in self.steps if step.round == number]
 
 
-def kind(config: CellConfig, cores: int) -> tuple[Any, ...]:
+Kind = tuple[str | int, ...]
+"""What cells have in common that take the same time for the same work."""
+
+
+def kind(config: CellConfig, cores: int) -> Kind:
     """Return what cells have in common that take the same time for the same work."""
     plain = config.plain()
     return (*(str(plain[name]) for name in plain if name not in _AMOUNTS), worker_count(config, cores))

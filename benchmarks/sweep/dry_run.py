@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import Any
 
-from benchmarks.estimate.probe import Estimate, Observed, estimate, kind, longer, memory_bytes, probe_of
+from benchmarks.estimate.probe import Estimate, Kind, Observed, estimate, kind, longer, memory_bytes, probe_of
 from benchmarks.runner import CellRun, CellRunner
 from benchmarks.sweep.resume import RunState
 from splitfed_core.config.cell_config import CellConfig
@@ -69,7 +68,7 @@ def measured(found: RunState, cores: int) -> dict[str, Forecast]:
 
 def probes(configs: Sequence[CellConfig], cores: int) -> list[CellConfig]:
     """Return the probes to run: for each kind of cell its smallest and its largest batch."""
-    kinds: dict[tuple[Any, ...], dict[int, CellConfig]] = {}
+    kinds: dict[Kind, dict[int, CellConfig]] = {}
     for config in configs:
         kinds.setdefault(kind(config, cores), {})[config.batch_size] = config
     chosen = [sizes[size] for sizes in kinds.values() for size in sorted({min(sizes), max(sizes)})]
@@ -88,8 +87,8 @@ def forecast(
         cores: Of this machine.
     """
     wanted = {kind(config, cores) for cell_id, config in configs.items() if cell_id not in costs}
-    observed: dict[tuple[Any, ...], list[Observed]] = {}
-    failed: dict[tuple[Any, ...], str] = {}
+    observed: dict[Kind, list[Observed]] = {}
+    failed: dict[Kind, str] = {}
     for config in probes([config for config in configs.values() if kind(config, cores) in wanted], cores):
         try:
             observed.setdefault(kind(config, cores), []).append(_probe(config, runner, cores))
@@ -115,7 +114,7 @@ def forecast(
 def _charge_the_first(
     configs: Mapping[str, CellConfig],
     estimates: dict[str, Estimate],
-    observed: Mapping[tuple[Any, ...], Sequence[Observed]],
+    observed: Mapping[Kind, Sequence[Observed]],
     cores: int,
 ) -> None:
     """Charge the first cell of each kind for compiling: its processes keep the compiled steps for the others."""

@@ -3,7 +3,10 @@
 import signal
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Self
+from typing import Self
+
+Handler = Callable[[int, FrameType | None], object] | int | None
+"""What the system does with a signal: calls something, or one of its own ways."""
 
 
 class Interrupt:
@@ -17,7 +20,7 @@ class Interrupt:
         self.requested = False
         self._announce = announce
         self._in_rounds = False
-        self._before: dict[signal.Signals, Any] = {}
+        self._before: dict[signal.Signals, Handler] = {}
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -4,7 +4,8 @@ Step statistics and rates leave warm-up steps out; losses and bytes count them, 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,23 @@ summed up in another way. What the definitions are stands in docs/columns.md.
 _BEYOND = 5  # a percentile is given only with this many values beyond it
 
 
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""The percentiles of the step time that are given, in a table or in a figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSummary:
+    """The steps of a cell that statistics are of.
+
+    Attributes:
+        counted: Which they are: see `same_batch`.
+        step_s: Percentiles of their times, s, by their share of the steps; NaN where there are too few for one.
+    """
+
+    counted: npt.NDArray[np.bool_]
+    step_s: Mapping[float, float]
+
+
 def cell_numbers(steps: Column, rounds: Column, clients: Column, *, isolated: bool) -> Numbers:
     """Return the numbers of a cell; NaN for what it does not have.
 
@@ -53,11 +71,11 @@ def cell_numbers(steps: Column, rounds: Column, clients: Column, *, isolated: bo
         clients: Columns of `clients.csv`.
         isolated: Whether the cell had fresh processes: in warm ones memory is that of the largest cell so far.
     """
-    counted = same_batch(steps)
+    summary = step_summary(steps)
     steady = _steady_rounds(steps, rounds)
     return {
-        **_steps(steps, counted),
-        **_batches(steps, counted),
+        **_steps(steps, summary),
+        **_batches(steps, summary.counted),
         **_rates(steps, rounds, steady),
         **_rounds(rounds),
         "swap_share": _swap_share(clients, steady),
@@ -103,6 +121,13 @@ def cell_summary(numbers: Numbers, *, status: str, wall_s: float, workers_used: 
     )
 
 
+def step_summary(steps: Column) -> StepSummary:
+    """Choose the steps that statistics are of, and take the percentiles of their times."""
+    counted = same_batch(steps)
+    step_s = steps("step_s")[counted]
+    return StepSummary(counted, {q: quantile(step_s, q) for q in QUANTILES})
+
+
 def quantile(values: Array, q: float) -> float:
     """Return a percentile, or NaN where fewer than five values lie beyond it (a median needs only one value)."""
     enough = len(values) * min(q, 1 - q) >= _BEYOND or (q == 0.5 and len(values) > 0)
@@ -139,9 +164,9 @@ def mean(values: Array) -> float:
     return float(kept.mean()) if len(kept) else float("nan")
 
 
-def _steps(steps: Column, counted: npt.NDArray[np.bool_]) -> Numbers:
-    step_s, timed = steps("step_s")[counted], steps("warmup") == 0
-    numbers = {f"step_p{q * 100:.0f}_s": quantile(step_s, q) for q in (0.5, 0.95, 0.99)}
+def _steps(steps: Column, summary: StepSummary) -> Numbers:
+    counted, timed = summary.counted, steps("warmup") == 0
+    numbers = {f"step_p{q * 100:.0f}_s": summary.step_s[q] for q in (0.5, 0.95, 0.99)}
     numbers |= {f"{name}_p50_s": median(steps(f"{name}_s")[counted]) for name in ("uplink", "downlink")}
     numbers |= {f"{name}_mean_s": mean(steps(f"{name}_s")[counted]) for name in ("uplink", "downlink")}
     numbers |= {f"{name}_bytes_per_step": mean(steps(f"{name}_bytes")[counted]) for name in ("uplink", "downlink")}

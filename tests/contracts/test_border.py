@@ -3,18 +3,22 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 
 from analysis.compare.compare import compare
+from analysis.report.report import report
 from analysis.results.load import load
 from analysis.trend.add_run import entries_of
+from benchmarks.store.atomic import write_json
 from splitfed_core.errors import ExitCode, NewerSchemaError
-from splitfed_core.records.environment import Environment, read_environment
-from splitfed_core.records.manifest import Manifest, read_manifest
-from splitfed_core.records.plan import PlanDocument, read_plan
+from splitfed_core.records.environment import Checkout, Environment, read_environment
+from splitfed_core.records.manifest import Conditions, Facts, Manifest, read_manifest
+from splitfed_core.records.plan import CellEntry, CodeChange, PlanDocument, read_plan
+from splitfed_core.records.rows import CellSummary, columns
 
 OLD = Path(__file__).parent / "run_of_schema_1"
 """Written by the version before the records; the reference task was called `canary_s` then."""
@@ -44,6 +48,13 @@ def test_an_older_run_is_loaded_with_its_reference_task() -> None:
         told = json.loads((OLD / f"cells/{line.cell_id}/r{line.repeat}/manifest.json").read_text())
         assert line.reference_task_s == fmean(told["conditions"][when]["canary_s"] for when in ("before", "after"))
         assert (line.step_p50_s, line.workers_used) == (told["summary"]["step_p50_s"], 2)
+
+
+def test_an_older_run_makes_a_report(tmp_path: Path) -> None:
+    report([OLD], tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "AMD EPYC, 2 cores" in page
+    assert "52bfaad50bd0ae6527101f01162d90bb4a640f08" in page
 
 
 def test_an_older_run_is_compared_and_tracked(old: Path) -> None:
@@ -101,3 +112,70 @@ def test_a_file_without_a_schema_is_an_older_one(file: str, old: Path) -> None:
 def test_a_schema_that_is_not_a_number_makes_a_file_unreadable(old: Path) -> None:
     edit(next(old.glob("cells/*/r0/manifest.json")), schema="two")
     assert "cannot be read: schema 'two' is not a number; left out" in [problem.what for problem in load(old).problems]
+
+
+WHOLE: dict[str, Record] = {
+    "cells/c/r1/manifest.json": Manifest(
+        cell_id="c",
+        repeat=1,
+        status="failed",
+        config={"clients": 2, "partitioner": {"name": "dirichlet", "alpha": 0.3}},
+        reason="the disk is full",
+        seed=7,
+        started_at="2030-01-02T03:04:05+00:00",
+        wall_s=3.5,
+        env="e",
+        code={"sfbench": "a", "net.py": "b"},
+        before=Conditions(0.001, 0.1, 0.2, 4e9),
+        after=Conditions(0.002, 0.3, 0.4, 5e9),
+        earlier_attempts=("timeout: too slow",),
+        files={"steps.csv": "f"},
+        data_warnings=("few examples",),
+        facts=Facts(
+            1, 2, 3, 4, 0.5, 0.6, 7e8, {"test": 8}, {"main_server": {"rss_bytes": 9}}, ({"env": "n"},), {"x": 1}
+        ),
+        summary=CellSummary("failed", *range(1, len(columns(CellSummary)))),
+        definitions={"step_p50_s": 2},
+        extra={"later": 1},
+    ),
+    "env/e.json": Environment(
+        cpu="CPU",
+        cpu_flags=("avx",),
+        cores=4,
+        cgroup={"cpu_max": "max 100000", "memory_max": None},
+        memory_bytes=8,
+        governor="performance",
+        platform="Linux",
+        kernel="6.1",
+        clock_source="tsc",
+        checkout=Checkout("a", git_dirty=True, git_diff="b"),
+        code="c",
+        app=Checkout("d", git_dirty=False),
+        versions={"python": "3.11.7"},
+        thread_settings={"OMP_NUM_THREADS": "1"},
+        extra={"later": 1},
+    ),
+    "plan.json": PlanDocument(
+        name="p",
+        seed=1,
+        repeats=2,
+        schedule="grid",
+        settings=("repeats=2",),
+        axes={"clients": [2, 4]},
+        cells=(CellEntry("c", {"clients": 2}, (7, 8)),),
+        excluded=({"reason": "twice"},),
+        order=(["c", 0], ["c", 1]),
+        accepted_code_changes=(CodeChange("2030-01-02", {"sfbench": ("a", "b")}),),
+        extra={"later": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("file", WHOLE)
+def test_every_field_comes_back(file: str, tmp_path: Path) -> None:
+    record = WHOLE[file]
+    unset = [field.name for field in fields(record) if not getattr(record, field.name)]
+    assert unset == (["load"] if isinstance(record, Environment) else [])  # which is written beside it
+    write_json(tmp_path / file, record.document())
+    read = next(read for pattern, read in READERS.items() if Path(file).match(pattern.replace("r0", "*")))
+    assert read(tmp_path / file) == (record, [])
