@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from benchmarks.machine.installed import require_run
 
 __all__ = [
+    "ALGORITHMS",
+    "CODECS",
     "FIGURES",
     "METRICS",
     "CellConfig",
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from analysis.report.report import report
     from analysis.results.load import Results, load
     from benchmarks.sweep.run import sweep
+    from splitfed_core.algorithms import ALGORITHMS
     from splitfed_core.config.cell_config import CellConfig
     from splitfed_core.data import Dataset, load_dataset, partition
     from splitfed_core.errors import (
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from splitfed_core.federation.train import TrainedCell, train
     from splitfed_core.models import SplitModel, UShapeModel, build_model, split, split_ushape
     from splitfed_core.records.metrics import METRICS
+    from splitfed_core.wire.codecs import CODECS
 
     __version__: str
 else:  # unseen by type checkers, so that they know a name that is not there
@@ -80,11 +84,13 @@ else:  # unseen by type checkers, so that they know a name that is not there
         "analysis.report.report": ("report",),
         "analysis.results.load": ("Results", "load"),
         "benchmarks.sweep.run": ("sweep",),
+        "splitfed_core.algorithms": ("ALGORITHMS",),
         "splitfed_core.config.cell_config": ("CellConfig",),
         "splitfed_core.data": ("Dataset", "load_dataset", "partition"),
         "splitfed_core.federation.local": ("LocalFederation",),
         "splitfed_core.federation.train": ("TrainedCell", "train"),
         "splitfed_core.errors": tuple(name for name in __all__ if name.endswith("Error")),
+        "splitfed_core.wire.codecs": ("CODECS",),
         "splitfed_core.models": ("SplitModel", "UShapeModel", "build_model", "split", "split_ushape"),
     }
     _OF_THE_EXTRA = (

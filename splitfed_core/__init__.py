@@ -18,6 +18,7 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
 __all__ = [
     "ALGORITHMS",
+    "CODECS",
     "Algorithm",
     "CellConfig",
     "Dataset",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from splitfed_core.federation.local import LocalFederation
     from splitfed_core.federation.train import TrainedCell, train
     from splitfed_core.models import SplitModel, UShapeModel, build_model, split, split_ushape
+    from splitfed_core.wire.codecs import CODECS
 else:  # unseen by type checkers, so that they know a name that is not there
     _HOMES = {
         "splitfed_core.algorithms": ("ALGORITHMS", "Algorithm"),
@@ -48,6 +50,7 @@ else:  # unseen by type checkers, so that they know a name that is not there
         "splitfed_core.data": ("Dataset", "load_dataset", "partition"),
         "splitfed_core.federation.local": ("LocalFederation",),
         "splitfed_core.federation.train": ("TrainedCell", "train"),
+        "splitfed_core.wire.codecs": ("CODECS",),
         "splitfed_core.models": ("SplitModel", "UShapeModel", "build_model", "split", "split_ushape"),
     }
     _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

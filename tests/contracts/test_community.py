@@ -46,7 +46,7 @@ def test_every_yaml_is_a_mapping(path: Path) -> None:
 def test_every_session_that_is_named_exists(path: Path) -> None:
     pieces = re.split(r"[`&|#\n]", path.read_text())
     called = [names for piece in pieces for names in re.findall(r"\bnox -s ((?:[a-z]+ ?)+)", piece)]
-    assert called
+    assert called or path.name == "bench.yml"  # which installs sfbench as its users do
     assert {name for names in called for name in names.split()} <= sessions()
 
 

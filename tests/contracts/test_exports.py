@@ -8,15 +8,15 @@ import pytest
 
 EXPORTED = {
     "splitfed_core": {
-        "ALGORITHMS", "Algorithm", "CellConfig", "Dataset", "LocalFederation", "SplitModel", "TrainedCell",
+        "ALGORITHMS", "Algorithm", "CODECS", "CellConfig", "Dataset", "LocalFederation", "SplitModel", "TrainedCell",
         "UShapeModel", "build_model", "errors", "load_dataset", "partition", "split", "split_ushape", "train",
     },
     "analysis": {"FIGURES", "Choice", "Compared", "Results", "compare_runs", "load", "write_report"},
     "sfbench": {
-        "CellConfig", "CellError", "Choice", "Compared", "ConfigError", "DataError", "Dataset", "FIGURES", "GridError",
-        "LocalFederation", "METRICS", "NotARunError", "NotInstalledError", "Results", "SfbenchError", "SplitModel",
-        "TrainedCell", "UShapeModel", "UsageError", "__version__", "build_model", "compare", "load", "load_dataset",
-        "partition", "report", "split", "split_ushape", "sweep", "train",
+        "ALGORITHMS", "CODECS", "CellConfig", "CellError", "Choice", "Compared", "ConfigError", "DataError", "Dataset",
+        "FIGURES", "GridError", "LocalFederation", "METRICS", "NotARunError", "NotInstalledError", "Results",
+        "SfbenchError", "SplitModel", "TrainedCell", "UShapeModel", "UsageError", "__version__", "build_model",
+        "compare", "load", "load_dataset", "partition", "report", "split", "split_ushape", "sweep", "train",
     },
 }  # fmt: skip
 NAMES = [(package, name) for package, names in EXPORTED.items() for name in sorted(names)]
