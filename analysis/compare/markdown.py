@@ -1,7 +1,5 @@
 """A comparison as markdown for a pull request: worst first, details folded."""
 
-from typing import Any
-
 from analysis.compare.gate import Judged, JudgedCell, Judgement
 from analysis.compare.measured import Side
 from analysis.compare.wording import cell_words, interval_words, moved_words, reasons, signed, summary, worst_first
@@ -51,15 +49,15 @@ def _why(cell: JudgedCell, judgement: Judgement) -> str:
     return why if judgement.confirmed or not moved else f"{why}; {moved}"
 
 
-def _grid(judgement: Judgement) -> list[dict[str, Any]]:
+def _grid(judgement: Judgement) -> list[dict[str, object]]:
     return [_row("all cells (mean)", judged) for judged in judgement.grid]
 
 
-def _rows(cell: JudgedCell, judgement: Judgement) -> list[dict[str, Any]]:
+def _rows(cell: JudgedCell, judgement: Judgement) -> list[dict[str, object]]:
     return [_row(cell.pairs.label, judged) for judged in cell.gated(judgement.rules)]
 
 
-def _row(label: str, judged: Judged) -> dict[str, Any]:
+def _row(label: str, judged: Judged) -> dict[str, object]:
     unit = judged.metric.unit
     return {
         "label": label,

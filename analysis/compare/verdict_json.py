@@ -1,7 +1,6 @@
 """`verdict.json`: a comparison for programs. The schema is described in docs/gate.md."""
 
 import math
-from typing import Any
 
 from analysis.compare.attribution import Moved
 from analysis.compare.gate import EXIT_CODES, Judged, JudgedCell, Judgement
@@ -10,7 +9,7 @@ from analysis.compare.wording import cell_words, joint, summary, worst_first
 
 VERDICT_SCHEMA = 1
 
-Json = dict[str, Any]
+Json = dict[str, object]
 
 
 def to_json(base: Side, head: Side, judgement: Judgement, warnings: list[str]) -> Json:

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from analysis.results.load import KEY, Results
 from analysis.results.provenance import mixed_code
@@ -144,7 +143,7 @@ def _mixture(results: Results) -> ReportWarning | None:
     return ReportWarning("Batches of different sizes.", text.replace("%", " %")) if least < _COMMON else None
 
 
-def _cell(results: Results, line: dict[Hashable, Any]) -> str:
+def _cell(results: Results, line: dict[Hashable, object]) -> str:
     said = results.names.words(line, results.axes)
     return str(line["cell_id"]) if said == NOTHING else said
 

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -68,7 +67,7 @@ def report_trend(history: Path, out: Path, names: Sequence[str] = ()) -> Path:
     return out / "index.html"
 
 
-def _texts(name: str, made: Trend, metrics: Sequence[Metric], origin: Provenance) -> dict[str, Any]:
+def _texts(name: str, made: Trend, metrics: Sequence[Metric], origin: Provenance) -> dict[str, object]:
     cells = {series.cell_id for series in made.series}
     changes = [(series, change) for series in made.series for change in series.changes]
     changes.sort(key=lambda found: (not found[1].worse, -found[0].weight(found[1])))

@@ -3,12 +3,17 @@
 import re
 from collections.abc import Sequence
 from time import monotonic, perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import ray
 from ray.exceptions import ActorUnschedulableError, OutOfMemoryError, RayActorError, RayTaskError
 
 from splitfed_core.errors import CellError, CellTimeoutError, SfbenchError
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+T = TypeVar("T")
 
 _POLL_S = 0.5  # how soon an interrupt or a timeout is seen
 _OUT_OF_MEMORY = (
@@ -17,7 +22,7 @@ _OUT_OF_MEMORY = (
 )
 
 
-def get_all(calls: Sequence[Any], deadline: float | None) -> list[Any]:
+def get_all(calls: "Sequence[ObjectRef[T]]", deadline: float | None) -> list[T]:
     """Wait for all calls, seeing the first failure at once, an interrupt soon, and the deadline.
 
     Raises:
@@ -27,10 +32,10 @@ def get_all(calls: Sequence[Any], deadline: float | None) -> list[Any]:
     return [answer for answer, _ in get_all_timed(calls, deadline)]
 
 
-def get_all_timed(calls: Sequence[Any], deadline: float | None) -> list[tuple[Any, float]]:
+def get_all_timed(calls: "Sequence[ObjectRef[T]]", deadline: float | None) -> list[tuple[T, float]]:
     """Return what each call returned, and when that was there on the monotonic clock; else as `get_all`."""
     waiting = list(calls)
-    arrived: dict[Any, float] = {}
+    arrived: dict[ObjectRef[T], float] = {}
     while waiting:
         done, waiting = ray.wait(waiting, timeout=_POLL_S)
         for call in done:
@@ -41,7 +46,7 @@ def get_all_timed(calls: Sequence[Any], deadline: float | None) -> list[tuple[An
     return [(result(call), arrived[call]) for call in calls]
 
 
-def result(call: Any, timeout_s: float | None = None) -> Any:
+def result(call: "ObjectRef[T]", timeout_s: float | None = None) -> T:
     """Return what a call returned; the errors are those of `get_all`, and Ray's own when it takes too long."""
     try:
         return ray.get(call, timeout=timeout_s)

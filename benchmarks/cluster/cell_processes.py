@@ -3,15 +3,17 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
+from benchmarks.cluster.actors import Actor, ServerActor, WorkerActor
 from benchmarks.cluster.calls import get_all, get_all_timed
 from benchmarks.cluster.placement import Placement
 from benchmarks.cluster.ray_transport import RayTransport
 from benchmarks.machine.code import merged
 from benchmarks.workers.topology import servers_of, worker_count
+from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
-from splitfed_core.data import IndexArray
+from splitfed_core.data import Dataset, IndexArray
 from splitfed_core.errors import CellError
 from splitfed_core.federation.rounds import evaluated_clients
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
@@ -19,6 +21,18 @@ from splitfed_core.wire.clock import ClockOffset
 from splitfed_core.wire.security.tls import Authority
 from splitfed_core.wire.transports.addresses import PublicAddress
 from splitfed_core.wire.transports.grpc_client import Endpoints
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+T = TypeVar("T")
+
+
+class ProcessMemory(TypedDict):
+    """What the processes of a cell took, bytes: the largest worker, and each server by its role."""
+
+    worker_rss_bytes: int
+    roles: dict[str, dict[str, float]]
 
 
 @dataclass(slots=True)
@@ -28,14 +42,14 @@ class Processes:
     threads: int | None
     callers: int
     placement: Placement
-    servers: dict[str, Any] = field(default_factory=dict)
-    workers: list[Any] = field(default_factory=list)
+    servers: dict[str, ServerActor] = field(default_factory=dict)
+    workers: list[WorkerActor] = field(default_factory=list)
 
     def serve(self, threads: int | None, workers: int) -> bool:
         """Whether they can be used for a cell with so many threads and workers."""
         return self.threads == threads and workers <= self.callers
 
-    def all(self) -> list[Any]:
+    def all(self) -> list[Actor]:
         """Every process, servers first."""
         return [*self.servers.values(), *self.workers]
 
@@ -57,16 +71,16 @@ class CellProcesses:
     _addresses: dict[str, str] = field(default_factory=dict)
 
     @property
-    def workers(self) -> list[Any]:
+    def workers(self) -> list[WorkerActor]:
         """The processes that hold its clients."""
         return self.processes.workers[: worker_count(self.config, self.processes.placement.cores)]
 
     @property
-    def _servers(self) -> dict[str, Any]:
+    def _servers(self) -> dict[str, ServerActor]:
         """The server processes that it needs, by name."""
         return {name: self.processes.servers[name] for name in servers_of(self.config)}
 
-    def begin(self, dataset: Any, indices: dict[int, IndexArray]) -> ModelFacts:
+    def begin(self, dataset: "ObjectRef[Dataset]", indices: dict[int, IndexArray]) -> ModelFacts:
         """Build both sides at the same time, then connect them; `dataset` is a reference to the object store."""
         count = len(self.workers)
         building = [
@@ -80,7 +94,7 @@ class CellProcesses:
             )
             for number, worker in enumerate(self.workers)
         ]
-        serving: dict[str, Any] = {}
+        serving: dict[str, ObjectRef[str]] = {}
         exposed = self._exposed()
         served = (self.token, self.max_message_bytes, exposed)
         if main := self._servers.get("main_server"):
@@ -89,7 +103,7 @@ class CellProcesses:
         if fed := self._servers.get("fed_server"):
             start = self.workers[0].start.remote()
             serving["fed"] = fed.begin_cell.remote(self.key, self.config, start, *served)
-        facts: list[ModelFacts] = self._get(building)
+        facts = self._get(building)
         self._addresses = dict(zip(serving, self._get(list(serving.values())), strict=True))
         if self.config.transport == "ray":
             self._attach(serving)
@@ -145,7 +159,7 @@ class CellProcesses:
         seen = [arrived - began for (began, _), (_, arrived) in zip(sent, answers, strict=True)]
         return [replace(group, seen_s=s) for s, (groups, _) in zip(seen, answers, strict=True) for group in groups]
 
-    def _ask_servers(self) -> list[Any]:
+    def _ask_servers(self) -> "list[ObjectRef[float]]":
         return [server.cpu_s.remote() for server in self._servers.values()]
 
     def evaluate(self, client_ids: Sequence[int]) -> list[Evaluation]:
@@ -161,19 +175,19 @@ class CellProcesses:
         """Return the joined model of the last round, without aggregation that of one client, as a `.keras` file."""
         (client_id, *_) = evaluated_clients(self.key, self.config, self.config.rounds - 1)
         main = self._servers.get("main_server")
-        server = main.get_weights.remote() if main else []
+        server: ObjectRef[list[Array]] | list[Array] = main.get_weights.remote() if main else []
         worker = self.workers[client_id % len(self.workers)]
         (content,) = self._get([worker.joined_model.remote(client_id, server)])
-        return bytes(content)
+        return content
 
-    def end(self) -> dict[str, Any]:
+    def end(self) -> ProcessMemory:
         """Close connections, then servers; returns the memory of the largest worker, and of each server by its role."""
         workers = self._get([worker.end_cell.remote() for worker in self.workers])
         used = self._get([server.end_cell.remote() for server in self._servers.values()])
         return {"worker_rss_bytes": max(workers), "roles": dict(zip(self._servers, used, strict=True))}
 
-    def _joined(self, calls: Sequence[Any]) -> list[Any]:
+    def _joined(self, calls: "Sequence[ObjectRef[Sequence[T]]]") -> list[T]:
         return [item for items in self._get(calls) for item in items]
 
-    def _get(self, calls: Sequence[Any]) -> list[Any]:
+    def _get(self, calls: "Sequence[ObjectRef[T]]") -> list[T]:
         return get_all(calls, self.deadline)

@@ -4,10 +4,15 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import ray
 from ray.exceptions import RayError
+
+from benchmarks.cluster.actors import Actor
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
 
 _PATIENCE_S = 5.0  # with a process that is busy, or gone
 
@@ -20,15 +25,15 @@ class Logs:
         self.folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="sfbench-log-"))
         self._read: dict[Path, int] = {}
 
-    def collect(self, away: Iterable[tuple[str, Any]]) -> str:
+    def collect(self, away: Iterable[tuple[str, Actor]]) -> str:
         """Return the text of all processes, those that are gone included.
 
         Args:
             away: Name and actor of each process on another node.
         """
         asked = [(name, process.printed.remote()) for name, process in away]
-        told = ((name, _answer(call)) for name, call in asked)
-        texts = [*self._of_files(), *(f"==> {name} <==\n{text}" for name, text in told if text)]
+        answers = ((name, _answer(call)) for name, call in asked)
+        texts = [*self._of_files(), *(f"==> {name} <==\n{text}" for name, text in answers if text)]
         return "\n".join(texts)
 
     def _of_files(self) -> Iterable[str]:
@@ -41,8 +46,8 @@ class Logs:
                 yield f"==> {path.stem} <==\n{text}"
 
 
-def _answer(call: Any) -> str:
+def _answer(call: "ObjectRef[str]") -> str:
     try:
-        return str(ray.get(call, timeout=_PATIENCE_S))
+        return ray.get(call, timeout=_PATIENCE_S)
     except RayError as error:  # a timeout too
         return f"(nothing came from this process or its node: {type(error).__name__})\n"

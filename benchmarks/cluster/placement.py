@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -68,10 +67,10 @@ class Placement:
     def next_worker(self) -> Node:
         """Choose the node with the fewest workers for its cores; among equals the one that is named first."""
 
-        def crowd(node: Node) -> float:
+        def fullness(node: Node) -> float:
             return (self.workers.count(node) + 1) / node.cores if node.cores else float("inf")
 
-        self.workers.append(min(self.nodes, key=crowd))
+        self.workers.append(min(self.nodes, key=fullness))
         return self.workers[-1]
 
     def spread(self, workers: int) -> bool:
@@ -94,7 +93,7 @@ def find_nodes() -> Placement:
     return Placement(nodes)
 
 
-def on(node: Node) -> Any:
+def on(node: Node) -> NodeAffinitySchedulingStrategy:
     """Return the scheduling strategy that puts a process on this node and on no other."""
     return NodeAffinitySchedulingStrategy(node.id, soft=False)
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import ray
 from psutil import virtual_memory
@@ -16,7 +16,7 @@ from psutil import virtual_memory
 from benchmarks.cluster.calls import get_all
 from benchmarks.cluster.cell_processes import CellProcesses, Processes
 from benchmarks.cluster.logs import Logs
-from benchmarks.cluster.nodes import check_versions, describe_nodes, explain_loss
+from benchmarks.cluster.nodes import NodeFacts, check_versions, describe_nodes, explain_loss
 from benchmarks.cluster.placement import Node, find_nodes, on
 from benchmarks.cluster.ray_start import join_ray, start_ray
 from benchmarks.estimate.memory import check_memory
@@ -35,6 +35,9 @@ from splitfed_core.records.results import CellKey, ModelFacts
 from splitfed_core.wire.security.tls import Authority
 from splitfed_core.wire.security.tokens import new_token
 
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
 _SPARE_CALLS = 4  # of a server beside one from each worker, which may all wait in it: to begin and end a cell
 
 
@@ -49,7 +52,7 @@ class Cluster:
         self._authority = Authority()
         self._app_path = [str(path.resolve()) for path in app_path]
         self._processes: Processes | None = None
-        self._data: dict[Named, tuple[Dataset, Any] | ConfigError] = {}
+        self._data: dict[Named, tuple[Dataset, ObjectRef[Dataset]] | ConfigError] = {}
         self._digests: dict[Named, str] = {}
         self._facts: dict[Hashable, ModelFacts] = {}
         # Ray puts the driver's working folder first on its workers' path; in an empty one nothing shadows our packages.
@@ -196,7 +199,7 @@ class Cluster:
             (self._facts[what],) = get_all([worker.check.remote(config, shape_of(dataset))], deadline=None)
         return self._facts[what]
 
-    def _dataset(self, choice: Named) -> tuple[Dataset, Any]:
+    def _dataset(self, choice: Named) -> "tuple[Dataset, ObjectRef[Dataset]]":
         """Load a data set once, also one that fails; the workers share one copy of it in Ray's object store."""
         if choice not in self._data:
             try:
@@ -245,7 +248,7 @@ class Cluster:
     def _workers(self, config: CellConfig) -> int:
         return worker_count(config, self._placement.cores)
 
-    def _described(self) -> list[dict[str, Any]]:
+    def _described(self) -> list[NodeFacts]:
         """Describe each node of several, by a process there; nothing where there is one."""
         if self._processes is None or not self._placement.several:
             return []

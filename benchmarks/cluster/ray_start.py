@@ -1,13 +1,10 @@
 """Ray's start: one of our own for this host, or a cluster to join."""
 
 from collections.abc import Callable
-from typing import Any
 
 import ray
 
 from splitfed_core.errors import StartError, UsageError, one_line
-
-_QUIET = {"log_to_driver": False, "logging_level": "ERROR"}
 
 
 def join_ray(address: str) -> None:
@@ -17,7 +14,7 @@ def join_ray(address: str) -> None:
         UsageError: Nothing answers there.
     """
     try:
-        ray.init(address=address, **_QUIET)
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # Ray raises what it likes
         ray.shutdown()
         raise UsageError(
@@ -26,7 +23,7 @@ def join_ray(address: str) -> None:
         ) from error
 
 
-def start_ray(init: Callable[..., Any] = ray.init) -> None:
+def start_ray(init: Callable[..., object] = ray.init) -> None:
     """Start a Ray on this host, with a second try: on a busy machine its processes may miss one another.
 
     Raises:
@@ -46,5 +43,7 @@ def start_ray(init: Callable[..., Any] = ray.init) -> None:
             ) from error
 
 
-def _start(init: Callable[..., Any]) -> None:
-    init(address="local", include_dashboard=False, **_QUIET)  # "local": never one that somebody else has started
+def _start(init: Callable[..., object]) -> None:
+    init(
+        address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+    )  # "local": never one that somebody else has started

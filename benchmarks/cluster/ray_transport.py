@@ -6,10 +6,10 @@ those that the message of gRPC would have.
 
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
 
 from ray.exceptions import GetTimeoutError
 
+from benchmarks.cluster.actors import ServerActor
 from benchmarks.cluster.calls import result
 from splitfed_core.errors import RemoteError
 from splitfed_core.wire import messages
@@ -20,7 +20,7 @@ from splitfed_core.wire.codecs.base import EncodedTensor
 class RayTransport:
     """A client's way to a server process through Ray."""
 
-    def __init__(self, process: Any, deadline_s: float) -> None:
+    def __init__(self, process: ServerActor, deadline_s: float) -> None:
         """Speak to a `ServerProcess`; a single call may take so long."""
         self._process, self._deadline_s = process, deadline_s
 
@@ -34,7 +34,7 @@ class RayTransport:
         sent = perf_counter()
         reference = self._process.handle.remote(call)
         try:
-            reply: Reply[EncodedTensor] = result(reference, self._deadline_s)
+            reply = result(reference, self._deadline_s)
         except GetTimeoutError:
             raise RemoteError(
                 f"{call.kind.label}: no answer from the server process in {self._deadline_s:g} s"

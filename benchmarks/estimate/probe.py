@@ -113,7 +113,7 @@ def kind(config: CellConfig, cores: int) -> Kind:
 def probe_of(config: CellConfig, cores: int, steps: int = _PROBE_STEPS) -> CellConfig:
     """Return a short cell of the same kind and batch size, with so many full batches of each client in a round."""
     size = config.batch_size
-    changes: dict[str, Any] = {"rounds": _PROBE_ROUNDS, "local_epochs": 1, "eval_every": 1, "save_model": False}
+    changes: dict[str, object] = {"rounds": _PROBE_ROUNDS, "local_epochs": 1, "eval_every": 1, "save_model": False}
     if config.clients is not None:
         changes |= {
             "clients": min(config.clients, 2 * cores),

@@ -10,7 +10,6 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from benchmarks.grid.problems import parse_each
 from benchmarks.grid.yaml_file import Key, YamlFile
@@ -22,7 +21,7 @@ MAX_AXIS = 100_000
 Number = int | float
 
 
-def parse_parameter(source: YamlFile, name: str, value: object, *keys: Key) -> Any:
+def parse_parameter(source: YamlFile, name: str, value: object, *keys: Key) -> object:
     """Validate the value of one parameter; an error names the line."""
     try:
         return CellConfig.parse_value(name, value)
@@ -30,21 +29,21 @@ def parse_parameter(source: YamlFile, name: str, value: object, *keys: Key) -> A
         raise source.error(str(error), *keys) from None
 
 
-def parse_parameters(source: YamlFile, values: object, *keys: Key) -> dict[str, Any]:
+def parse_parameters(source: YamlFile, values: object, *keys: Key) -> dict[str, object]:
     """Validate a mapping of parameters to values, such as `base:`."""
     if not isinstance(values, dict):
         raise source.error(f"{keys[-1]} {values!r} is not a mapping of parameters to values", *keys)
     return dict(parse_each(lambda name: (name, parse_parameter(source, name, values[name], *keys, name)), values))
 
 
-def parse_axes(source: YamlFile, axes: object, *keys: Key) -> dict[str, tuple[Any, ...]]:
+def parse_axes(source: YamlFile, axes: object, *keys: Key) -> dict[str, tuple[object, ...]]:
     """Validate a mapping of parameters to lists of values, such as `axes:`."""
     if not isinstance(axes, dict):
         raise source.error(f"{keys[-1]} {axes!r} is not a mapping of parameters to lists of values", *keys)
     return dict(parse_each(lambda name: (name, _parse_axis(source, name, axes[name], *keys, name)), axes))
 
 
-def _parse_axis(source: YamlFile, name: str, values: object, *keys: Key) -> tuple[Any, ...]:
+def _parse_axis(source: YamlFile, name: str, values: object, *keys: Key) -> tuple[object, ...]:
     if name not in CellConfig.model_fields:
         parse_parameter(source, name, None, *keys)
     if isinstance(values, dict):
@@ -64,7 +63,7 @@ def _parse_axis(source: YamlFile, name: str, values: object, *keys: Key) -> tupl
     return tuple(parsed)
 
 
-def _parse_number(source: YamlFile, name: str, value: Number, *keys: Key) -> Any:
+def _parse_number(source: YamlFile, name: str, value: Number, *keys: Key) -> object:
     """A value of a short form counts as a whole number where the parameter is one."""
     try:
         return CellConfig.parse_value(name, value)
@@ -72,7 +71,7 @@ def _parse_number(source: YamlFile, name: str, value: Number, *keys: Key) -> Any
         return parse_parameter(source, name, round(value), *keys)
 
 
-def _short_form(source: YamlFile, name: str, form: dict[str, Any], *keys: Key) -> list[Number]:
+def _short_form(source: YamlFile, name: str, form: dict[str, object], *keys: Key) -> list[Number]:
     known = {"range": {"step"}, "log": {"num"}, "pow2": set[str]()}
     kind = next((kind for kind in known if kind in form), None)
     if kind is None or form.keys() - {kind} - known[kind]:

@@ -13,12 +13,13 @@ from typing import Any
 
 from splitfed_core.errors import UsageError
 
-Values = Mapping[str, Any]
+Values = Mapping[str, object]
 Evaluate = Callable[[Values], Any]
+Operation = Callable[[Any, Any], object]
 
 MAX_LENGTH = 1_000
 
-_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+_ARITHMETIC: dict[type[ast.operator], Operation] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -26,7 +27,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+_COMPARE: dict[type[ast.cmpop], Operation] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: lambda a, b: a is not None and b is not None and a < b,
@@ -122,7 +123,7 @@ class Expression:
         return UsageError(f"condition {self.text!r} {why}")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A choice with settings counts as its name, a pair of cuts as a list."""
     return list(value) if isinstance(value, tuple) else getattr(value, "name", value)
 
@@ -133,8 +134,8 @@ def _all_or_any(every: bool, parts: list[Evaluate]) -> Evaluate:
     return lambda values: any(part(values) for part in parts)
 
 
-def _arithmetic(operate: Callable[[Any, Any], Any], left: Evaluate, right: Evaluate) -> Evaluate:
-    def evaluate(values: Values) -> Any:
+def _arithmetic(operate: Operation, left: Evaluate, right: Evaluate) -> Evaluate:
+    def evaluate(values: Values) -> object:
         a, b = left(values), right(values)
         if a is None or b is None:
             return None
@@ -145,7 +146,7 @@ def _arithmetic(operate: Callable[[Any, Any], Any], left: Evaluate, right: Evalu
     return evaluate
 
 
-def _chain(compare: list[Callable[[Any, Any], Any]], parts: list[Evaluate]) -> Evaluate:
+def _chain(compare: list[Operation], parts: list[Evaluate]) -> Evaluate:
     def evaluate(values: Values) -> bool:
         left = parts[0](values)
         for holds, part in zip(compare, parts[1:], strict=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,7 +13,7 @@ from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.errors import GridError
 
 Schedule = Literal["interleaved", "grid", "shuffled"]
-Parameters = dict[str, Any]
+Parameters = dict[str, object]
 
 
 class _Section(BaseModel):

@@ -5,10 +5,13 @@ from typing import Any
 from benchmarks.grid.file_schema import GridFile
 from splitfed_core.config.cell_config import CellConfig
 
+Schema = dict[str, Any]
+"""JSON, as pydantic makes it."""
+
 _NUMBER_PAIR = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 
-def grid_schema() -> dict[str, Any]:
+def grid_schema() -> Schema:
     """Return the schema: the keys of a grid, with every parameter wherever parameters stand."""
     schema = GridFile.model_json_schema(by_alias=True)
     cell = CellConfig.model_json_schema(ref_template="#/$defs/{model}")
@@ -32,15 +35,15 @@ def grid_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "sfbench grid"}
 
 
-def _refer(name: str) -> dict[str, Any]:
+def _refer(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
+def _mapping(properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _as_written(value: dict[str, Any]) -> dict[str, Any]:
+def _as_written(value: Schema) -> Schema:
     """A switch is written `on` or `off` too, a choice as its bare name too."""
     value = {key: item for key, item in value.items() if key != "title"}
     shapes = value.pop("anyOf", None) or [{k: value.pop(k) for k in list(value) if k not in ("description", "default")}]
@@ -52,7 +55,7 @@ def _as_written(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "anyOf": written}
 
 
-def _axis(value: dict[str, Any]) -> dict[str, Any]:
+def _axis(value: Schema) -> Schema:
     short_forms = [
         {"range": _NUMBER_PAIR, "step": {"type": "number", "exclusiveMinimum": 0}},
         {"log": _NUMBER_PAIR, "num": {"type": "integer", "minimum": 2}},
@@ -65,5 +68,5 @@ def _axis(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _one_or_many(value: dict[str, Any]) -> dict[str, Any]:
+def _one_or_many(value: Schema) -> Schema:
     return {"anyOf": [value, {"type": "array", "items": value, "minItems": 1}]}

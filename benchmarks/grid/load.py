@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.grid.axes import parse_axes, parse_parameters
 from benchmarks.grid.file_schema import (
@@ -13,6 +12,7 @@ from benchmarks.grid.file_schema import (
     GridFile,
     OnFailure,
     OverrideRule,
+    Parameters,
     Schedule,
     unknown_setting,
     validate,
@@ -23,7 +23,7 @@ from benchmarks.grid.yaml_file import Key, YamlFile, parse_value, read_yaml
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.errors import ConfigError, GridError, UsageError
 
-Axes = Mapping[str, tuple[Any, ...]]
+Axes = Mapping[str, tuple[object, ...]]
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Grid:
     source: YamlFile
     name: str
     seed: int
-    base: Mapping[str, Any]
+    base: Mapping[str, object]
     axes: Axes
     zips: Sequence[Axes]
     excludes: Sequence[Exclude]
-    includes: Sequence[Mapping[str, Any]]
+    includes: Sequence[Mapping[str, object]]
     overrides: Sequence[Override]
     repeats: int
     paired: frozenset[str]
@@ -107,7 +107,7 @@ def load_grid(path: Path, settings: Sequence[str] = ()) -> Grid:
         overrides = parse_each(lambda i: _parse_override(source, file.overrides[i], i), range(len(file.overrides)))
     problems.check()  # what follows speaks of all parts together
     with problems:
-        _check_each_once(source, axes, zips)
+        _check_each_once(source, base, axes, zips)
     with problems:
         base = _with_timeout(source, file, base)
     with problems:
@@ -130,7 +130,7 @@ def load_grid(path: Path, settings: Sequence[str] = ()) -> Grid:
     )
 
 
-def _with_timeout(source: YamlFile, file: GridFile, base: dict[str, Any]) -> dict[str, Any]:
+def _with_timeout(source: YamlFile, file: GridFile, base: dict[str, object]) -> dict[str, object]:
     if file.timeout_s is None:
         return base
     if "timeout_s" in base:
@@ -152,9 +152,9 @@ def _parse_override(source: YamlFile, entry: OverrideRule, i: int) -> Override:
     return Override(rule, values)
 
 
-def _check_each_once(source: YamlFile, axes: Axes, zips: Sequence[Axes]) -> None:
+def _check_each_once(source: YamlFile, base: Mapping[str, object], axes: Axes, zips: Sequence[Axes]) -> None:
     """Refuse a parameter that gets its value in two places."""
-    problems, seen = Problems(), dict.fromkeys(source.values.get("base", {}), "base")
+    problems, seen = Problems(), dict.fromkeys(base, "base")
     groups = [("axes", axes), *(("zip", group) for group in zips)]
     for section, group in groups:
         for name in group:
@@ -204,13 +204,13 @@ def _with_setting(source: YamlFile, setting: str) -> YamlFile:
     return source.with_option((section, key), value, option)
 
 
-def _parse_zips(source: YamlFile, zips: Any) -> list[dict[str, tuple[Any, ...]]]:
+def _parse_zips(source: YamlFile, zips: Parameters | list[Parameters]) -> list[dict[str, tuple[object, ...]]]:
     if isinstance(zips, dict):
         return [_parse_zip(source, zips, "zip")] if zips else []
     return parse_each(lambda i: _parse_zip(source, zips[i], "zip", i), range(len(zips)))
 
 
-def _parse_zip(source: YamlFile, group: object, *keys: Key) -> dict[str, tuple[Any, ...]]:
+def _parse_zip(source: YamlFile, group: object, *keys: Key) -> dict[str, tuple[object, ...]]:
     axes = parse_axes(source, group, *keys)
     if len(axes) < 2:
         raise source.error("at least two axes move together; put a single one below `axes:`", *keys)

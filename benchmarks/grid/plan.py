@@ -4,7 +4,6 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmarks.grid.file_schema import Schedule
 from benchmarks.grid.load import Grid
@@ -23,7 +22,7 @@ MAX_CELLS = 1_000_000
 
 _TWIN = "the same as another cell: what differs does not apply to it, or was overridden"
 
-Values = Mapping[str, Any]
+Values = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Plan:
     seed: int
     repeats: int
     schedule: Schedule
-    axes: Mapping[str, Sequence[Any]]
+    axes: Mapping[str, Sequence[object]]
     cells: Sequence[PlannedCell]
     excluded: Sequence[Excluded]
     settings: Sequence[str] = ()
@@ -117,9 +116,9 @@ def make_plan(grid: Grid) -> Plan:
     )
 
 
-def _points(grid: Grid) -> Iterator[dict[str, Any]]:
+def _points(grid: Grid) -> Iterator[dict[str, object]]:
     """Yield the parameters of every point of the grid, those of the last axis moving fastest."""
-    groups: list[Mapping[str, Sequence[Any]]] = [{name: values} for name, values in grid.axes.items()]
+    groups: list[Mapping[str, Sequence[object]]] = [{name: values} for name, values in grid.axes.items()]
     axes = [
         [dict(zip(group, values, strict=True)) for values in zip(*group.values(), strict=True)]
         for group in (*groups, *grid.zips)
@@ -151,7 +150,7 @@ class _Expansion:
         self._seeds: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._unpaired = sorted(self.grid.varied.keys() - self.grid.paired)
 
-    def add(self, point: dict[str, Any]) -> None:
+    def add(self, point: dict[str, object]) -> None:
         """Take a point of the axes: overrides first, so that excludes speak of what would be run."""
         values = self._defaults | point
         for override in self.grid.overrides:
@@ -165,7 +164,7 @@ class _Expansion:
                 return
         self.keep(point)
 
-    def keep(self, point: dict[str, Any]) -> None:
+    def keep(self, point: dict[str, object]) -> None:
         """Make a cell of a point, unless it makes no sense or is there already."""
         try:
             config = CellConfig.parse(point)
@@ -213,6 +212,6 @@ class _Expansion:
         return self._seeds[names]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a checked value as plain JSON."""
     return value.plain() if isinstance(value, Named) else value

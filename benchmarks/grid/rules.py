@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmarks.grid.axes import parse_parameter
 from benchmarks.grid.expressions import Expression
@@ -26,14 +25,14 @@ class Rule:
 
     where: str
     place: tuple[int, int]
-    match: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    match: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     when: Expression | None = None
 
     def error(self, message: str) -> GridError:
         """Make an error of the rule."""
         return GridError(f"{self.where}: {message}", self.place)
 
-    def holds(self, values: Mapping[str, Any]) -> bool:
+    def holds(self, values: Mapping[str, object]) -> bool:
         """Tell whether the rule applies to a cell with these parameters."""
         for name, choices in self.match.items():
             if not any(_same(choice, values[name]) for choice in choices):
@@ -54,7 +53,7 @@ class Override:
     """Parameters to set in some cells."""
 
     rule: Rule
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
 
 def parse_rule(source: YamlFile, match: Mapping[str, object] | None, when: str | None, *keys: Key) -> Rule:
@@ -79,7 +78,7 @@ def _condition(source: YamlFile, when: str, *keys: Key) -> Expression:
         raise source.error(str(error), *keys) from None
 
 
-def _choices(source: YamlFile, name: str, value: object, *keys: Key) -> tuple[Any, ...]:
+def _choices(source: YamlFile, name: str, value: object, *keys: Key) -> tuple[object, ...]:
     if not isinstance(value, list):
         return (parse_parameter(source, name, value, *keys, name),)
     if not value:
@@ -87,7 +86,7 @@ def _choices(source: YamlFile, name: str, value: object, *keys: Key) -> tuple[An
     return tuple(parse_parameter(source, name, item, *keys, name, i) for i, item in enumerate(value))
 
 
-def _same(choice: Any, value: Any) -> bool:
+def _same(choice: object, value: object) -> bool:
     """A bare name matches a choice by that name whatever its settings."""
     if isinstance(choice, Named) and isinstance(value, Named) and not choice.model_extra:
         return choice.name == value.name

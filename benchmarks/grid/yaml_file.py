@@ -1,9 +1,8 @@
 """A YAML file as plain values that remembers where each of them stands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedBase, CommentedMap, CommentedSeq
@@ -32,7 +31,7 @@ class YamlFile:
 
     name: str
     raw: bytes
-    values: dict[str, Any]
+    values: dict[str, object]
     tree: CommentedMap
     options: Mapping[tuple[Key, ...], str] = field(default_factory=dict)
 
@@ -59,14 +58,17 @@ class YamlFile:
         """Return the path of the option that gave a value, if one did."""
         return next((keys[:depth] for depth in range(len(keys), 0, -1) if keys[:depth] in self.options), None)
 
-    def get(self, *keys: Key) -> Any:
+    def get(self, *keys: Key) -> object:
         """Return the value at a path, or None."""
-        value: Any = self.values
+        value: object = self.values
         for key in keys:
-            try:
-                value = value[key]
-            except (KeyError, IndexError, TypeError):
-                return None
+            match value:
+                case dict() if key in value:
+                    value = value[key]
+                case list() if isinstance(key, int) and 0 <= key < len(value):
+                    value = value[key]
+                case _:
+                    return None
         return value
 
     def error(self, message: str, *keys: Key) -> GridError:
@@ -78,14 +80,14 @@ class YamlFile:
         return replace(self, values=_replaced(self.values, path, value), options={**self.options, path: option})
 
 
-def _replaced(values: dict[str, Any], path: tuple[str, ...], value: object) -> dict[str, Any]:
+def _replaced(values: dict[str, object], path: tuple[str, ...], value: object) -> dict[str, object]:
     key, *rest = path
     inner = values.get(key)
     held = inner if isinstance(inner, dict) else {}
     return {**values, key: _replaced(held, tuple(rest), value) if rest else value}
 
 
-def _position(node: Any, key: Key) -> tuple[int, int]:
+def _position(node: CommentedMap | CommentedSeq, key: Key) -> tuple[int, int]:
     """Return line and column of an entry: of the value where it is one word, else of its key."""
     if isinstance(node, CommentedSeq):
         line, column = node.lc.item(key)
@@ -114,12 +116,12 @@ def read_yaml(path: Path) -> YamlFile:
     return YamlFile(str(path), raw, _Plain(str(path)).mapping(tree), tree)
 
 
-def parse_value(text: str) -> Any:
+def parse_value(text: str) -> object:
     """Read one YAML value from the command line: `0.1`, `off`, `[2, 4]`, `{name: iid}`."""
     return _Plain("the command line").value(_parse("the command line", text.encode()), (0, 0))
 
 
-def _parse(name: str, raw: bytes) -> Any:
+def _parse(name: str, raw: bytes) -> object:
     reader = YAML(typ="rt", pure=True)
     reader.composer.warn_double_anchors = False  # allowed in YAML; a warning would land in the user's terminal
     try:
@@ -134,6 +136,8 @@ def _parse(name: str, raw: bytes) -> Any:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ":1"
         problem = (error.problem or error.context or "it is not YAML").splitlines()[0]
         raise GridError(f"{name}{place}: {problem}; fix the YAML here") from None
+    except TypeError:  # ruamel hashes keys
+        raise GridError(f"{name}:1: a key is a mapping or a list; keys are names") from None
     except (YAMLError, ValueError) as error:
         raise GridError(f"{name}:1: this is not YAML: {str(error).splitlines()[0]}") from None
 
@@ -164,7 +168,7 @@ class _Plain:
         self._count = 0
         self._open: set[int] = set()
 
-    def mapping(self, node: CommentedMap) -> dict[str, Any]:
+    def mapping(self, node: CommentedMap) -> dict[str, object]:
         """Convert a mapping; its keys have to be words."""
         plain = {}
         for key, value in node.items():
@@ -174,7 +178,7 @@ class _Plain:
             plain[str(key)] = self.value(value, place)
         return plain
 
-    def value(self, node: Any, place: Any) -> Any:
+    def value(self, node: object, place: Sequence[int]) -> object:
         """Convert anything that a grid can hold."""
         self._count += 1
         if id(node) in self._open or self._count > MAX_VALUES:
@@ -191,8 +195,8 @@ class _Plain:
             return None
         raise self._error(f"a value of type {type(node).__name__} is not allowed in a grid; quote it", place)
 
-    def _list(self, node: CommentedSeq) -> list[Any]:
+    def _list(self, node: CommentedSeq) -> list[object]:
         return [self.value(item, node.lc.item(i)) for i, item in enumerate(node)]
 
-    def _error(self, message: str, place: Any) -> GridError:
+    def _error(self, message: str, place: Sequence[int]) -> GridError:
         return GridError(f"{self._name}:{place[0] + 1}:{place[1] + 1}: {message}")

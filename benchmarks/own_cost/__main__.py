@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import median
 
 from benchmarks.machine.environment import environment, load
 from benchmarks.own_cost.goals import GOALS, Result
@@ -19,14 +19,14 @@ def main(out: Path, wanted: Sequence[str]) -> None:
     facts = {"environment": environment(Path.cwd()).document(), "load": load()}
     (out / "environment.json").write_text(json.dumps(facts, indent=1) + "\n")
     order = [goal.name for goal in GOALS]
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for result in _results(set(wanted or order)):
         rows.append(result.row())
-        print(f"{result.goal.what}: {rows[-1]['measured']:.3g}{result.goal.unit} ({result.detail})", flush=True)
-        _write(out / "speed.csv", sorted(rows, key=lambda row: order.index(row["name"])))
+        print(f"{result.goal.what}: {median(result.runs):.3g}{result.goal.unit} ({result.detail})", flush=True)
+        _write(out / "speed.csv", sorted(rows, key=lambda row: order.index(str(row["name"]))))
 
 
-def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def _write(path: Path, rows: Sequence[dict[str, object]]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

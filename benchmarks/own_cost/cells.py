@@ -67,7 +67,7 @@ class RecordingObserver:
         return self.tally.summary("ok", 0.0).steps_per_s or 0.0
 
 
-def run(cluster: "Cluster", seed: int = 1, **parameters: Any) -> tuple[RecordingObserver, dict[str, Any]]:
+def run(cluster: "Cluster", seed: int = 1, **parameters: object) -> tuple[RecordingObserver, dict[str, Any]]:
     """Run one cell; return what it left and the facts of its manifest."""
     observer = RecordingObserver()
     facts = cluster.run_cell(CellRun(CellConfig.parse(_BASE | parameters), 0, seed), observer)
@@ -166,5 +166,5 @@ def _flower(cluster: "Cluster") -> Result:
     return Result(goal("flower"), [ours / theirs], detail)
 
 
-def _data(examples: int, **settings: Any) -> dict[str, Any]:
+def _data(examples: int, **settings: object) -> dict[str, object]:
     return {"name": "synthetic", "examples": examples, "test_examples": 128, **settings}

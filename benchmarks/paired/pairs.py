@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any
+from typing import IO
 
 from splitfed_core.errors import CellError, ExitCode, UsageError
 
@@ -114,10 +114,9 @@ def _started(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], log: IO[str]
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Start a process group of its own; an interrupt is passed on, and waited for."""
-    settings: dict[str, Any] = {"cwd": folder, "env": environment}
     with ExitStack() as stack:
         process = stack.enter_context(
-            subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **settings)  # noqa: S603  ours
+            subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603  ours
         )
         try:
             yield process

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,13 @@ _TOLERABLY_IDLE = 0.15  # places in the last turn, as a share of the clients
 def digest_of(dataset: Dataset) -> str:
     """Return a hash of the content of a data set: what is compared where sizes and names agree."""
     digest = hashlib.blake2b(repr(dataset.label_names).encode(), digest_size=8)
-    parts: list[NDArray[Any]] = [dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test, *_columns(dataset)]
+    parts: list[NDArray[np.generic]] = [
+        dataset.x_train,
+        dataset.y_train,
+        dataset.x_test,
+        dataset.y_test,
+        *_columns(dataset),
+    ]
     for part in parts:
         digest.update(f"{part.dtype} {part.shape}".encode())
         digest.update(np.ascontiguousarray(part).data.cast("B") if part.size else b"")

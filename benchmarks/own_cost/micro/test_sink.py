@@ -1,18 +1,20 @@
 """Writing rows to disk, as it is done once a round, never within a step."""
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from benchmarks.store.csv_rows import RowFile
 from splitfed_core.records.rows import PHASES, StepRow
 
+Benchmark = Callable[[Callable[[], object]], object]
+
 STEPS = 100
 
 
-def test_steps_of_a_round(benchmark: Any, tmp_path: Path) -> None:
+def test_steps_of_a_round(benchmark: Benchmark, tmp_path: Path) -> None:
     """Append the rows of 100 steps to a CSV file, onto the disk."""
-    phases: dict[str, Any] = dict.fromkeys(PHASES, 0.001234567)
+    phases: dict[str, float] = dict.fromkeys(PHASES, 0.001234567)
     row = StepRow(
         cell_id="sflv2-c3-b128-dense1-aggon-0123456789",
         repeat=0,

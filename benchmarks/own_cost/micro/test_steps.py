@@ -1,5 +1,6 @@
 """The compiled steps of both sides, and the average of client-side models; notebook_cnn at dense1, batch 128."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from splitfed_core.aggregation import fedavg
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.records.results import DataShape
 from splitfed_core.training.cell_network import CellNetwork
+
+Benchmark = Callable[[Callable[[], object]], object]
 
 SHAPE = DataShape((28, 28, 1), 10)
 RNG = np.random.default_rng(0)
@@ -22,21 +25,21 @@ def network() -> CellNetwork:
     return CellNetwork(CellConfig(), SHAPE, seed=1)
 
 
-def test_client_step(benchmark: Any, network: CellNetwork) -> None:
+def test_client_step(benchmark: Benchmark, network: CellNetwork) -> None:
     """Forward, backward and update of the client's side, with an exchange that costs nothing."""
     segment: Any = network.client_segment()
     x = tf.constant(IMAGES)
     benchmark(lambda: segment(x, lambda smashed: smashed))
 
 
-def test_server_step(benchmark: Any, network: CellNetwork) -> None:
+def test_server_step(benchmark: Benchmark, network: CellNetwork) -> None:
     """Forward, loss, backward and update of the main server's side."""
     segment = network.server_segment()
     smashed = RNG.random((128, 64), dtype=np.float32)
     benchmark(lambda: segment.update(segment(smashed, LABELS)[-1]))
 
 
-def test_unsplit_step(benchmark: Any) -> None:
+def test_unsplit_step(benchmark: Benchmark) -> None:
     """The unsplit network: the floor of both together."""
     segment: Any = CellNetwork(CellConfig(algorithm="central"), SHAPE, seed=1).client_segment()
     x = tf.constant(IMAGES)
@@ -44,7 +47,7 @@ def test_unsplit_step(benchmark: Any) -> None:
 
 
 @pytest.mark.parametrize("clients", [3, 30])
-def test_change_of_client(benchmark: Any, network: CellNetwork, clients: int) -> None:
+def test_change_of_client(benchmark: Benchmark, network: CellNetwork, clients: int) -> None:
     """Bring the next client's weights and optimizer slots into a compiled step."""
     state_swap = network.client_segment().state_swap
     turn = iter(range(1_000_000_000))
@@ -52,7 +55,7 @@ def test_change_of_client(benchmark: Any, network: CellNetwork, clients: int) ->
 
 
 @pytest.mark.parametrize("clients", [3, 30])
-def test_aggregation(benchmark: Any, network: CellNetwork, clients: int) -> None:
+def test_aggregation(benchmark: Benchmark, network: CellNetwork, clients: int) -> None:
     """Average the client-side models of a round."""
     weights = network.client_segment().get_weights()
     benchmark(lambda: fedavg([(weights, 1 + number) for number in range(clients)]))

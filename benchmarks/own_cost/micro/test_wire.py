@@ -1,7 +1,6 @@
 """Codec, messages and remote calls, by size."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,13 +12,15 @@ from splitfed_core.wire.layers.counters import Counters
 from splitfed_core.wire.layers.stack import client_stack
 from splitfed_core.wire.transports.grpc_client import GrpcStreamTransport, GrpcTransport
 
+Benchmark = Callable[[Callable[[], object]], object]
 
-def test_codec(benchmark: Any, smashed: Array) -> None:
+
+def test_codec(benchmark: Benchmark, smashed: Array) -> None:
     """Encode and decode an array."""
     benchmark(lambda: RAW.decode(RAW.encode(smashed)))
 
 
-def test_message(benchmark: Any, smashed: Array) -> None:
+def test_message(benchmark: Benchmark, smashed: Array) -> None:
     """Serialise and parse a call."""
     call = step_call(smashed)
     encoded = call.carrying(tuple(map(RAW.encode, call.tensors)))
@@ -34,7 +35,7 @@ def peer() -> Iterator[Peer]:
 
 
 @pytest.mark.parametrize("kind", [GrpcTransport, GrpcStreamTransport], ids=["unary", "stream"])
-def test_rpc(benchmark: Any, peer: Peer, kind: Any, smashed: Array) -> None:
+def test_rpc(benchmark: Benchmark, peer: Peer, kind: type[GrpcTransport], smashed: Array) -> None:
     """Send a call and take the reply."""
     transport = client_stack(kind(peer.address, token=Peer.TOKEN, deadline_s=60.0), Counters())
     call = step_call(smashed)

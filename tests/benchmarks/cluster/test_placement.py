@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cluster.nodes import check_versions
+from benchmarks.cluster.nodes import NodeFacts, check_versions
 from benchmarks.cluster.placement import Node, Placement
 from benchmarks.machine.environment import environment, environment_hash, load
 from benchmarks.store.run_directory import RunDirectory
@@ -50,11 +50,11 @@ def test_a_node_is_lost_when_nobody_answers_there() -> None:
 
 
 def test_a_node_with_another_version_or_code_is_refused_by_name() -> None:
-    here: dict[str, Any] = {"address": "10.0.0.1", "environment": environment(Path.cwd())}
-    there = here | {"address": "10.0.0.2"}
+    own = environment(Path.cwd())
+    here = NodeFacts(node="a", address="10.0.0.1", processes=[], environment=own, load={})
+    there = NodeFacts(node="b", address="10.0.0.2", processes=[], environment=own, load={})
     check_versions([here, there])
-    versions = {**here["environment"].versions, "numpy": "1.0"}
-    there["environment"] = replace(here["environment"], versions=versions, code="0123")
+    there["environment"] = replace(own, versions={**own.versions, "numpy": "1.0"}, code="0123")
     with pytest.raises(ConfigError, match=r"^node 10\.0\.0\.2 has numpy 1\.0 \(here \d.*, code 0123 \(here .*same"):
         check_versions([here, there])
 

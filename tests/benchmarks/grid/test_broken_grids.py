@@ -44,8 +44,9 @@ def test_there_are_a_hundred_of_them() -> None:
         (b'name: "quick\naxes: {}\n', ":3:1: found unexpected end of stream"),
         (b"[" * 100_000, ":1:51: nested too deeply"),
         (b"name: a\x00b\n", ":1: this is not YAML"),
+        (b"axes: {}\n? base: {clients: 2}\n", ":1: a key is a mapping or a list; keys are names"),
     ],
-    ids=["empty", "latin", "picture", "quote", "brackets", "nul"],
+    ids=["empty", "latin", "picture", "quote", "brackets", "nul", "key"],
 )
 def test_a_file_that_is_no_grid_is_refused(
     raw: bytes, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

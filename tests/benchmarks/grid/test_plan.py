@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.grid.load import Grid
 from benchmarks.grid.plan import Plan, PlannedCell, make_plan
+from splitfed_core.config.choice import Named
 from splitfed_core.errors import ConfigError, GridError
 
 GridOf = Callable[..., Grid]
@@ -81,7 +82,9 @@ def test_settings_of_a_choice_match_exactly(grid_of: GridOf) -> None:
     exclude: [{match: {partitioner: {name: dirichlet, alpha: 0.1}}}]
     """
     (excluded,) = make_plan(grid_of(text)).excluded
-    assert excluded.values["partitioner"].plain() == {"name": "dirichlet", "alpha": 0.1}
+    partitioner = excluded.values["partitioner"]
+    assert isinstance(partitioner, Named)
+    assert partitioner.plain() == {"name": "dirichlet", "alpha": 0.1}
 
 
 def test_rules_see_null_where_a_parameter_does_not_apply(grid_of: GridOf) -> None:
