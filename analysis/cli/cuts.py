@@ -1,7 +1,7 @@
 """What `sfbench cuts` prints: where a network can be cut, and what each cut costs."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
@@ -9,44 +9,11 @@ from rich.table import Table
 from analysis.text.units import digits, human, scale_for
 from benchmarks.sweep.console import make_console, print_table
 
-
-class Cut(Protocol):
-    """What is shown of one place in a network (`splitfed_core.models.cut_costs.Cut`)."""
-
-    @property
-    def layer(self) -> str:
-        """The layer before it."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the layer's output for one example."""
-
-    @property
-    def smashed_bytes(self) -> int:
-        """Bytes of that."""
-
-    @property
-    def client_parameters(self) -> int:
-        """Weights before it."""
-
-    @property
-    def server_parameters(self) -> int:
-        """Weights behind it."""
-
-    @property
-    def client_flops(self) -> int:
-        """Work before it."""
-
-    @property
-    def server_flops(self) -> int:
-        """Work behind it."""
-
-    @property
-    def problem(self) -> str | None:
-        """Why the network cannot be cut there."""
+if TYPE_CHECKING:  # imports TensorFlow
+    from splitfed_core.models.cut_costs import Cut
 
 
-def show_cuts(model: str, input_shape: tuple[int, ...], cuts: Sequence[Cut]) -> None:
+def show_cuts(model: str, input_shape: tuple[int, ...], cuts: "Sequence[Cut]") -> None:
     """Print the places where a network cannot be cut, each with the reason, and below them those where it can."""
     console = make_console()
     valid = [cut for cut in cuts if cut.problem is None]
@@ -59,7 +26,7 @@ def show_cuts(model: str, input_shape: tuple[int, ...], cuts: Sequence[Cut]) -> 
     )
 
 
-def _reasons(cuts: Sequence[Cut]) -> Table:
+def _reasons(cuts: "Sequence[Cut]") -> Table:
     table = Table(title="No cut", title_justify="left", title_style="", style="dim", box=box.SIMPLE_HEAD)
     table.add_column("after layer", overflow="fold")
     table.add_column("because", overflow="fold")
@@ -68,7 +35,7 @@ def _reasons(cuts: Sequence[Cut]) -> Table:
     return table
 
 
-def _costs(cuts: Sequence[Cut]) -> Table:
+def _costs(cuts: "Sequence[Cut]") -> Table:
     work = scale_for("FLOP", [cut.client_flops + cut.server_flops for cut in cuts])
     table = Table(title="Cuts", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("cut layer", overflow="fold", style="bold")

@@ -44,7 +44,7 @@ def report(
     made = make_report(runs or [], out, only=figure, formats=formats or DEFAULT_FORMATS, choice=choice)
     print(made)
     if show and typer.launch(made.resolve().as_uri()):
-        say("this system has no program to open it with")
+        say("this system has no program to open the report with")
 
 
 def compare(
@@ -58,7 +58,7 @@ def compare(
     confirm: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
-            metavar="BASE HEAD", help="Both measured again, with other seeds: what is flagged must be so again."
+            metavar="BASE HEAD", help="Both measured again, with other seeds: what was flagged must be flagged again."
         ),
     ] = None,
     noise: SameCode = None,
@@ -97,7 +97,7 @@ def ab(
     ] = False,
     noise: SameCode = None,
     confirm: Annotated[
-        bool, typer.Option(help="Measure flagged cells again, with other seeds: they must be so again.")
+        bool, typer.Option(help="Measure flagged cells again, with other seeds: they must be flagged again.")
     ] = True,
 ) -> None:
     """Measure two commits in turn, in one job on this machine, then compare them. The same command again resumes it."""
@@ -118,10 +118,10 @@ def ab(
         compared = judge(*sides)
         flagged = compared.judgement.to_confirm
         if confirm and flagged:
-            say(f"measuring {len(flagged)} cells once more: they stand out, or the grid as a whole does")
+            say(f"measuring {len(flagged)} cells again: they stand out, or the grid as a whole does")
             compared = judge(*sides, confirm=work.confirm(say, flagged))
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on")
+        say("interrupted; the same command resumes it")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     print(compared.words)
     print(write_verdict(compared, work.out))
@@ -149,7 +149,7 @@ def doctor(
     try:
         measured = compare_with_itself(grid or GRID, pairs, out, settings or (), say, duet=duet)
     except KeyboardInterrupt:
-        say("interrupted; nothing is kept")
+        say("interrupted; nothing was kept")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     show(examine(*measured.runs), measured.pair_s, describe(), advise(measured), out)
     one, other = measured.runs

@@ -29,10 +29,10 @@ def refuse_on_machine_drift(cells: Sequence[Pairs]) -> tuple[Pairs, ...]:
     if drift.outcome not in ("regression", "improvement"):
         return tuple(cells)
     way = "slower" if drift.outcome == "regression" else "faster"
-    told = (
+    text = (
         f"the machine itself was {math.expm1(abs(drift.estimate)):.0%} {way} under HEAD, as a fixed computation shows"
     )
-    return tuple(pairs if pairs.refusal else replace(pairs, refusal=told, refused_as="inconclusive") for pairs in cells)
+    return tuple(pairs if pairs.refusal else replace(pairs, refusal=text, refused_as="inconclusive") for pairs in cells)
 
 
 def _by_repeat(cells: Sequence[Pairs], ratios: Sequence[float]) -> list[float]:
@@ -43,7 +43,8 @@ def _by_repeat(cells: Sequence[Pairs], ratios: Sequence[float]) -> list[float]:
 
 def comparison_warnings(base: Side, head: Side, cells: Sequence[Pairs]) -> list[str]:
     """Say what the reader should know although it stops nothing."""
-    return [told for told in (_versions(base, head), _apart(cells), _redefined(base, cells)) if told]
+    found = (_versions(base, head), _apart(cells), _redefined(base, cells))
+    return [warning for warning in found if warning]
 
 
 def _versions(base: Side, head: Side) -> str | None:
@@ -60,7 +61,7 @@ def _redefined(base: Side, cells: Sequence[Pairs]) -> str | None:
     if not names:
         return None
     return (
-        f"Left out, because the two sides define them differently: {', '.join(names)}. Measure both with one version "
+        f"Left out because the two sides define them differently: {', '.join(names)}. Measure both with one version "
         "of sfbench; docs/columns.md says what changed."
     )
 
@@ -74,7 +75,7 @@ def _apart(cells: Sequence[Pairs]) -> str | None:
     head = [run.started_at for pairs in cells for run in pairs.head if run.started_at]
     if min(len(base), len(head)) > 1 and (max(base) < min(head) or max(head) < min(base)):
         return (
-            "The two sides were measured one after the other, not interleaved: drift of the machine counts as change. "
-            "`sfbench ab` interleaves them."
+            "The two sides were measured one after the other, not interleaved: any drift of the machine counts as a "
+            "change. `sfbench ab` interleaves them."
         )
     return None

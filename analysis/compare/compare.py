@@ -71,13 +71,13 @@ def compare(
         DataError: A run has no usable rows at all.
     """
     if confirm is not None and [path.resolve() for path in confirm] == [base.resolve(), head.resolve()]:
-        raise UsageError("--confirm: takes two runs of their own; those that flag something cannot confirm it")
+        raise UsageError("--confirm: takes two further runs; the runs that flag something cannot confirm it")
     sides = read_side(base), read_side(head)
     known = {**sides[0].metrics, **sides[1].metrics}
     rules = read_rules(known, min_effects, metrics, noise)
     cells = refuse_on_machine_drift(pair_cells(*sides))
     if noise is not None and {pairs.cell_id for pairs in cells}.isdisjoint(cell_id for cell_id, _ in rules.noise):
-        raise UsageError(f"--noise {noise[0]} {noise[1]}: they hold none of the cells that are compared")
+        raise UsageError(f"--noise {noise[0]} {noise[1]}: they have none of the cells being compared")
     again = None if confirm is None else read_again(confirm, sides)
     return Compared(*sides, judge(cells, known, rules, again), comparison_warnings(*sides, cells))
 
@@ -96,8 +96,8 @@ def read_rules(
     measured = aa_noise(pair_cells(read_side(noise[0]), read_side(noise[1])), known, rules.gates)
     if not measured:
         raise UsageError(
-            f"--noise {noise[0]} {noise[1]}: they say nothing of noise, which takes the same cells on both sides and"
-            f" at least 5 pairs; measure them with sfbench doctor"
+            f"--noise {noise[0]} {noise[1]}: they cannot show the noise, which takes the same cells on both sides and"
+            f" at least 5 pairs; measure it with sfbench doctor"
         )
     return replace(rules, noise=measured)
 
@@ -189,6 +189,6 @@ def _min_effects(texts: Sequence[str], known: Mapping[str, Metric]) -> dict[str,
         if number >= 1 and not value.strip().endswith("%") and _known(name.strip(), known).kind != "loss":
             raise UsageError(f"--min-effect {text!r}: {number:g} is a share of {number:.0%}; write {name}={number:g}%")
         if _known(name.strip(), known).kind == "loss" and value.strip().endswith("%"):
-            raise UsageError(f"--min-effect {text!r}: a loss has a margin in its own unit, not per cent: {name}=0.05")
+            raise UsageError(f"--min-effect {text!r}: a loss takes a margin in its own unit, without %: {name}=0.05")
         found[name.strip()] = number
     return found

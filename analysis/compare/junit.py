@@ -41,8 +41,8 @@ def _case(suite: ET.Element, name: str, judged: Judged, moved: str) -> None:
     tag = _ELEMENTS.get(judged.verdict.outcome)
     if tag:
         message = f"{phrase(judged)}: {judged.verdict.reason}"
-        told = ET.SubElement(case, tag, message=_clean(message))
-        told.text = _clean("\n".join(text for text in (interval_words(judged), moved) if text))
+        element = ET.SubElement(case, tag, message=_clean(message))
+        element.text = _clean("\n".join(text for text in (interval_words(judged), moved) if text))
 
 
 def _clean(text: str) -> str:

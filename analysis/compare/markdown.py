@@ -6,14 +6,14 @@ from analysis.compare.wording import cell_words, interval_words, moved_words, re
 from analysis.text.templates import templates
 from analysis.text.units import human
 
-_TOLD = 12
-"""So many cells are told above the fold."""
+_ABOVE_THE_FOLD = 12
+"""How many cells are shown above the fold."""
 
 
 def to_markdown(base: Side, head: Side, judgement: Judgement, warnings: list[str]) -> str:
     """Return the markdown."""
     cells = worst_first(judgement)
-    told = [_told(cell, judgement) for cell in cells if cell.outcome != "unchanged"]
+    changed = [_changed_row(cell, judgement) for cell in cells if cell.outcome != "unchanged"]
     return (
         templates()
         .get_template("compare.md.j2")
@@ -24,15 +24,15 @@ def to_markdown(base: Side, head: Side, judgement: Judgement, warnings: list[str
             summary=summary(judgement),
             warnings=warnings,
             grid_moved=moved_words(judgement.moved),
-            told=told[:_TOLD],
-            more=len(told[_TOLD:]),
+            changed=changed[:_ABOVE_THE_FOLD],
+            more=len(changed[_ABOVE_THE_FOLD:]),
             rows=_grid(judgement) + [row for cell in cells for row in _rows(cell, judgement)],
             to_confirm=0 if judgement.confirmed else len(judgement.to_confirm),
         )
     )
 
 
-def _told(cell: JudgedCell, judgement: Judgement) -> dict[str, str]:
+def _changed_row(cell: JudgedCell, judgement: Judgement) -> dict[str, str]:
     return {
         "label": cell.pairs.label,
         "verdict": cell.outcome,

@@ -23,7 +23,7 @@ from splitfed_core.records.metrics import METRICS, Metric
 MACHINE = (
     "cpu", "cpu_flags", "cores", "cgroup", "memory_bytes", "governor", "platform", "kernel", "thread_settings",
 )  # fmt: skip
-"""What of an environment makes it another machine. Versions are no part of it: a new one may be what is compared."""
+"""What of an environment makes it another machine. Versions are not part of it: a new one may be what is compared."""
 
 _ABSENT = "has no result"
 _ROUNDS = 3
@@ -99,7 +99,7 @@ def read_run(folder: Path) -> Side:
     """Read a run directory; one without any usable rows is a side too, each of whose runs says why.
 
     Raises:
-        NotARunError: The path is no run directory.
+        NotARunError: The path is not a run directory.
     """
     try:
         results = load(folder)
@@ -136,8 +136,8 @@ def _cells(results: Results, run: Run) -> list[SideCell]:
             measured = _measured(attempt, run, line, phases.get((cell_id, repeat)))
             runs[repeat] = replace(measured, problem=measured.problem or code)
         values = shown_values(config)
-        told = results.names.words(values, [axis for axis in axes if axis in values])
-        label = cell_id if told == NOTHING else told
+        words = results.names.words(values, [axis for axis in axes if axis in values])
+        label = cell_id if words == NOTHING else words
         made.append(SideCell(cell_id, label, _parameters(config), runs))
     return made
 
@@ -191,17 +191,17 @@ def _code_problem(run: Run) -> str | None:
     if not mixed:
         return None
     return (
-        f"was measured with more than one code ({', '.join(mixed)} changed under way): measure all of it with one,"
-        " into another directory or with sfbench sweep --fresh"
+        f"was measured with more than one version of the code ({', '.join(mixed)} changed during the run): measure"
+        " all of it with one, into another directory or with sfbench sweep --fresh"
     )
 
 
 def _problem(attempt: Attempt, *, usable: bool) -> str | None:
     if attempt.status != "ok":
         return f"{attempt.status}: {attempt.reason or 'no reason given'}"
-    changed = [name for name, told in attempt.manifest.files.items() if _hash(attempt.folder / name) != told]
+    changed = [name for name, sha in attempt.manifest.files.items() if _hash(attempt.folder / name) != sha]
     if changed:
-        return f"{', '.join(changed)} is not what its manifest hashed: cut off or changed since"
+        return f"{', '.join(changed)} differs from the hash in its manifest: it was cut off or changed since"
     return None if usable else "has no usable rows"
 
 

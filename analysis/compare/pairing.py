@@ -49,7 +49,7 @@ class Pairs:
         if not differ:
             return None
         one, other = differ[0]
-        return f"{metric.name} means something else on either side (definition {one} and {other}): measure both anew"
+        return f"{metric.name} differs in meaning between the sides (definitions {one} and {other}): measure both again"
 
     def exact(self, metric: Metric) -> bool:
         """Tell whether a metric of this cell has no noise."""
@@ -146,14 +146,14 @@ def _failed(base: Measured, head: Measured) -> str | None:
 
 
 def _seeds(base: Measured, head: Measured) -> str | None:
-    return f"the seeds differ, {base.seed} and {head.seed}: no pair" if base.seed != head.seed else None
+    return f"the seeds differ, {base.seed} and {head.seed}: they are not a pair" if base.seed != head.seed else None
 
 
 def _data(base: Measured, head: Measured) -> str | None:
     if base.data != head.data:
         return "the two sides trained on different data or shards of it"
     if None not in (base.content, head.content) and base.content != head.content:
-        return "the two sides trained on data of the same size but another content: give both the same files"
+        return "the two sides trained on data of the same size but with different content: give both the same files"
     return None
 
 
@@ -162,8 +162,8 @@ def _machines(base: Measured, head: Measured) -> str | None:
         side = "BASE" if base.machine is None else "HEAD"
         return f"the machine of {side} is not recorded, so it may be another one"
     differ = [name for name in base.machine if base.machine[name] != head.machine.get(name)]
-    told = ", ".join(f"{name} {base.machine[name]} and {head.machine.get(name)}" for name in differ)
-    return f"measured on different machines ({told}); that is for trends, not for gates" if differ else None
+    listed = ", ".join(f"{name} {base.machine[name]} and {head.machine.get(name)}" for name in differ)
+    return f"measured on different machines ({listed}); that is for trends, not for gates" if differ else None
 
 
 _CHECKS: tuple[Callable[[Measured, Measured], str | None], ...] = (_failed, _seeds, _data, _machines)

@@ -46,7 +46,7 @@ def _read(file: Path) -> Document:
     if not isinstance(entries, list) or not all(
         isinstance(entry, dict) and isinstance(entry.get("stats"), dict) for entry in entries
     ):
-        raise NotARunError(f"{file} is no file of pytest-benchmark: it has no list of benchmarks; {_WANTED}")
+        raise NotARunError(f"{file} is not a file of pytest-benchmark: it has no list of benchmarks; {_WANTED}")
     return dict(content)
 
 

@@ -38,7 +38,7 @@ class Rules:
     alpha: float = ALPHA
 
     def threshold(self, metric: Metric) -> float:
-        """Return the smallest difference that matters, in the scale of the differences; what is less is no change."""
+        """Return the smallest difference that matters, in the scale of the differences; a smaller one is no change."""
         effect = self._chosen(metric)
         if effect is None:
             effect = MIN_EFFECT[metric.kind]

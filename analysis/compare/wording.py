@@ -33,7 +33,7 @@ _SUBJECTS: dict[str, str] = {
 _SAYS_ITSELF = _SUBJECTS.keys() - {"round_p50_s"}
 """Metrics whose change names them: `12 % slower`, `3 % more bytes`."""
 _LEADING = ("step_p50_s", "median_s", "final_eval_accuracy")
-"""These are always told; of the others only what is not unchanged."""
+"""These are always named; of the others only what is not unchanged."""
 _FIRST = ("step_p50_s", "median_s", "round_p50_s", "final_eval_accuracy")
 
 
@@ -83,8 +83,8 @@ def phrase(judged: Judged) -> str:
         return f"{subject(judged)} {_size(judged, verdict.estimate)} {word}"
     # "12 % faster" means 1.12 times the speed, as "12 % slower" means 1.12 times the time
     change = abs(judged.change(verdict.estimate)) if kind not in ("time", "rate") else math.expm1(abs(verdict.estimate))
-    told = f"{percent(change)} {word}"
-    return told if judged.metric.name in _SAYS_ITSELF else f"{subject(judged)} {told}"
+    size = f"{percent(change)} {word}"
+    return size if judged.metric.name in _SAYS_ITSELF else f"{subject(judged)} {size}"
 
 
 _STATES = {"unchanged": "unchanged", "inconclusive": "unclear", "error": "not comparable"}
@@ -93,8 +93,8 @@ _STATES = {"unchanged": "unchanged", "inconclusive": "unclear", "error": "not co
 def joint(judged: Sequence[Judged]) -> str:
     """Say several verdicts in one sentence, speed and accuracy first."""
     ordered = sorted(judged, key=lambda each: _FIRST.index(each.metric.name) if each.metric.name in _FIRST else 9)
-    told = [phrase(each) for each in ordered if each.metric.name in _LEADING or each.verdict.outcome != "unchanged"]
-    return ", ".join(told) or "nothing changed"
+    phrases = [phrase(each) for each in ordered if each.metric.name in _LEADING or each.verdict.outcome != "unchanged"]
+    return ", ".join(phrases) or "nothing changed"
 
 
 def cell_words(cell: JudgedCell, judgement: Judgement) -> str:
@@ -128,22 +128,22 @@ def _why(judgement: Judgement) -> str:
     if judgement.outcome not in ("inconclusive", "error"):
         return ""
     verdicts = [each.verdict for cell in silent for each in cell.gated(judgement.rules)]
-    told = Counter(verdict.reason for verdict in verdicts if verdict.outcome == judgement.outcome)
+    counts = Counter(verdict.reason for verdict in verdicts if verdict.outcome == judgement.outcome)
     if len(judgement.cells) > 1:  # of a single cell, the refusal has been said
-        told.update(cell.pairs.refusal for cell in silent if cell.pairs.refusal)
-    return f" ({told.most_common(1)[0][0]})" if told else ""
+        counts.update(cell.pairs.refusal for cell in silent if cell.pairs.refusal)
+    return f" ({counts.most_common(1)[0][0]})" if counts else ""
 
 
 def moved_words(moved: Sequence[Moved]) -> str:
     """Say which parts moved: `server_compute +14 % of the step (+2.4 ms)`."""
-    told = []
+    parts = []
     for each in moved:
         if each.named:
             sign = "−" if each.share < 0 else "+"
             seconds = "" if each.change_s is None else f" ({sign}{human(abs(each.change_s), 's')})"
             name = each.phase.removesuffix("_s").replace("_steps", " steps")
-            told.append(f"{name} {sign}{percent(each.share)} of the {each.of}{seconds}")
-    return ", ".join(told)
+            parts.append(f"{name} {sign}{percent(each.share)} of the {each.of}{seconds}")
+    return ", ".join(parts)
 
 
 def _sentence(text: str) -> str:

@@ -119,7 +119,7 @@ class _RoundLogLocator(LogLocator):
 
 
 def log_scale(axes: Axes, which: Literal["x", "y"], unit: str) -> None:
-    """Make an axis logarithmic, its ticks said with their units: `20 ms`, `2 MB`."""
+    """Make an axis logarithmic, its ticks written with their units: `20 ms`, `2 MB`."""
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(_RoundLogLocator())

@@ -83,8 +83,8 @@ def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
             panel.ticks(names)
             panel.label("time of a round", "link of each client")
         theme.legend(figure, theme.keys(results, roles.hue, None) + _PREDICTED)
-        said = "PREDICTION, not a measurement"
-        theme.notes(figure, results, said, theme.averaged(results, roles), host=True)
+        warning = "PREDICTION, not a measurement"
+        theme.notes(figure, results, warning, theme.averaged(results, roles), host=True)
     return figure
 
 

@@ -76,4 +76,4 @@ def _entries(results: Results, hue: str | None, front: pd.DataFrame) -> list[the
     ring = {"marker": "o", "linestyle": "", "markerfacecolor": theme.PAPER}
     lines = enumerate((dict(line) for _, line in front.iterrows()), start=1)
     words = [(i, results.names.words(line, results.axes, short=True), line["front_share"]) for i, line in lines]
-    return colours + [(f"{i}: {told} ({floored_percent(share)})", ring) for i, told, share in words]
+    return colours + [(f"{i}: {label} ({floored_percent(share)})", ring) for i, label, share in words]

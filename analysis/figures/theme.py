@@ -169,14 +169,14 @@ def note(figure: Figure, text: str) -> None:
 
 def notes(figure: Figure, results: Results, *texts: str, host: bool = False) -> None:
     """Say the conditions that there are; with `host` also in which cells clients waited for a process of this host."""
-    said = [text for text in texts if text]
+    notes = [text for text in texts if text]
     crowded = (
         results.ok.loc[results.ok["crowded"], ["clients", "workers_used"]].drop_duplicates().sort_values("clients")
     )
     if host and len(crowded):
         which = ", ".join(f"{clients} in {workers:.0f}" for clients, workers in crowded.itertuples(index=False))
-        said.append(f"clients in fewer workers ({which}): latency, queue and stragglers are those of the host")
-    note(figure, " · ".join(said))
+        notes.append(f"clients in fewer workers ({which}): latency, queue and stragglers are those of the host")
+    note(figure, " · ".join(notes))
 
 
 def averaged(results: Results, roles: layout.Roles) -> str:

@@ -11,7 +11,7 @@ _SAME = 0.02
 """A difference smaller than this is not worth a sentence."""
 
 _UNSURE = 0.1
-"""Without an interval, a difference must be larger than this to be told as one."""
+"""Without an interval, a difference must be larger than this to be reported as one."""
 
 
 @dataclass(frozen=True)

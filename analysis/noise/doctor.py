@@ -1,4 +1,4 @@
-"""`sfbench doctor`, its second half: what a gate can see where the same code differs from itself so much."""
+"""`sfbench doctor`, its second half: what a gate can see given how much the same code differs from itself."""
 
 import json
 import math
@@ -40,8 +40,8 @@ class Noise:
         label: The cell in words.
         step_s: Median of its step latency.
         between_runs: Standard deviation between runs, of the log of their median step latency.
-        visible: The smallest slowdown that ten pairs find nine times of ten; infinite if there is none.
-        pairs: For each effect, how many pairs find it nine times of ten; none if that takes more than sixty.
+        visible: The smallest slowdown that ten pairs find nine times out of ten; infinite if there is none.
+        pairs: For each effect, how many pairs find it nine times out of ten; none if that takes more than sixty.
     """
 
     label: str
@@ -64,7 +64,7 @@ def examine(one: Path, other: Path) -> list[Noise]:
     timed = [pairs for pairs in usable if np.isfinite(pairs.values(METRIC)).all()]
     if not timed:
         raise DataError(
-            f"{usable[0].label} has warm-up steps only, so its steps say nothing of noise; give it more rounds or "
+            f"{usable[0].label} has only warm-up steps, which say nothing about noise; give it more rounds or "
             "examples, or fewer warmup_steps"
         )
     return [_noise(pairs) for pairs in timed]
@@ -100,7 +100,7 @@ def needed(effect: float, between_runs: float) -> int | None:
 
 
 def visible(between_runs: float, pairs: int = PAIRS) -> float:
-    """Return the smallest effect that so many pairs find often, to a thousandth."""
+    """Return the smallest effect that this many pairs find often, to a thousandth."""
     low, high = 0.0, _LARGEST
     if found(high, between_runs, pairs) < OFTEN:
         return math.inf
@@ -120,8 +120,8 @@ def show(
     console.print(_table(noises, each_s))
     console.print(
         f"From {len(pair_s)} pairs of runs of the same code, {human(each_s, 's')} a pair. Noise: standard deviation "
-        "between runs. Seen: a slowdown flagged and confirmed nine times of ten, where 3 % matter. Time: of all pairs "
-        "and their confirmation."
+        "between runs. Seen: a slowdown flagged and confirmed nine times out of ten, where 3 % matter. Time: of all "
+        "pairs and their confirmation."
     )
     for text in advice:
         console.print(f"→ {text}")

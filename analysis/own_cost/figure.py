@@ -24,8 +24,8 @@ def draw_goals(goals: Sequence[MeasuredGoal]) -> Figure:
                 axes.plot(goal.margin(goal.aim), y, color=INK, marker="|", markersize=9, linestyle="")
             unit = f" {goal.unit}" if goal.unit else "×"
             sign = "≥" if goal.better == "higher" else "≤"
-            told = f"{shown_digits(goal.measured)}{unit}  ({sign} {goal.reach:g})"
-            axes.annotate(told, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+            label = f"{shown_digits(goal.measured)}{unit}  ({sign} {goal.reach:g})"
+            axes.annotate(label, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8)
         axes.set_xscale("log")
         axes.axvline(1, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(goals)), [_shortened(goal.what) for goal in reversed(goals)])

@@ -63,11 +63,11 @@ def _names(results: Results) -> set[str]:
 
 def _notes(results: Results) -> ReportWarning | None:
     bad = _names(results)
-    told: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
     for problem in results.problems:
         if problem.where not in bad:
-            told.setdefault(problem.what, []).append(problem.where)
-    others = tuple(Problem(_places(places), what) for what, places in told.items())
+            places.setdefault(problem.what, []).append(problem.where)
+    others = tuple(Problem(_places(where), what) for what, where in places.items())
     return ReportWarning("Some data are missing or odd.", "What could be used is shown.", others) if others else None
 
 
@@ -76,16 +76,18 @@ def _places(places: Sequence[str]) -> str:
 
 
 def _data(results: Results) -> ReportWarning | None:
-    """Repeat what the sweep said of the data, once, with the attempts that it is about."""
-    told: dict[str, list[str]] = {}
+    """Repeat the sweep's warnings about the data, each once, with the attempts that it is about."""
+    attempts: dict[str, list[str]] = {}
     for attempt in (attempt for run in results.runs for attempt in run.attempts):
         for text in attempt.manifest.data_warnings:
-            told.setdefault(text, []).append(attempt.where)
-    if not told:
+            attempts.setdefault(text, []).append(attempt.where)
+    if not attempts:
         return None
-    details = (Problem(where[0] if len(where) == 1 else f"{len(where)} attempts", text) for text, where in told.items())
+    details = (
+        Problem(where[0] if len(where) == 1 else f"{len(where)} attempts", text) for text, where in attempts.items()
+    )
     return ReportWarning(
-        "The data may make results mean less than they seem to.", "The sweep warned of it.", tuple(details)
+        "The data may make the results mean less than they seem to.", "The sweep warned about them.", tuple(details)
     )
 
 
@@ -97,7 +99,7 @@ def _runs(results: Results) -> ReportWarning | None:
         Problem(title(name), ", ".join(f"{run} {value}" for run, value in values.items()))
         for name, values in differ.items()
     )
-    text = "What is said of one run against another is said of all of these together."
+    text = "A comparison between runs is about all of these differences together."
     return ReportWarning("The runs differ in their parameters too.", text, details)
 
 
@@ -107,14 +109,14 @@ def _definitions(results: Results) -> ReportWarning | None:
     meant = {m.title: set[int]().union(*(results.definitions(run, m.name) for run in runs)) for m in METRICS.values()}
     differ = ", ".join(name for name, numbers in meant.items() if len(numbers) > 1)
     text = f"The versions of sfbench that measured the runs define them differently: {differ}. See docs/columns.md."
-    return ReportWarning("Metrics with two meanings.", text) if differ else None
+    return ReportWarning("Metrics with more than one meaning.", text) if differ else None
 
 
 def _many_clients(results: Results) -> ReportWarning | None:
     pairs = results.crowds()
     text = (
         f"Clients took turns in fewer processes ({pairs}): latency, queue and stragglers of these cells are those of "
-        "the host. Give each client a worker where clients that work at the same time are what you ask for."
+        "the host. To measure clients that work at the same time, give each client its own worker."
     )
     return ReportWarning("More clients than workers.", text) if pairs else None
 
@@ -132,20 +134,23 @@ def _batches(results: Results) -> ReportWarning | None:
         Problem(_cell(results, line), f"{line['batch_size']}, but the largest had {largest:.0f}")
         for line, largest in zip(lines, cells, strict=True)
     )
-    text = "No client has so many examples: cells that differ in such batch sizes trained the same batches."
+    text = "No client has that many examples: cells that differ only in such batch sizes trained on the same batches."
     return ReportWarning("Batches larger than every shard.", text, details)
 
 
 def _mixture(results: Results) -> ReportWarning | None:
     """Say where step statistics, which are of the most frequent batch size of a cell, are of few of its steps."""
     least = results.ok["common_batch_share"].min()
-    text = f"Step statistics are of the most frequent size; in at least one cell that is {least:.0%} of the steps."
+    text = (
+        "Step statistics cover only the most frequent batch size; in at least one cell that is "
+        f"{least:.0%} of the steps."
+    )
     return ReportWarning("Batches of different sizes.", text.replace("%", " %")) if least < _COMMON else None
 
 
 def _cell(results: Results, line: dict[Hashable, object]) -> str:
-    said = results.names.words(line, results.axes)
-    return str(line["cell_id"]) if said == NOTHING else said
+    words = results.names.words(line, results.axes)
+    return str(line["cell_id"]) if words == NOTHING else words
 
 
 def _environments(results: Results) -> ReportWarning | None:
@@ -156,7 +161,7 @@ def _environments(results: Results) -> ReportWarning | None:
         Problem(f"environment {env}", f"{int((results.ok['env'] == env).sum())} attempts")
         for env in dict.fromkeys(used["env"])
     )
-    text = "Not all cells ran on the same machine, code and versions; compare their times with care."
+    text = "Not all cells ran on the same machine with the same code and versions; compare their times with care."
     return ReportWarning("Mixed environments.", text, details)
 
 
@@ -166,13 +171,13 @@ def _codes(results: Results) -> ReportWarning | None:
         for run in results.runs
         for name, states in mixed_code(run).items()
     )
-    text = "The code changed under way and that was accepted: a difference between cells may be one between codes."
-    return ReportWarning("Measured with more than one code.", text, details) if details else None
+    text = "The code changed during the run, and that was accepted: a difference between cells may come from the code."
+    return ReportWarning("Measured with more than one version of the code.", text, details) if details else None
 
 
 def _dirty(results: Results) -> ReportWarning | None:
     dirty = any(env.checkout.git_dirty for run in results.runs for env in run.environments.values())
-    text = "The commit alone does not say which code was measured."
+    text = "The commit alone does not identify the code that was measured."
     return ReportWarning("The code had uncommitted changes.", text) if dirty else None
 
 

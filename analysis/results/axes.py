@@ -26,7 +26,7 @@ class Varying:
 def find_axes(cells: Sequence[CellValues], runs: Sequence[Run]) -> Varying:
     """Find the parameters with more than one value; several runs are an axis of their own.
 
-    A parameter that follows from another (zipped axes, overrides) would only make empty panels: it is no axis, but
+    A parameter that follows from another (zipped axes, overrides) would only make empty panels: it is not an axis, but
     moves together with one and is named with it. One that merely some algorithms have (a cut) goes without saying.
     Runs stay apart always: what else differs between them nobody planned. Whatever the parameters, axes and run tell
     all cells apart; as a last resort by their identifiers.
@@ -44,7 +44,7 @@ def find_axes(cells: Sequence[CellValues], runs: Sequence[Run]) -> Varying:
         if name in axes and any(_follows(name, other, known) for other in axes if other != name):
             followers.insert(0, name)
             del axes[name]
-    if not _told_apart(cells, ("run", *axes)):
+    if not _distinct(cells, ("run", *axes)):
         axes["cell_id"] = tuple(dict.fromkeys(cell["cell_id"] for cell in cells))
     return Varying(axes, _together(axes, followers, known))
 
@@ -63,11 +63,11 @@ def _together(axes: Axes, followers: Sequence[str], cells: Sequence[CellValues])
     return found
 
 
-def _told_apart(cells: Sequence[CellValues], axes: Sequence[str]) -> bool:
+def _distinct(cells: Sequence[CellValues], axes: Sequence[str]) -> bool:
     """Tell whether no two cells have the same values of all axes."""
-    told: dict[tuple[Value, ...], Value] = {}
+    seen: dict[tuple[Value, ...], Value] = {}
     return all(
-        told.setdefault(tuple(cell.get(axis, NOTHING) for axis in axes), cell["cell_id"]) == cell["cell_id"]
+        seen.setdefault(tuple(cell.get(axis, NOTHING) for axis in axes), cell["cell_id"]) == cell["cell_id"]
         for cell in cells
         if "cell_id" in cell
     )
@@ -88,9 +88,9 @@ def ordered_values(values: Sequence[Value], listed: Sequence[Value]) -> tuple[Va
 
 def _follows(name: str, other: str, cells: Sequence[CellValues]) -> bool:
     """Tell whether the value of one parameter says that of another in every cell."""
-    told: dict[Value, Value] = {}
+    seen: dict[Value, Value] = {}
     both = [cell for cell in cells if name in cell and other in cell]
-    return all(told.setdefault(cell[other], cell[name]) == cell[name] for cell in both)
+    return all(seen.setdefault(cell[other], cell[name]) == cell[name] for cell in both)
 
 
 def _listed(name: str, runs: Sequence[Run]) -> list[Value]:

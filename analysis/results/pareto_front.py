@@ -10,7 +10,7 @@ from analysis.results.resampling import accuracies, beaten_by, by_repeat, cells_
 from analysis.stats.signed_rank import Array
 
 _MOST = 500
-"""So many cells are resampled, those that the fewest others beat: what hundreds beat is not on the front by chance."""
+"""How many cells are resampled, those that the fewest others beat: what hundreds beat is not on the front by chance."""
 
 _NEEDED = ("final_eval_accuracy", "total_bytes", "train_s")
 

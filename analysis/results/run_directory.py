@@ -140,10 +140,10 @@ def open_run(folder: Path, name: str | None = None) -> Run:
 
 def _check(folder: Path) -> None:
     if not folder.is_dir():
-        raise NotARunError(f"{folder} is no directory; name the directory that sfbench sweep wrote, such as runs/quick")
+        raise NotARunError(f"{folder} is not a directory; name one that sfbench sweep wrote, such as runs/quick")
     if not is_run(folder):
         raise NotARunError(
-            f"{folder} is no run directory: it has neither plan.json nor cells/; name what sfbench sweep wrote"
+            f"{folder} is not a run directory: it has neither plan.json nor cells/; name what sfbench sweep wrote"
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a series of measurements changes its level: advice on where to look, no verdict.
+"""Where a series of measurements changes its level: advice on where to look, not a verdict.
 
 Levels are found by PELT (Killick et al. 2012, as `ruptures` has it) with squared errors around the mean of each level.
 """
@@ -14,7 +14,7 @@ from analysis.stats.signed_rank import Array
 from splitfed_core.records.metrics import ADDITIVE, MIN_EFFECT, Metric
 
 _LEAST = 3
-"""So many points make a level: one slow evening is none."""
+"""How many points make a level: one slow evening is not one."""
 
 _PENALTY = 6.0
 """Price of a further level, times the logarithm of the number of points: see docs/ci.md for how often noise pays it."""

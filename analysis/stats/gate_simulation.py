@@ -221,10 +221,10 @@ def false_alarms(world: World) -> list[list[str]]:
     worlds["8%, with `--noise` of 5 pairs"] = replace(world, noise=0.08, same_code=5)
     worlds["1% and 4% shared"] = replace(world, noise=0.01, shared=0.04)
     lines = []
-    for told, each in worlds.items():
+    for label, each in worlds.items():
         found = [simulate(replace(each, pairs=pairs)) for pairs in PAIRS]
-        lines.append([f"{told}, at once", *(_bounded(rates.wrong, world.grids) for rates in found)])
-        lines.append([f"{told}, confirmed", *(_bounded(rates.wrong_confirmed, world.grids) for rates in found)])
+        lines.append([f"{label}, at once", *(_bounded(rates.wrong, world.grids) for rates in found)])
+        lines.append([f"{label}, confirmed", *(_bounded(rates.wrong_confirmed, world.grids) for rates in found)])
     return lines
 
 
@@ -235,10 +235,10 @@ def losses(grids: int) -> list[list[str]]:
         worlds = [LossWorld(seeds=seeds, grids=grids, pairs=pairs) for pairs in PAIRS]
         found = [simulate_losses(world) for world in worlds]
         same = [simulate_losses(replace(world, same_seeds=True)) for world in worlds]
-        told = f"differences of {seeds:g}"
-        lines.append([f"{told}, at once", *(_bounded(rates.wrong, grids) for rates in found)])
-        lines.append([f"{told}, confirmed", *(_bounded(rates.wrong_confirmed, grids) for rates in found)])
-        lines.append([f"{told}, on the same seeds", *(_bounded(rates.wrong_confirmed, grids) for rates in same)])
+        label = f"differences of {seeds:g}"
+        lines.append([f"{label}, at once", *(_bounded(rates.wrong, grids) for rates in found)])
+        lines.append([f"{label}, confirmed", *(_bounded(rates.wrong_confirmed, grids) for rates in found)])
+        lines.append([f"{label}, on the same seeds", *(_bounded(rates.wrong_confirmed, grids) for rates in same)])
     return lines
 
 

@@ -37,7 +37,7 @@ class Verdict:
         outcome: The verdict.
         reason: Why, in words.
         pairs: On how many pairs it rests.
-        threshold: The smallest difference that matters, in the scale of the differences; what is less is no change.
+        threshold: The smallest difference that matters, in the scale of the differences; a smaller one is not a change.
         bar: What a difference must exceed to be flagged: the threshold, or the noise of the same code if that is more.
         estimate: Hodges–Lehmann estimate of the difference; positive is worse.
         low: Exact one-sided lower bound of it.
@@ -183,8 +183,8 @@ def confirm_family(
         if flag is not None and outcome == flag:
             verdicts[i] = replace(first[i], outcome=flag, reason=f"flagged, and again by {pairs} fresh pairs")
         else:
-            told = f"flagged once, but not again by {pairs} fresh pairs"
-            verdicts[i] = replace(first[i], outcome="inconclusive", reason=told)
+            message = f"flagged once, but not again by {pairs} fresh pairs"
+            verdicts[i] = replace(first[i], outcome="inconclusive", reason=message)
     return verdicts
 
 
@@ -192,7 +192,7 @@ def decide_exact(differences: Array, tolerance: float = 0.0) -> Verdict:
     """Decide a metric without noise: one pair that is worse is enough."""
     worst, best = float(differences.max()), float(differences.min())
     outcome: Outcome = "regression" if worst > tolerance else "improvement" if best < -tolerance else "unchanged"
-    reason = "equal in every pair" if worst == best == 0 else "compared exactly: nothing in it is noise"
+    reason = "equal in every pair" if worst == best == 0 else "compared exactly: it has no noise"
     estimate = worst if outcome == "regression" else best if outcome == "improvement" else float(np.median(differences))
     return Verdict(outcome, reason, len(differences), tolerance, tolerance, estimate, best, worst, exact=True)
 
@@ -246,13 +246,13 @@ def _reason(verdict: Verdict, family: int, alpha: float) -> str:
     if verdict.pairs < fewest:
         return f"needs ≥ {fewest} pairs, has {verdict.pairs}"
     if verdict.outcome == "unchanged":
-        return "the interval lies inside ± the minimum effect"
+        return "the interval lies within ± the minimum effect"
     if verdict.outcome in ("regression", "improvement"):
         return "the bound clears the minimum effect"
     if verdict.suspect:
         needed = fewest_pairs(alpha, family)
-        more = f" takes ≥ {needed} pairs or" if verdict.pairs < needed else " takes"
-        return f"stands out alone, but among {family} that are looked at that{more} a confirming run"
+        more = f"at least {needed} pairs or " if verdict.pairs < needed else ""
+        return f"stands out by itself, but with {family} results looked at, that takes {more}a confirming run"
     if verdict.low > verdict.threshold or verdict.high < -verdict.threshold:
-        return "it differs by what matters, but not by more than the same code differs from itself here"
+        return "it changed by more than the minimum effect, but not by more than the same code differs from itself here"
     return "the interval crosses the minimum effect; more pairs would tell"

@@ -45,11 +45,11 @@ _LONGEST = 20
 
 @dataclass(frozen=True)
 class Names:
-    """How the axes of some cells are said; what moves together with an axis is said with it.
+    """How the axes of some cells are named; what moves together with an axis is named with it.
 
     Args:
         together: What moves together with each axis.
-        shared: In how many workers so many clients were, where these are fewer.
+        shared: The number of workers, by the number of clients, where there were fewer workers than clients.
     """
 
     together: Together = field(default_factory=dict)
@@ -87,14 +87,14 @@ class Names:
 
     def words(self, values: Mapping[Any, Any], axes: Iterable[str], *, short: bool = False) -> str:
         """Say a cell by its axes: `3 clients · cut dense1`; that it lacks what does not apply goes without saying."""
-        said = [axis for axis in axes if values[axis] != NOTHING or axis not in MAY_NOT_APPLY]
-        return " · ".join(self.word(axis, values[axis], short=short) for axis in said) or NOTHING
+        shown = [axis for axis in axes if values[axis] != NOTHING or axis not in MAY_NOT_APPLY]
+        return " · ".join(self.word(axis, values[axis], short=short) for axis in shown) or NOTHING
 
     def _workers(self, axis: str, value: Any) -> int | None:
         return self.shared.get(value) if axis == "clients" and "workers" not in self._companions(axis) else None
 
     def _companions(self, axis: str) -> Mapping[str, Mapping[Value, Value]]:
-        """Return what is named with an axis. Runs have names of their own: how else they differ is a caution."""
+        """Return what is named with an axis. Runs have names of their own: how else they differ is a warning."""
         return {} if axis == "run" else self.together.get(axis, {})
 
 

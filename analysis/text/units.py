@@ -1,4 +1,4 @@
-"""How numbers are said to people: milliseconds, kilobytes, megabits, with three significant digits."""
+"""How numbers are written for people: milliseconds, kilobytes, megabits, with three significant digits."""
 
 import math
 from collections.abc import Iterable

@@ -47,14 +47,14 @@ def add_run(folder: Path, history: Path, *, allow_dirty: bool = False, committed
         What was done, in words.
 
     Raises:
-        UsageError: The path is no run, the file no history, the tree was dirty, or the commit is unknown.
+        UsageError: The path is not a run, the file not a history, the tree was dirty, or the commit is unknown.
         DataError: No cell has usable rows.
     """
     entries = entries_of(folder, allow_dirty=allow_dirty, committed_at=committed_at)
     added = append(history, entries)
     failed = sum(entry.failed for entry in entries)
     there = f", {len(entries) - added} were there already" if added < len(entries) else ""
-    without = f"; {failed} repeats without a usable result are left out" if failed else ""
+    without = f"; {failed} repeats without a usable result were left out" if failed else ""
     return f"{history}: added {added} of {len(entries)} cells{there}{without}"
 
 
@@ -109,13 +109,13 @@ def _commit(environment: Environment, folder: Path, *, allow_dirty: bool) -> tup
     """Return the commit one stood in when it was measured, else that of sfbench, and a hash of what was uncommitted."""
     checkouts = [checkout for checkout in (environment.app, environment.checkout) if checkout.git_commit]
     if not checkouts:
-        raise UsageError(f"{folder} does not say which commit it measured; run the sweep in a git checkout")
+        raise UsageError(f"{folder} does not record which commit it measured; run the sweep in a git checkout")
     dirty = [checkout for checkout in checkouts if checkout.git_dirty]
     commit = str(checkouts[0].git_commit)
     if dirty and not allow_dirty:
         raise UsageError(
-            f"{folder} was measured with uncommitted changes on {commit[:10]}: a history tells of commits; commit and "
-            "measure again, or add it with --allow-dirty, and it is marked"
+            f"{folder} was measured with uncommitted changes on {commit[:10]}, but a history is about commits; commit "
+            "and measure again, or add it as it is, marked, with --allow-dirty"
         )
     return commit, "+".join(dict.fromkeys(c.git_diff or "unknown" for c in dirty)) or None
 

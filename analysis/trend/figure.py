@@ -14,7 +14,7 @@ from analysis.trend.series import Series, Trend
 from splitfed_core.records.metrics import MIN_EFFECT, Metric
 
 _NAMED = 6
-"""So many cells have a colour and a name: those that changed most. The others are grey."""
+"""How many cells have a colour and a name: those that changed most. The others are grey."""
 
 _SHORT = 7  # characters of a commit
 
@@ -129,7 +129,7 @@ def _entries(trend: Trend, named: tuple[str, ...]) -> list[Entry]:
     if _machine_changes(trend):
         entries.append(("another machine", {"linestyle": ":", "linewidth": 0.9}))
     if any(_redefinitions(trend.of(metric)) for metric in {series.metric for series in trend.series}):
-        entries.append(("defined anew", {"linestyle": "-.", "linewidth": 0.9}))
+        entries.append(("redefined", {"linestyle": "-.", "linewidth": 0.9}))
     if any(point.dirty for series in trend.series for point in series.points):
         entries.append(("uncommitted changes", {"marker": "o", "markerfacecolor": "none", "linestyle": ""}))
     return entries

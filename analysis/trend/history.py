@@ -96,7 +96,7 @@ def read_history(path: Path) -> list[Entry]:
     A last line that was cut off while it was written is left out.
 
     Raises:
-        UsageError: There is no such file, or it is no history.
+        UsageError: There is no such file, or it is not a history.
     """
     try:
         content = path.read_bytes()
@@ -121,7 +121,7 @@ def append(path: Path, entries: Sequence[Entry]) -> int:
         How many were added.
 
     Raises:
-        UsageError: The file is no history, or cannot be written.
+        UsageError: The file is not a history, or cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,8 +132,8 @@ def append(path: Path, entries: Sequence[Entry]) -> int:
         fcntl.flock(file, fcntl.LOCK_EX)
         content = file.read()
         whole = _whole(content)
-        there = {_told(entry) for entry in _entries(content[:whole], path)}
-        new = [entry.line() for entry in entries if _told(entry) not in there]
+        known = {_measurement(entry) for entry in _entries(content[:whole], path)}
+        new = [entry.line() for entry in entries if _measurement(entry) not in known]
         if new:
             file.truncate(whole)
             between = b"" if content[:whole].endswith(b"\n") or not whole else b"\n"
@@ -142,7 +142,7 @@ def append(path: Path, entries: Sequence[Entry]) -> int:
     return len(new)
 
 
-def _told(entry: Entry) -> str:
+def _measurement(entry: Entry) -> str:
     """Return an entry as text without what depends on where one stood when it was added."""
     return replace(entry, committed_at=None).line()
 
@@ -175,6 +175,6 @@ def _entry(line: str, where: str) -> Entry:
         return Entry(**content | {"machine": Machine(**content["machine"]), "metrics": metrics})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(
-            f"{where}: {line[:60]!r} is no line of an sfbench history; name another file, or, after a merge, keep the "
-            "lines of both sides and drop what git put between them"
+            f"{where}: {line[:60]!r} is not a line of an sfbench history; name another file, or, after a merge, keep "
+            "the lines of both sides and drop what git put between them"
         ) from error

@@ -1,4 +1,4 @@
-"""`track report`: a history drawn and told over commits. Changes of level are advice, never a verdict."""
+"""`track report`: a history drawn and described over commits. Changes of level are advice, never a verdict."""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,8 +25,9 @@ DEFAULT_METRICS = (
 _TITLE = "Metrics over commits"
 _CAPTION = (
     "Each line is a cell: its change against its own first level on the same machine. A dotted line is where another "
-    "machine took over, a dash-dotted one where the metric was defined anew: points are never joined across them. A "
-    "cross marks a level that is worse from there on, a plus one that is better; six cells that changed most are named."
+    "machine took over, a dash-dotted one where the metric was redefined: points are never joined across them. A "
+    "cross marks a level that is worse from there on, a plus one that is better; the six cells that changed "
+    "most are named."
 )
 
 
@@ -87,19 +88,19 @@ def _texts(name: str, made: Trend, metrics: Sequence[Metric], origin: Provenance
 
 
 def _headlines(changes: Sequence[tuple[Series, Change]], made: Trend) -> list[str]:
-    """Tell changes of the same metric that began at the same commit in one line."""
+    """Name changes of the same metric that began at the same commit in one line."""
     together: dict[tuple[bool, Metric, int], list[tuple[Series, Change]]] = {}
     for series, change in changes:
         together.setdefault((change.worse, series.metric, series.points[change.at].at), []).append((series, change))
-    told = []
+    lines = []
     for (worse, of, at), found in together.items():
         cells = len({series.cell_id for series in made.of(of)})
         series, most = found[0]
-        told.append(
+        lines.append(
             f"{of.title} {'worse' if worse else 'better'} from {made.commits[at][:10]} on in {len(found)} of "
             f"{_count(cells, 'cell')}; most in {series.label}: {_size(of, most.size)}"
         )
-    return told
+    return lines
 
 
 def _change_row(series: Series, change: Change, commits: Sequence[str]) -> list[str]:

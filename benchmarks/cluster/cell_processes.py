@@ -37,7 +37,7 @@ class ProcessMemory(TypedDict):
 
 @dataclass(slots=True)
 class Processes:
-    """The warm processes of this run, all with the same number of threads; servers can be called by so many at once."""
+    """The warm processes of this run, all with the same number of threads; `callers` can call a server at once."""
 
     threads: int | None
     callers: int
@@ -46,7 +46,7 @@ class Processes:
     workers: list[WorkerActor] = field(default_factory=list)
 
     def serve(self, threads: int | None, workers: int) -> bool:
-        """Whether they can be used for a cell with so many threads and workers."""
+        """Whether they can be used for a cell with these numbers of threads and workers."""
         return self.threads == threads and workers <= self.callers
 
     def all(self) -> list[Actor]:
@@ -167,7 +167,7 @@ class CellProcesses:
         return self._joined([worker.evaluate.remote(client_ids) for worker in self.workers])
 
     def code(self) -> dict[str, str]:
-        """Return the code that its processes have imported so far."""
+        """Return the code that its processes have imported until now."""
         calls = [process.code.remote([self.config.model]) for process in (*self._servers.values(), *self.workers)]
         return merged(self._get(calls))
 

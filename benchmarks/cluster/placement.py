@@ -74,7 +74,7 @@ class Placement:
         return self.workers[-1]
 
     def spread(self, workers: int) -> bool:
-        """Whether the first so many workers and the servers are on more than one node."""
+        """Whether the first `workers` workers and the servers are on more than one node."""
         return any(node != self.head for node in self.workers[:workers])
 
     def lost(self) -> list[Node]:

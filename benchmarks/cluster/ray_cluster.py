@@ -89,7 +89,7 @@ class Cluster:
         return refused
 
     def code(self, configs: Sequence[CellConfig]) -> dict[str, str]:
-        """Return the code that was imported so far; see `CellRunner.code`."""
+        """Return the code that was imported until now; see `CellRunner.code`."""
         models = sorted({config.model for config in configs})
         processes = self._processes.all() if self._processes else ()
         return merged(get_all([process.code.remote(models) for process in processes], deadline=None))

@@ -21,7 +21,7 @@ class RayTransport:
     """A client's way to a server process through Ray."""
 
     def __init__(self, process: ServerActor, deadline_s: float) -> None:
-        """Speak to a `ServerProcess`; a single call may take so long."""
+        """Speak to a `ServerProcess`; a single call may take `deadline_s`."""
         self._process, self._deadline_s = process, deadline_s
 
     def exchange(self, call: Call[EncodedTensor]) -> Reply[EncodedTensor]:

@@ -111,7 +111,7 @@ def kind(config: CellConfig, cores: int) -> Kind:
 
 
 def probe_of(config: CellConfig, cores: int, steps: int = _PROBE_STEPS) -> CellConfig:
-    """Return a short cell of the same kind and batch size, with so many full batches of each client in a round."""
+    """Return a short cell of the same kind and batch size, with `steps` full batches of each client in a round."""
     size = config.batch_size
     changes: dict[str, object] = {"rounds": _PROBE_ROUNDS, "local_epochs": 1, "eval_every": 1, "save_model": False}
     if config.clients is not None:

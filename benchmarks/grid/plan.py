@@ -135,7 +135,7 @@ def _points(grid: Grid) -> Iterator[dict[str, object]]:
 
 @dataclass
 class _Expansion:
-    """The cells so far, and the rules that spoke of none yet."""
+    """The cells expanded until now, and the rules that have matched none of them."""
 
     grid: Grid
     cells: dict[str, PlannedCell] = field(default_factory=dict)
@@ -146,7 +146,7 @@ class _Expansion:
         rules = [("exclude", entry.rule) for entry in self.grid.excludes]
         rules += [("override", entry.rule) for entry in self.grid.overrides]
         self._silent = {rule.where: (kind, rule) for kind, rule in rules}
-        self._nonsense: ConfigError | None = None
+        self._first_invalid: ConfigError | None = None
         self._seeds: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._unpaired = sorted(self.grid.varied.keys() - self.grid.paired)
 
@@ -171,7 +171,7 @@ class _Expansion:
             if config.strategy is not None:
                 check_strategy(config.strategy, config.participants)
         except ConfigError as error:
-            self._nonsense = self._nonsense or error
+            self._first_invalid = self._first_invalid or error
             self.excluded.append(Excluded(point, str(error)))
             return
         cell_id = config.cell_id
@@ -189,10 +189,10 @@ class _Expansion:
         problems.check()
         if self.cells:
             return
-        told = "no cell is left to run: "
-        if self._nonsense:
-            raise self.grid.error(self._nonsense, told)
-        raise self.grid.source.error(told + "; ".join(dict.fromkeys(p.reason for p in self.excluded[:3])), "axes")
+        message = "no cell is left to run: "
+        if self._first_invalid:
+            raise self.grid.error(self._first_invalid, message)
+        raise self.grid.source.error(message + "; ".join(dict.fromkeys(p.reason for p in self.excluded[:3])), "axes")
 
     def _speaks(self, rule: Rule, values: Values) -> bool:
         try:

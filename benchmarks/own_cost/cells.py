@@ -160,8 +160,8 @@ def _flower(cluster: "Cluster") -> Result:
     first, *_ = ends = [row.started_s + row.round_s for row in observer.rounds]
     ours = 50 * 640 * (len(ends) - 1) / (ends[-1] - first)
     command = [sys.executable, "-m", "benchmarks.baselines.flower", "2"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  our own module
-    theirs = json.loads(told.splitlines()[-1])["samples_per_s"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  our own module
+    theirs = json.loads(printed.splitlines()[-1])["samples_per_s"]
     detail = f"{ours:,.0f} and {theirs:,.0f} samples/s, aggregation included, first round left out"
     return Result(goal("flower"), [ours / theirs], detail)
 

@@ -15,7 +15,7 @@ class Goal:
         what: What is divided by what.
         better: Whether more of it or less is good.
         reach: The bound.
-        aim: What would be still better, if anything was said.
+        aim: What would be better still, if there is such a value.
         unit: "" for a ratio.
     """
 

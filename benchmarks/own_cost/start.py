@@ -18,7 +18,6 @@ batch_size: 128
 """
 """Three warm-up steps and the timed one; the round's rows come right after it."""
 
-_SWEEP = "import sys; from analysis.cli import main; sys.argv[0] = 'sfbench'; main()"
 _RUNS, _POLL_S, _PATIENCE_S = 3, 0.02, 300
 
 
@@ -30,10 +29,10 @@ def measure_start() -> Result:
 
 def measure_recording() -> Result:
     """Time steps with and without their rows."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "benchmarks.own_cost.recording"], check=True, capture_output=True, text=True
     )
-    times = json.loads(told.stdout.splitlines()[-1])
+    times = json.loads(done.stdout.splitlines()[-1])
     runs = [a / b for a, b in zip(times["recorded"], times["plain"], strict=True)]
     return Result(goal("recording"), runs, f"{1000 * times['recorded'][0]:.2f} and {1000 * times['plain'][0]:.2f} ms")
 
@@ -43,7 +42,7 @@ def _wait_s() -> float:
         grid, out = Path(folder) / "grid.yaml", Path(folder) / "run"
         grid.write_text("base:\n" + "".join(f"  {line}\n" for line in _GRID.splitlines()) + "axes: {}\n")
         began = perf_counter()
-        command = [sys.executable, "-c", _SWEEP, "sweep", str(grid), "--out", str(out)]
+        command = [sys.executable, "-m", "sfbench", "sweep", str(grid), "--out", str(out)]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as sweep:  # noqa: S603
             while not any(path.read_text().count("\n") > 1 for path in out.glob("cells/*/*/steps.csv")):
                 if sweep.poll() is not None or perf_counter() - began > _PATIENCE_S:

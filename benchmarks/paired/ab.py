@@ -45,7 +45,7 @@ class AB:
         Raises:
             UsageError: No repository, no such commit, a wrong grid, or results of another comparison.
             CellError: A side could not be run at all.
-            KeyboardInterrupt: Interrupted; the same command goes on.
+            KeyboardInterrupt: Interrupted; the same command resumes it.
         """
         return self._measure(say, ("base", "head"))
 

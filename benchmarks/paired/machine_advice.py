@@ -29,14 +29,14 @@ def describe() -> dict[str, str]:
 def advise(found: SelfComparison) -> list[str]:
     """Return what could be done about the noise, or should be known of it."""
     facts = environment(Path.cwd())
-    told = (
+    advice = (
         _governor(facts.governor),
         _quota(facts.cgroup.get("cpu_max"), facts.cores or usable_cores()),
         _others(found.load),
         _host(found.stolen),
         _bytecode(),
     )
-    return [text for text in told if text]
+    return [text for text in advice if text]
 
 
 def _governor(name: str | None) -> str | None:

@@ -19,6 +19,8 @@ from typing import IO
 from splitfed_core.errors import CellError, ExitCode, UsageError
 
 _SWEEP = "from analysis.cli import main; main()"
+"""Every commit has this one; `python -m sfbench` came later, and both sides of a pair have to start in the same way."""
+
 _LINES_OF_LOG = 12
 _PATIENCE_S = 60.0
 
@@ -79,7 +81,7 @@ def measure_pairs(
         sides: Who takes turns.
         pairs: Number of repeats.
         options: Of `sfbench sweep`.
-        say: Is told how it goes.
+        say: Takes progress messages.
         duet: Whether all sides run at the same time.
 
     Returns:
@@ -88,17 +90,17 @@ def measure_pairs(
     Raises:
         UsageError: A side refused the grid.
         CellError: A side could not be run at all.
-        KeyboardInterrupt: Interrupted; the same again goes on.
+        KeyboardInterrupt: Interrupted; the same call resumes it.
     """
     took = []
     for pair in range(pairs):
         began = perf_counter()
         in_turn = sides[:: -1 if pair % 2 else 1]
-        told: dict[str, float] = {}
+        took_s: dict[str, float] = {}
         for at_once in [in_turn] if duet else [[side] for side in in_turn]:
-            told |= _run(at_once, pair, options)
+            took_s |= _run(at_once, pair, options)
         took.append(perf_counter() - began)
-        say(f"pair {pair + 1} of {pairs}: {', '.join(f'{side.name} {told[side.name]:.1f} s' for side in sides)}")
+        say(f"pair {pair + 1} of {pairs}: {', '.join(f'{side.name} {took_s[side.name]:.1f} s' for side in sides)}")
     return took
 
 

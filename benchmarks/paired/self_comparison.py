@@ -47,7 +47,7 @@ def compare_with_itself(
         pairs: Number of repeats of either side.
         out: Where the runs go; what an earlier examination has left there is replaced.
         settings: `key=value` that replace those of the grid.
-        say: Is told how it goes.
+        say: Takes progress messages.
         duet: Whether both sides of a pair run at the same time.
 
     Raises:

@@ -33,8 +33,8 @@ def _in_words() -> Iterator[None]:
         raise
     except Exception as error:
         traceback.print_exc()
-        said = f"{type(error).__name__}: {one_line(str(error))}"
-        raise CellError(f"a process failed: {said}; its traceback is in log.txt") from None
+        message = f"{type(error).__name__}: {one_line(str(error))}"
+        raise CellError(f"a process failed: {message}; its traceback is in log.txt") from None
 
 
 class Process:
@@ -56,7 +56,7 @@ class Process:
             app_path: Folders of the user's own modules.
         """
         redirect_output(Path(log_dir) if log_dir else None, name)
-        self._told = 0
+        self._printed_bytes = 0
         keep_freed_memory()
         self._app = Path(app_path[0]) if app_path else Path.cwd()
         self._own, self._imported = own_code(), ImportedCode(self._app)
@@ -67,8 +67,8 @@ class Process:
 
     def printed(self) -> str:
         """Return what this process has printed since it was last asked."""
-        text = os.pread(1, os.fstat(1).st_size - self._told, self._told)
-        self._told += len(text)
+        text = os.pread(1, os.fstat(1).st_size - self._printed_bytes, self._printed_bytes)
+        self._printed_bytes += len(text)
         return text.decode(errors="replace")
 
     def code(self, models: Collection[str]) -> dict[str, str]:

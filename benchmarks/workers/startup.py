@@ -44,7 +44,7 @@ def keep_freed_memory() -> None:
 
 
 def start_tensorflow(threads: int | None) -> None:
-    """Import TensorFlow and give it so many intra-op threads; None leaves them to it."""
+    """Import TensorFlow and set its number of intra-op threads; None leaves them to it."""
     with _hidden("matplotlib", "pandas", "sklearn"):
         import tensorflow as tf
 

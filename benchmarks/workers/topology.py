@@ -64,7 +64,7 @@ def servers_of(config: CellConfig) -> tuple[str, ...]:
 
 
 def worker_count(config: CellConfig, cores: int | None = None) -> int:
-    """Return how many processes hold the clients of a cell on so many cores; by default on this machine's."""
+    """Return how many processes hold the clients of a cell on this number of cores; by default on this machine's."""
     if config.in_one_process:
         return 1
     if config.workers is None:  # it knows one way: a process for each client

@@ -138,7 +138,7 @@ def test_cut_off_files_are_an_error(base: Path, head: Path) -> None:
     steps.write_text(steps.read_text()[:-200])
     compared = compare(base, head)
     assert compared.exit_code == 3
-    assert "HEAD steps.csv is not what its manifest hashed" in str(compared.judgement.cells)
+    assert "HEAD steps.csv differs from the hash in its manifest" in str(compared.judgement.cells)
 
 
 def test_a_repeat_that_was_planned_but_has_no_result_is_an_error(base: Path, head: Path) -> None:
@@ -212,7 +212,7 @@ def test_text_from_a_run_cannot_be_markup(make_run: MakeRun, tmp_path: Path) -> 
         ({"min_effects": ["step_p50_s"]}, "--min-effect 'step_p50_s': write METRIC=SHARE"),
         ({"min_effects": ["step_p50_s=-1%"]}, "--min-effect 'step_p50_s=-1%': write METRIC=SHARE"),
         ({"min_effects": ["speed=3%"]}, "metric 'speed' does not exist; choose one of step_p50_s,"),
-        ({"min_effects": ["final_eval_loss=3%"]}, "a loss has a margin in its own unit, not per cent"),
+        ({"min_effects": ["final_eval_loss=3%"]}, "a loss takes a margin in its own unit, without %"),
         ({"min_effects": ["step_p50_s=5"]}, "--min-effect 'step_p50_s=5': 5 is a share of 500%; write step_p50_s=5%"),
         ({"metrics": ["speed"]}, "metric 'speed' does not exist"),
     ],
@@ -242,15 +242,15 @@ def test_two_runs_of_the_same_code_excuse_what_differs_between_them(make_run: Ma
 
 def test_runs_that_say_nothing_of_the_noise_here_are_refused(base: Path, make_run: MakeRun) -> None:
     few = make_run("few", **SMALL | {"repeats": 4})
-    with pytest.raises(UsageError, match=r"few: they say nothing of noise, which takes .* at least 5 pairs"):
+    with pytest.raises(UsageError, match=r"few: they cannot show the noise, which takes .* at least 5 pairs"):
         compare(base, base, noise=(few, few))
     other = make_run("other", {"clients": [7]}, **SMALL)
-    with pytest.raises(UsageError, match="they hold none of the cells that are compared"):
+    with pytest.raises(UsageError, match="they have none of the cells being compared"):
         compare(base, base, noise=(other, other))
 
 
 def test_runs_do_not_confirm_themselves(base: Path, head: Path) -> None:
-    with pytest.raises(UsageError, match="--confirm: takes two runs of their own"):
+    with pytest.raises(UsageError, match="--confirm: takes two further runs"):
         compare(base, head, confirm=(base.parent / "." / "main", head))
 
 
@@ -378,7 +378,7 @@ def test_a_metric_that_means_something_else_on_either_side_is_left_out_and_passe
     cell = document(compared)["cells"][0]
     judged = {metric["metric"]: metric for metric in cell["metrics"]}
     assert (judged["step_p50_s"]["verdict"], compared.exit_code) == ("inconclusive", 4)
-    assert "step_p50_s means something else on either side (definition 2 and 3)" in judged["step_p50_s"]["reason"]
+    assert "step_p50_s differs in meaning between the sides (definitions 2 and 3)" in judged["step_p50_s"]["reason"]
     assert (judged["bytes_per_round"]["verdict"], "uplink_p50_s" in judged) == ("unchanged", False)
     assert any("define them differently: step_p50_s, step_p95_s, uplink_p50_s." in told for told in compared.warnings)
 
@@ -402,7 +402,8 @@ def test_a_side_with_two_codes_is_refused_with_the_remedy(base: Path, head: Path
     assert (told.judgement.outcome, told.exit_code) == ("error", 3)
     reasons = {cell.pairs.refusal for cell in told.judgement.cells}
     assert reasons == {
-        "repeat 0: HEAD was measured with more than one code (net.py changed under way): measure all of it with one, "
+        "repeat 0: HEAD was measured with more than one version of the code (net.py changed during the run): measure "
+        "all of it with one, "
         "into another directory or with sfbench sweep --fresh"
     }
 

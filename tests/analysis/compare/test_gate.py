@@ -88,7 +88,7 @@ def test_what_differs_by_less_than_the_same_code_is_not_flagged_but_not_unchange
     assert decide(cell(slower=0.06)).outcome == "regression"
     judgement = decide(cell(slower=0.06), rules=rules)
     assert summary(judgement).startswith(
-        "Speed unclear, rounds unclear, accuracy unchanged (it differs by what matters, but not by more"
+        "Speed unclear, rounds unclear, accuracy unchanged (it changed by more than the minimum effect, but not by more"
     )
     assert decide(cell(slower=0.2), rules=rules).outcome == "regression"
     assert decide(cell(), rules=rules).outcome == "unchanged"

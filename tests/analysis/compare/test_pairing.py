@@ -58,9 +58,9 @@ def test_a_parameter_that_only_a_newer_version_knows_is_at_its_default_where_ide
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"seed": 8}, "repeat 3: the seeds differ, 7 and 8: no pair"),
+        ({"seed": 8}, "repeat 3: the seeds differ, 7 and 8: they are not a pair"),
         ({"data": "e"}, "repeat 3: the two sides trained on different data or shards of it"),
-        ({"content": "f"}, "repeat 3: the two sides trained on data of the same size but another content"),
+        ({"content": "f"}, "repeat 3: the two sides trained on data of the same size but with different content"),
         ({"machine": {"cpu": "B", "cores": 4}}, "repeat 3: measured on different machines (cpu A and B)"),
         ({"machine": None}, "repeat 3: the machine of HEAD is not recorded"),
         ({"problem": "failed: killed"}, "repeat 3: HEAD failed: killed"),

@@ -47,7 +47,7 @@ def test_cells_with_warm_up_steps_only_are_left_out_and_named_if_there_is_no_oth
         Pairs("b", "cell b", {}, tuple(range(5)), warm, warm),
     )
     assert [noise.label for noise in examined(monkeypatch, *cells)] == ["cell b"]
-    with pytest.raises(DataError, match=r"cell a has warm-up steps only.* give it more rounds .* fewer warmup_steps"):
+    with pytest.raises(DataError, match=r"cell a has only warm-up steps.* give it more rounds .* fewer warmup_steps"):
         examined(monkeypatch, cells[0])
 
 

@@ -114,7 +114,7 @@ def test_open_hands_what_was_made_to_the_desktop(make_run: MakeRun, tmp_path: Pa
     words = ["report", make_run("mine", repeats=1), "--out", out, "--figure", "speed", "--format", "svg", "--open"]
     command = [sys.executable, "-c", "from analysis.cli import main; main()", *map(str, words)]
     run = partial(subprocess.run, command, env={"PATH": str(desktop)}, capture_output=True, check=True, text=True)
-    assert run().stderr == "this system has no program to open it with\n"
+    assert run().stderr == "this system has no program to open the report with\n"
     (desktop / "xdg-open").write_text(f'#!/bin/sh\necho "$1" > {opened}.part; /bin/mv {opened}.part {opened}\n')
     (desktop / "xdg-open").chmod(0o755)
     assert run().stderr == ""

@@ -133,7 +133,7 @@ def test_what_two_versions_mean_by_a_metric_is_not_compared(make_run: MakeRun) -
     assert paired_ratio(results, "run", "new", "old", "bytes_per_round") is not None
     assert paired_ratio(results, "aggregation", "on", "off", "step_p50_s") is not None
     told = {warning.title: warning.text for warning in find_warnings(results)}
-    assert "define them differently: Step latency, median. See" in told["Metrics with two meanings."]
+    assert "define them differently: Step latency, median. See" in told["Metrics with more than one meaning."]
 
 
 def test_one_note_of_many_attempts_is_said_once(make_run: MakeRun) -> None:

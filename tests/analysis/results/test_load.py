@@ -139,7 +139,7 @@ def test_a_path_that_is_no_run_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(NotARunError, match=r"neither plan.json nor cells/") as caught:
         load(tmp_path)
     assert caught.value.exit_code == 2
-    with pytest.raises(NotARunError, match="is no directory"):
+    with pytest.raises(NotARunError, match="is not a directory"):
         load(tmp_path / "nowhere")
 
 

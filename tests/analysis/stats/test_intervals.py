@@ -136,7 +136,7 @@ def test_what_the_sweep_warned_of_in_the_data_is_told_once_with_its_attempts(mak
         empty = ["2 of 20 clients got no examples"] if path.parent.name == "r1" else []
         path.write_text(json.dumps(manifest | {"data_warnings": ["accuracy is measured on 4 test examples", *empty]}))
     told = {warning.title: warning for warning in find_warnings(load(run))}
-    details = told["The data may make results mean less than they seem to."].details
+    details = told["The data may make the results mean less than they seem to."].details
     assert [(d.where.rpartition(" ")[2], d.what) for d in details] == [
         ("attempts", "accuracy is measured on 4 test examples"),
         ("r1", "2 of 20 clients got no examples"),
@@ -147,10 +147,10 @@ def test_two_codes_in_a_run_are_a_warning(make_run: MakeRun) -> None:
     run = make_run("two", repeats=2)
     for number, path in enumerate(sorted(run.glob("cells/*/*/manifest.json"))):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"code": {"sfbench": str(number % 2)}}))
-    (told,) = [c for c in find_warnings(load(run)) if c.title == "Measured with more than one code."]
+    (told,) = [c for c in find_warnings(load(run)) if c.title == "Measured with more than one version of the code."]
     assert told.details == (Problem("run two", "2 states of sfbench"),)
     other = make_run("one", repeats=2)  # several runs may well be of several codes: that is what is shown
-    assert "Measured with more than one code." not in [c.title for c in find_warnings(load(other))]
+    assert "Measured with more than one version of the code." not in [c.title for c in find_warnings(load(other))]
 
 
 T_2, T_3 = 4.302652730, 3.182446305  # 97.5 % quantiles of Student's t with 2 and 3 degrees of freedom

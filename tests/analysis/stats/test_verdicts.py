@@ -58,7 +58,10 @@ def test_equal_values_are_unchanged_with_five_pairs() -> None:
 def test_five_pairs_cannot_single_out_one_cell_of_many() -> None:
     first = decide_family(asked(np.full(5, 0.2), *(np.zeros(5) for _ in range(23))))[0]
     assert (first.outcome, first.suspect) == ("inconclusive", "regression")
-    assert first.reason == "stands out alone, but among 24 that are looked at that takes ≥ 9 pairs or a confirming run"
+    assert (
+        first.reason
+        == "stands out by itself, but with 24 results looked at, that takes at least 9 pairs or a confirming run"
+    )
 
 
 def test_nine_pairs_can() -> None:
@@ -136,7 +139,9 @@ def test_suspects_of_either_direction_are_families_of_their_own() -> None:
 def test_noise_raises_the_bar_but_never_the_margin(centre: float, bar: float, outcome: str) -> None:
     (verdict,) = decide_family([Question(SPREAD + centre, 0.03, bar)])
     assert (verdict.outcome, verdict.threshold, verdict.bar) == (outcome, 0.03, bar)
-    within_noise = "it differs by what matters, but not by more than the same code differs from itself here"
+    within_noise = (
+        "it changed by more than the minimum effect, but not by more than the same code differs from itself here"
+    )
     assert (verdict.reason == within_noise) == (abs(centre) == 0.12 and bar == 0.2)
 
 
@@ -145,7 +150,10 @@ def test_a_cell_whose_step_and_round_both_move_needs_no_more_pairs_than_one_numb
     assert [v.outcome for v in decide_family(asked(moved, moved, per_cell=2))] == ["regression"] * 2
     step, alone = decide_family(asked(still, moved, per_cell=2))
     assert (step.outcome, alone.outcome, alone.suspect) == ("unchanged", "inconclusive", "regression")
-    assert alone.reason == "stands out alone, but among 2 that are looked at that takes ≥ 6 pairs or a confirming run"
+    assert (
+        alone.reason
+        == "stands out by itself, but with 2 results looked at, that takes at least 6 pairs or a confirming run"
+    )
     six = decide_family(asked(SPREAD[:6], np.full(6, 0.2), per_cell=2))
     assert [v.outcome for v in six] == ["unchanged", "regression"]
     again = confirm_family([step, alone], asked(still, moved, per_cell=2))

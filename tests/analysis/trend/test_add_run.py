@@ -75,7 +75,7 @@ def test_a_dirty_tree_is_refused_unless_asked_for_and_then_marked(make_run: Make
 
 def test_a_run_outside_a_checkout_is_refused(make_run: MakeRun) -> None:
     run = set_environment(make_run("loose"), git_commit=None)
-    with pytest.raises(UsageError, match="does not say which commit it measured; run the sweep in a git checkout"):
+    with pytest.raises(UsageError, match="does not record which commit it measured; run the sweep in a git checkout"):
         entries_of(run)
 
 
@@ -87,7 +87,7 @@ def test_failed_repeats_are_counted_and_their_numbers_left_out(make_run: MakeRun
     some, none = entries_of(run)
     assert (some.failed, some.metrics["step_p50_s"].n) == (1, 2)
     assert (none.failed, none.metrics) == (3, {})
-    assert add_run(run, tmp_path / "h").endswith("added 2 of 2 cells; 4 repeats without a usable result are left out")
+    assert add_run(run, tmp_path / "h").endswith("added 2 of 2 cells; 4 repeats without a usable result were left out")
     steps = next(run.glob("cells/*c2*/r1/steps.csv"))
     steps.write_text(steps.read_text()[:-400])
     assert entries_of(run)[0].failed == 2, "its manifest hashed another file"

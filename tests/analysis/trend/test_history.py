@@ -79,9 +79,9 @@ def test_a_last_line_without_its_line_break_is_kept(history: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("cell_id,repeat\nc1,0\n", "history.jsonl:1: 'cell_id,repeat' is no line of an sfbench history"),
-        (LINE + "{}\n", "history.jsonl:2: '{}' is no line of an sfbench history"),
-        (LINE + "[1]\n", "history.jsonl:2: '[1]' is no line"),
+        ("cell_id,repeat\nc1,0\n", "history.jsonl:1: 'cell_id,repeat' is not a line of an sfbench history"),
+        (LINE + "{}\n", "history.jsonl:2: '{}' is not a line of an sfbench history"),
+        (LINE + "[1]\n", "history.jsonl:2: '[1]' is not a line"),
         (LINE + "<<<<<<< HEAD\n" + LINE, "after a merge, keep the lines of both sides"),
         (LINE.replace('"sfbench_history": 1', '"sfbench_history": 2'), "history schema 2 is unknown, this reads 1"),
     ],

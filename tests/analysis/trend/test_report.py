@@ -90,7 +90,7 @@ def test_a_metric_that_was_defined_anew_begins_another_series_and_no_change_is_s
     figure = draw_trend(made, [STEP])
     breaks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "-."]  # type: ignore[index]
     assert breaks == [4.5]
-    assert "defined anew" in {text.get_text() for text in figure.legends[0].get_texts()}
+    assert "redefined" in {text.get_text() for text in figure.legends[0].get_texts()}
 
 
 def test_a_commit_measured_twice_on_a_machine_is_one_point() -> None:

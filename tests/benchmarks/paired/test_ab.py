@@ -280,7 +280,7 @@ time.sleep(60)
         while not (tmp_path / "out/base/begun").exists():
             time.sleep(0.05)
         process.terminate()
-        assert process.communicate()[1] == "interrupted; the same command goes on\n"
+        assert process.communicate()[1] == "interrupted; the same command resumes it\n"
     assert process.returncode == 130
     assert (tmp_path / "out/base/ended").exists()
     assert git("worktree", "list").count("\n") == 1
