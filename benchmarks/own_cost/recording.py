@@ -47,7 +47,7 @@ def main() -> None:
         key, config, shard, segment, ledger_factory(segment, transport, NO_PACE), transport, NoServer(), Worker()
     )
 
-    def bare(x: Any, labels: Array, step: int) -> None:
+    def bare(x: Array, labels: Array, step: int) -> None:
         def exchange(smashed: Array) -> Array:
             call = Call(Kind.TRAIN_STEP, Address(0, 0, step), (RAW.encode(smashed), RAW.encode(labels)))
             return RAW.decode(gate.handle(call).tensors[0])

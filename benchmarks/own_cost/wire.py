@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -100,18 +99,14 @@ class Peer:
     def __init__(self, kind: str) -> None:
         """Start `python -m benchmarks.own_cost.peer KIND`, which says its address on its first line."""
         command = [sys.executable, "-m", "benchmarks.own_cost.peer", kind]
-        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        process: Any = subprocess.Popen(command, **pipes)  # noqa: S603  our own module
-        self._process = process
-        self.address = self._process.stdout.readline().strip()
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603  our own module
+        self.address = next(iter(self._process.stdout or ()), "").strip()
 
     def __enter__(self) -> "Peer":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
-        self._process.stdout.close()
+        self._process.communicate(timeout=30)  # closes its stdin first
 
 
 def _time(act: Callable[[], object], times: int = _TIMES) -> float:

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -74,7 +73,7 @@ def _clear(out: Path) -> None:
     (out / _MARK).write_text(json.dumps({"schema": 1}) + "\n")
 
 
-def _stolen(before: Any, after: Any) -> float:
+def _stolen(before: Sequence[float], after: Sequence[float]) -> float:
     """Return the share of time that the host took; nothing where the system does not count it."""
     steal = getattr(after, "steal", 0.0) - getattr(before, "steal", 0.0)
     return float(steal / max(sum(after) - sum(before), 1e-9))

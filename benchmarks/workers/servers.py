@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -43,9 +43,9 @@ class ServerProcess(Process):
     def _begin(self) -> None:
         self._cleanup = ExitStack()
 
-    def _serve(self, **how: Any) -> str:
+    def _serve(self, server: RpcServer) -> str:
         """Listen until the end of the cell; returns the address."""
-        return self._cleanup.enter_context(RpcServer(**how)).address
+        return self._cleanup.enter_context(server).address
 
     def handle(self, call: Call[EncodedTensor]) -> Reply[EncodedTensor]:
         """Answer a call of a client with `transport: ray`; the others come over `RpcServer`."""
@@ -90,11 +90,13 @@ class MainServerProcess(ServerProcess):
         if config.transport == "ray":
             return ""
         return self._serve(
-            token=token,
-            callers=config.num_clients,
-            max_message_bytes=max_message_bytes,
-            main=self._service,
-            exposed=exposed,
+            RpcServer(
+                token=token,
+                callers=config.num_clients,
+                max_message_bytes=max_message_bytes,
+                main=self._service,
+                exposed=exposed,
+            )
         )
 
     def get_weights(self) -> list[Array]:
@@ -126,9 +128,11 @@ class FedServerProcess(ServerProcess):
         if config.transport == "ray":
             return ""
         return self._serve(
-            token=token,
-            callers=config.num_clients,
-            max_message_bytes=max_message_bytes,
-            fed=self._service,
-            exposed=exposed,
+            RpcServer(
+                token=token,
+                callers=config.num_clients,
+                max_message_bytes=max_message_bytes,
+                fed=self._service,
+                exposed=exposed,
+            )
         )

@@ -190,7 +190,7 @@ def test_an_exact_verdict_shows_the_pair_that_decides(
     verdict = decide_exact(np.array(differences), tolerance)
     assert (verdict.outcome, verdict.estimate, verdict.low, verdict.high) == expected
     assert (verdict.pairs, verdict.threshold, verdict.bar, verdict.exact) == (3, tolerance, tolerance, True)
-    assert verdict.reason == "compared exactly: nothing in it is noise"
+    assert verdict.reason == "compared exactly: it has no noise"
 
 
 def test_equal_pairs_are_told_as_equal() -> None:
@@ -202,7 +202,7 @@ def test_equal_pairs_are_told_as_equal() -> None:
     [
         (np.full(5, 0.2), "regression", "the bound clears the minimum effect"),
         (np.full(5, -0.2), "improvement", "the bound clears the minimum effect"),
-        (np.zeros(5), "unchanged", "the interval lies inside ± the minimum effect"),
+        (np.zeros(5), "unchanged", "the interval lies within ± the minimum effect"),
         (SPREAD + 0.03, "inconclusive", "the interval crosses the minimum effect; more pairs would tell"),
     ],
 )
@@ -216,7 +216,7 @@ def test_where_pairs_suffice_a_suspect_is_told_to_confirm_only() -> None:
     almost = np.array([-0.1, *np.full(8, 0.2)])
     first = decide_family(asked(almost, *(np.zeros(9) for _ in range(23))))[0]
     assert (first.outcome, first.suspect) == ("inconclusive", "regression")
-    assert first.reason == "stands out alone, but among 24 that are looked at that takes a confirming run"
+    assert first.reason == "stands out by itself, but with 24 results looked at, that takes a confirming run"
 
 
 def test_the_grid_weighs_its_thresholds_by_their_squares() -> None:
