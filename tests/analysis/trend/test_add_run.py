@@ -68,7 +68,7 @@ def test_a_dirty_tree_is_refused_unless_asked_for_and_then_marked(make_run: Make
     dirty = {"git_commit": COMMIT, "git_dirty": True, "git_diff": "d1"}
     clean = {"git_commit": COMMIT, "git_dirty": False, "git_diff": None}
     run = set_environment(make_run("dirty"), **(dirty | {"app": clean} if where == "sfbench" else {"app": dirty}))
-    with pytest.raises(UsageError, match=r"uncommitted changes on 0123456789: .* with --allow-dirty"):
+    with pytest.raises(UsageError, match=r"uncommitted changes on 0123456789, but .* with --allow-dirty"):
         entries_of(run)
     assert {entry.diff for entry in entries_of(run, allow_dirty=True)} == {"d1"}
 
