@@ -5,16 +5,16 @@ papers here.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from splitfed_core.arrays import Array, DType
 from splitfed_core.errors import CellError
 
-Weights: TypeAlias = list[NDArray[Any]]
+Weights: TypeAlias = list[Array]
 Results: TypeAlias = list[tuple[Weights, int]]
-SecondMoment: TypeAlias = Callable[[NDArray[Any], NDArray[Any], float], NDArray[Any]]
+SecondMoment: TypeAlias = Callable[[Array, Array, float], Array]
 
 
 def fedavg(models: Results) -> Weights:
@@ -95,15 +95,15 @@ class Adaptive:
         return [w + self._learning_rate * m / (np.sqrt(v) + self._tau) for w, m, v in moments]
 
 
-def adam(v: NDArray[Any], squared: NDArray[Any], beta_2: float) -> NDArray[Any]:
+def adam(v: Array, squared: Array, beta_2: float) -> Array:
     """Return Adam's second moment: an exponential average of squared updates."""
-    average: NDArray[Any] = beta_2 * v + (1 - beta_2) * squared
+    average: Array = beta_2 * v + (1 - beta_2) * squared
     return average
 
 
-def yogi(v: NDArray[Any], squared: NDArray[Any], beta_2: float) -> NDArray[Any]:
+def yogi(v: Array, squared: Array, beta_2: float) -> Array:
     """Return Yogi's second moment, which moves by at most the squared update."""
-    moved: NDArray[Any] = v - (1 - beta_2) * squared * np.sign(v - squared)
+    moved: Array = v - (1 - beta_2) * squared * np.sign(v - squared)
     return moved
 
 
@@ -112,6 +112,6 @@ def _update(models: Results, previous: Weights) -> Weights:
     return [mean - old for mean, old in zip(fedavg(models), previous, strict=True)]
 
 
-def cast(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def cast(array: Array, dtype: DType) -> Array:
     """Return the array in the model's own type; an average of counters is rounded, not cut off."""
     return np.asarray(np.rint(array) if dtype.kind in "iu" else array, dtype=dtype)

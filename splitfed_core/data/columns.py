@@ -1,16 +1,20 @@
 """The columns of a table as arrays: which hold features and labels, and features as numbers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from splitfed_core.arrays import Array
 from splitfed_core.data.dataset import Features, Size
 from splitfed_core.data.images import stack_images
 from splitfed_core.data.splits import Split
 from splitfed_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def choose_columns(
@@ -56,7 +60,7 @@ def _require(split: Split, names: list[str]) -> None:
             )
 
 
-def read_features(train: Split, test: Split, names: list[str], size: Size | None) -> tuple[NDArray[Any], NDArray[Any]]:
+def read_features(train: Split, test: Split, names: list[str], size: Size | None) -> tuple[Array, Array]:
     """Return the features of both splits: images with channels last, or numeric columns side by side.
 
     Raises:
@@ -77,7 +81,7 @@ def read_features(train: Split, test: Split, names: list[str], size: Size | None
     return parts
 
 
-def _images(split: Split, name: str) -> list[Any]:
+def _images(split: Split, name: str) -> "list[Image.Image]":
     """Decode the images of a column.
 
     Raises:
@@ -100,7 +104,7 @@ def _images(split: Split, name: str) -> list[Any]:
     return images
 
 
-def _side_by_side(split: Split, names: list[str]) -> NDArray[Any]:
+def _side_by_side(split: Split, names: list[str]) -> Array:
     """Return numeric columns side by side, or one of nested lists as it is; 2-D examples get a channel."""
     parts = [_numbers(split, name) for name in names]
     if len(parts) == 1 and parts[0].ndim > 1:
@@ -121,7 +125,7 @@ def _numbers(split: Split, name: str) -> NDArray[np.float64]:
     Raises:
         ConfigError: The first value that is none.
     """
-    values = split.values(name, "numpy")
+    values = split.numpy(name)
     try:
         x = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -134,7 +138,7 @@ def _numbers(split: Split, name: str) -> NDArray[np.float64]:
     return x
 
 
-def _no_numbers(split: Split, name: str, values: Any) -> ConfigError:
+def _no_numbers(split: Split, name: str, values: Iterable[object]) -> ConfigError:
     """Return the error of the first value that is not a number, or not of the first one's shape."""
     shape: tuple[int, ...] | None = None
     for row, value in enumerate(values):
@@ -156,7 +160,7 @@ def _wrong(split: Split, name: str, row: int, found: str) -> ConfigError:
     )
 
 
-def read_others(split: Split, used: Collection[str]) -> dict[str, NDArray[Any]]:
+def read_others(split: Split, used: Collection[str]) -> dict[str, Array]:
     """Return what partitioners may go by: every column of single values that is neither feature nor label."""
     import datasets
 
@@ -165,7 +169,7 @@ def read_others(split: Split, used: Collection[str]) -> dict[str, NDArray[Any]]:
     return dict(split.rows.select_columns(names).with_format("numpy")[:]) if names else {}
 
 
-def to_unit_interval(x: NDArray[Any], x_test: NDArray[Any]) -> tuple[Features, Features]:
+def to_unit_interval(x: Array, x_test: Array) -> tuple[Features, Features]:
     """Scale to [0, 1]: bytes by 255, other numbers by their range in training, flat columns one by one."""
     if x.dtype == np.uint8:
         return x.astype(np.float32) / np.float32(255), x_test.astype(np.float32) / np.float32(255)

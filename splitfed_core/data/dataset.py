@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from splitfed_core.arrays import Array
 from splitfed_core.records.rows import LabelRow
 from splitfed_core.seeding import stream
 
@@ -34,7 +35,7 @@ class Dataset:
     x_test: Features
     y_test: Labels
     label_names: tuple[str, ...]
-    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    columns: Mapping[str, Array] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -54,7 +55,7 @@ class ClientShard:
 
     client_id: int
     x: Features
-    y: NDArray[Any]
+    y: Array
 
 
 def make_shards(dataset: Dataset, indices: Mapping[int, IndexArray]) -> list[ClientShard]:

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from splitfed_core.arrays import Array
 from splitfed_core.data.dataset import Dataset, Features, Size
 from splitfed_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
 
 _GREY_BYTES = frozenset({"1", "L"})
 _GREY_NUMBERS = frozenset({"I", "I;16", "F"})
 
 
-def stack_images(images: Sequence[Any], size: Size | None) -> NDArray[Any]:
+def stack_images(images: "Sequence[Image.Image]", size: Size | None) -> Array:
     """Stack PIL images: one grey channel if all are grey, otherwise RGB.
 
     Raises:

@@ -1,10 +1,8 @@
 """The label column of a table as classes."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from splitfed_core.arrays import Array
 from splitfed_core.data.dataset import Labels
 from splitfed_core.data.splits import Split
 from splitfed_core.errors import ConfigError
@@ -45,11 +43,11 @@ def read_labels(train: Split, test: Split, name: str) -> tuple[Labels, Labels, t
     return y.astype(np.int64), y_test.astype(np.int64), names
 
 
-def _classes(split: Split, name: str) -> NDArray[Any]:
+def _classes(split: Split, name: str) -> Array:
     """Return the values of one split; of texts an array of objects."""
     import pyarrow as pa
 
-    column = split.values(name, "arrow")
+    column = split.arrow(name)
     kind = column.type
     if missing := column.null_count:
         row = int(np.argmax(column.is_null().to_numpy()))
@@ -70,7 +68,7 @@ def _classes(split: Split, name: str) -> NDArray[Any]:
     )
 
 
-def _not_missing(split: Split, name: str, values: NDArray[Any]) -> NDArray[Any]:
+def _not_missing(split: Split, name: str, values: Array) -> Array:
     """Refuse -1 where the labels have names: so `datasets` marks the rows of a test split without answers."""
     import datasets
 
@@ -80,14 +78,14 @@ def _not_missing(split: Split, name: str, values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _not_blank(split: Split, name: str, values: NDArray[Any]) -> NDArray[Any]:
+def _not_blank(split: Split, name: str, values: Array) -> Array:
     for row, value in enumerate(values):
         if not value.strip():
             raise _unlabelled(split, name, row, f"an empty text ({value!r})")
     return values.astype(object)
 
 
-def _whole(split: Split, name: str, values: NDArray[Any]) -> NDArray[Any]:
+def _whole(split: Split, name: str, values: Array) -> Array:
     """Take 1.0 for class 1: a tool that knows only one kind of number, or had a gap in the column, wrote it so."""
     wrong = ~np.isfinite(values) | (values != np.round(values))
     if wrong.any():

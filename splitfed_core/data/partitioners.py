@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,11 @@ from splitfed_core.data.dataset import Dataset, IndexArray
 from splitfed_core.errors import ConfigError
 from splitfed_core.seeding import stream
 
+if TYPE_CHECKING:
+    import datasets
+    from flwr_datasets.partitioner import Partitioner
+
+
 _LABEL = "label"
 _ROW = "__row__"
 _LEAST = "min_partition_size"
@@ -24,7 +29,7 @@ _LEAST = "min_partition_size"
 
 def partition(
     dataset: Dataset,
-    choice: Named | str | Mapping[str, Any],
+    choice: Named | str | Mapping[str, object],
     clients: int,
     seed: int,
     examples_per_client: int | None = None,
@@ -61,7 +66,9 @@ def partition(
     return [rows[:examples_per_client] for rows in shards]
 
 
-def _shards(choice: Named, partitioner: Any, table: Any, clients: int, seed: int) -> list[IndexArray]:
+def _shards(
+    choice: Named, partitioner: "Partitioner", table: "datasets.Dataset", clients: int, seed: int
+) -> list[IndexArray]:
     partitioner.dataset = table
     chosen = _choose(choice, partitioner.num_partitions, clients, seed)
     return [np.asarray(partitioner.load_partition(int(i))[_ROW], dtype=np.int64) for i in chosen]
@@ -80,7 +87,7 @@ def _find(choice: Named) -> type:
     return known[choice.name]
 
 
-def _table(dataset: Dataset, order: IndexArray) -> Any:
+def _table(dataset: Dataset, order: IndexArray) -> "datasets.Dataset":
     """Lay out labels and row numbers in shuffled order: the IID partitioner cuts contiguous shards."""
     import datasets
 
@@ -88,7 +95,7 @@ def _table(dataset: Dataset, order: IndexArray) -> Any:
     return datasets.Dataset.from_dict({**columns, _LABEL: dataset.y_train[order], _ROW: order})
 
 
-def _arguments(choice: Named, kind: type, table: Any, clients: int, seed: int) -> dict[str, Any]:
+def _arguments(choice: Named, kind: type, table: "datasets.Dataset", clients: int, seed: int) -> dict[str, object]:
     """Return the settings, and what the partitioner asks for beyond them: number of clients, label, seed."""
     accepted = inspect.signature(kind).parameters
     own = [name for name in accepted if name != "num_partitions"]
@@ -96,7 +103,7 @@ def _arguments(choice: Named, kind: type, table: Any, clients: int, seed: int) -
         if setting not in own:
             has = ", ".join(own) or "none"
             raise ConfigError(f"partitioner {choice.name!r} has no setting {setting!r}; it has {has}", "partitioner")
-    implied: dict[str, Any] = {"num_partitions": clients, "seed": seed}
+    implied: dict[str, object] = {"num_partitions": clients, "seed": seed}
     if "num_partitions" in accepted or "partition_sizes" in accepted:  # the others go by a column of their own
         implied["partition_by"] = _LABEL
     given = {name: value for name, value in {**implied, **choice.settings}.items() if name in accepted}
@@ -109,7 +116,7 @@ def _arguments(choice: Named, kind: type, table: Any, clients: int, seed: int) -
     return _converted(given, table)
 
 
-def _converted(given: dict[str, Any], table: Any) -> dict[str, Any]:
+def _converted(given: dict[str, object], table: "datasets.Dataset") -> dict[str, object]:
     """Turn what a grid can hold into what a partitioner takes: lists into arrays, `module:function` into one."""
     if given.get("partition_by", _LABEL) not in table.column_names:
         columns = ", ".join(name for name in table.column_names if name != _ROW)

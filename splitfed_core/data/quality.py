@@ -1,11 +1,10 @@
 """What of the data may make results mean less than they seem to: no error, but said where they are read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data.dataset import Dataset, IndexArray, Labels
 
@@ -17,7 +16,7 @@ _GLANCE = 1000
 
 
 def look_over(
-    x: NDArray[Any], y: Labels, y_test: Labels, names: Sequence[str], features: Sequence[str], label: str
+    x: Array, y: Labels, y_test: Labels, names: Sequence[str], features: Sequence[str], label: str
 ) -> tuple[str, ...]:
     """Return what a reader must know of a table: few tests, classes never seen in training, a label in disguise."""
     found = []
@@ -35,7 +34,7 @@ def look_over(
     return tuple(found)
 
 
-def _stands_for(column: NDArray[Any], y: Labels) -> bool:
+def _stands_for(column: Array, y: Labels) -> bool:
     """Whether each value goes with one label, and each label with one value."""
     classes = len(np.unique(y))
     if len(np.unique(column[:_GLANCE])) > classes:

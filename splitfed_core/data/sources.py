@@ -3,7 +3,7 @@
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,7 +39,7 @@ class SyntheticSettings(BaseModel):
     seed: int = Field(0, ge=0)
 
 
-def load_dataset(choice: Named | str | Mapping[str, Any]) -> Dataset:
+def load_dataset(choice: Named | str | Mapping[str, object]) -> Dataset:
     """Load a data set by name; any name that is not ours is looked up on the Hugging Face hub.
 
     Args:

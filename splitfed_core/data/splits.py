@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+from splitfed_core.arrays import Array
 from splitfed_core.config.choice import Named
 from splitfed_core.data.dataset import IndexArray, held_out
 from splitfed_core.errors import ConfigError, one_line
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
+
 
 Files = str | list[str] | dict[str, str | list[str]]
 
@@ -20,7 +26,7 @@ class Split:
     `rows` is a `datasets.Dataset`, `numbers` are their numbers in the source, where only some of it is used.
     """
 
-    rows: Any
+    rows: "datasets.Dataset"
     source: str
     numbers: IndexArray | None = None
 
@@ -33,9 +39,15 @@ class Split:
         number = row if self.numbers is None else int(self.numbers[row])
         return f"{self.source}, row {number} (counted from 0)"
 
-    def values(self, column: str, kind: str) -> Any:
-        """Return a whole column in one of the formats of `datasets`: numpy, arrow."""
-        return self.rows.select_columns([column]).with_format(kind)[:][column]
+    def numpy(self, column: str) -> Array:
+        """Return a whole column."""
+        values: Array = self.rows.select_columns([column]).with_format("numpy")[:][column]
+        return values
+
+    def arrow(self, column: str) -> "pa.ChunkedArray":
+        """Return a whole column, in which a missing value can be told from a number."""
+        values: pa.ChunkedArray = self.rows.select_columns([column]).with_format("arrow")[:][column]
+        return values
 
     def held_out(self) -> tuple["Split", "Split"]:
         """Keep a fifth of the rows for the test."""
@@ -104,7 +116,7 @@ def _source(choice: Named, files: Files | None, folder: str | None, name: str) -
     return f"{folder or choice.name}, split {name!r}"
 
 
-def _with_images(table: Any) -> Any:
+def _with_images(table: "datasets.Dataset") -> "datasets.Dataset":
     """Let PNG, JPEG and the like be images, whether as bytes or as `{bytes, path}`, which `datasets` writes."""
     import datasets
 

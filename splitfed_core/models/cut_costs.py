@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import keras
 import numpy as np
@@ -65,7 +64,7 @@ def _flops_up_to(model: keras.Model, points: list[CutPoint]) -> list[int]:
     return counts
 
 
-def _ancestors(op: Any, known: set[str]) -> set[str]:
+def _ancestors(op: tf.Operation, known: set[str]) -> set[str]:
     """Return the names of a node and of all that it is computed from, without those already known."""
     found, waiting = {op.name}, [op]
     while waiting:
@@ -76,7 +75,7 @@ def _ancestors(op: Any, known: set[str]) -> set[str]:
     return found
 
 
-def _flops_by_node(graph: Any) -> dict[str, int]:
+def _flops_by_node(graph: tf.Graph) -> dict[str, int]:
     profiler = tf.compat.v1.profiler
     options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation()).with_empty_output()
     logger = tf.get_logger()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Protocol
 
 import keras
 
@@ -19,10 +19,19 @@ class CutPoint:
     """
 
     name: str
-    tensor: Any
+    tensor: keras.KerasTensor
     crossing: tuple[str, ...]
     parameters: int
     problem: str | None
+
+
+class _Call(Protocol):
+    """What is used of Keras' nodes: one call of a layer, or of a bare operation."""
+
+    operation: keras.Operation
+    input_tensors: list[keras.KerasTensor]
+    outputs: list[keras.KerasTensor]
+    is_input: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,7 @@ class _Use:
     """One weight, and the first and last call that needs it."""
 
     layer: str
-    weight: Any
+    weight: keras.Variable
     first: int
     last: int
 
@@ -47,13 +56,13 @@ def cut_points(model: keras.Model) -> list[CutPoint]:
     return [_place(calls, uses, i, crossing) for i, (call, crossing) in enumerate(places) if not call.is_input]
 
 
-def _place(calls: list[Any], uses: list[_Use], i: int, crossing: tuple[str, ...]) -> CutPoint:
+def _place(calls: list[_Call], uses: list[_Use], i: int, crossing: tuple[str, ...]) -> CutPoint:
     call = calls[i]
     parameters = sum(prod(use.weight.shape) for use in uses if use.first <= i)
     return CutPoint(call.operation.name, call.outputs[0], crossing, parameters, _problem(calls, uses, i, crossing))
 
 
-def _problem(calls: list[Any], uses: list[_Use], i: int, crossing: tuple[str, ...]) -> str | None:
+def _problem(calls: list[_Call], uses: list[_Use], i: int, crossing: tuple[str, ...]) -> str | None:
     """Return why there is no cut after call `i`, None where there is one."""
     smashed = calls[i].outputs[0]
     if sum(call.operation is calls[i].operation for call in calls) > 1:
@@ -69,7 +78,7 @@ def _problem(calls: list[Any], uses: list[_Use], i: int, crossing: tuple[str, ..
     return None
 
 
-def _crossings(calls: list[Any], output: Any) -> Iterator[tuple[str, ...]]:
+def _crossings(calls: list[_Call], output: keras.KerasTensor) -> Iterator[tuple[str, ...]]:
     """Yield, after each call, the layers whose outputs are live."""
     last_read = {id(tensor): i for i, call in enumerate(calls) for tensor in call.input_tensors}
     last_read[id(output)] = len(calls)
@@ -80,7 +89,7 @@ def _crossings(calls: list[Any], output: Any) -> Iterator[tuple[str, ...]]:
         yield tuple(live.values())
 
 
-def _uses(calls: list[Any]) -> list[_Use]:
+def _uses(calls: list[_Call]) -> list[_Use]:
     """Return every weight of the network once; bare operations such as `a + b` have none."""
     uses: dict[int, _Use] = {}
     for i, call in enumerate(calls):
@@ -90,7 +99,7 @@ def _uses(calls: list[Any]) -> list[_Use]:
     return list(uses.values())
 
 
-def _calls(model: keras.Model) -> list[Any]:
+def _calls(model: keras.Model) -> list[_Call]:
     """Return every call of a layer in the model, each after those it reads from.
 
     Keras has no public list: `layers` leaves out bare operations, `layer.output` knows the first call only.

@@ -56,8 +56,8 @@ def _load_file(name: str, where: str) -> ModuleType:
         return loaded
     folders = [str(path.parent)] if path.name == "__init__.py" else None  # so that `from .layers import …` works
     spec = spec_from_file_location(private, path, submodule_search_locations=folders)
-    assert spec is not None  # noqa: S101  it is a .py file
-    assert spec.loader is not None  # noqa: S101
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"model {name!r}: Python has no loader for {path}; name a .py file", "model")
     module = sys.modules[private] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

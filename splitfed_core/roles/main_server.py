@@ -8,9 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
+import tensorflow as tf
 
 from splitfed_core.aggregation import cast
 from splitfed_core.algorithms import AverageCopies
@@ -19,28 +20,30 @@ from splitfed_core.errors import CellError
 from splitfed_core.roles.step_order import Turns
 from splitfed_core.training.batch_spec import check_labels
 from splitfed_core.training.pace import NO_PACE, Pace
-from splitfed_core.training.segment import Segment
+from splitfed_core.training.segment import ServerSegment
 from splitfed_core.training.split_step import ServerStep
 from splitfed_core.training.ushape_step import BodyStep, Pullback
 from splitfed_core.wire.call import Call, Kind, Reply, ServerStamps
 
 SHARED = "shared"
 
+S = TypeVar("S", bound=ServerSegment)
 
-class ServerModel:
+
+class ServerModel(Generic[S]):
     """One compiled server-side model, and the thread of its optimizer.
 
     The gradient of the smashed data does not depend on the server's own update, so the reply goes out first and the
     optimizer runs after it, on a thread of its own, which ends the turn when it is done.
     """
 
-    def __init__(self, segment: Segment, end_turn: Callable[[], None], failures: list[Exception]) -> None:
-        self.segment: Any = segment
+    def __init__(self, segment: S, end_turn: Callable[[], None], failures: list[Exception]) -> None:
+        self.segment = segment
         self.end_turn = end_turn
         self._failures = failures  # of updates, whose replies are out already
         self._updater = ThreadPoolExecutor(1, thread_name_prefix="server-update")
 
-    def update_then_end(self, gradients: list[Any]) -> Future[float]:
+    def update_then_end(self, gradients: list[tf.Tensor]) -> Future[float]:
         """Run the optimizer beside whatever follows, then end the turn; returns how long it will have taken."""
         return self._updater.submit(self._update, gradients)
 
@@ -48,7 +51,7 @@ class ServerModel:
         """Wait for the last update and end its thread."""
         self._updater.shutdown()
 
-    def _update(self, gradients: list[Any]) -> float:
+    def _update(self, gradients: list[tf.Tensor]) -> float:
         started = perf_counter()
         try:
             self.segment.update(gradients)
@@ -60,12 +63,12 @@ class ServerModel:
             self.end_turn()
 
 
-class _Server(ABC):
+class _Server(ABC, Generic[S]):
     """What both kinds of main server share: models, whose turn it is at them, and the end of a round."""
 
     def __init__(
         self,
-        segments: Sequence[Segment],
+        segments: Sequence[S],
         turns: Turns,
         *,
         copies: bool,
@@ -140,20 +143,19 @@ class _Server(ABC):
     def get_weights(self) -> list[Array]:
         """Return the weights of the server-side model; after a round all copies have the same."""
         with self._aside() as model:
-            weights: list[Array] = model.segment.get_weights()
-            return weights
+            return model.segment.get_weights()
 
     def close(self) -> None:
         """Wait for the last updates and end their threads."""
         for model in self._models:
             model.close()
 
-    def _begin(self, round: int, client_id: int, step: int) -> ServerModel:
+    def _begin(self, round: int, client_id: int, step: int) -> ServerModel[S]:
         """Wait for the turn; if an update has failed, fail now instead of training on."""
         return self._checked(self._models[self._turns.acquire(round, client_id, step)])
 
     @contextmanager
-    def _aside(self, client_id: int | None = None) -> Iterator[ServerModel]:
+    def _aside(self, client_id: int | None = None) -> Iterator[ServerModel[S]]:
         """Lend a model outside of the order of the steps; nobody else has it meanwhile."""
         model = self._checked(self._models[self._turns.acquire_aside(client_id)])
         try:
@@ -161,7 +163,7 @@ class _Server(ABC):
         finally:
             model.end_turn()
 
-    def _checked(self, model: ServerModel) -> ServerModel:
+    def _checked(self, model: ServerModel[S]) -> ServerModel[S]:
         try:
             self._check()
         except BaseException:
@@ -187,7 +189,7 @@ class _Server(ABC):
             first.segment.state_swap.replace_first([cast(new, old.dtype) for new, old in averaged])
 
 
-class MainServer(_Server):
+class MainServer(_Server[ServerStep]):
     """Has the rest of the network and gets the labels: one exchange a step."""
 
     def __init__(
@@ -236,7 +238,7 @@ class MainServer(_Server):
             return Reply((model.segment.infer(smashed),))
 
 
-class BodyServer(_Server):
+class BodyServer(_Server[BodyStep]):
     """Has the middle of the network and never sees a label: two exchanges a step."""
 
     def __init__(self, step: BodyStep, turns: Turns, *, hold: bool, participants: int, pace: Pace = NO_PACE) -> None:

@@ -1,7 +1,8 @@
 """What a main server takes: looked at before a turn is taken, so that a wrong message costs its sender alone."""
 
 from dataclasses import dataclass
-from typing import Any
+
+import keras
 
 from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError
@@ -18,7 +19,7 @@ class BatchSpec:
     example: tuple[int | None, ...]
 
     @classmethod
-    def of(cls, tensor: Any) -> "BatchSpec":
+    def of(cls, tensor: keras.KerasTensor) -> "BatchSpec":
         """Return the spec of a symbolic input or output of a Keras model."""
         return cls(str(tensor.dtype), tuple(tensor.shape[1:]))
 

@@ -8,9 +8,13 @@ from typing import TypeAlias
 import keras
 import tensorflow as tf
 
+from splitfed_core.arrays import Array
 from splitfed_core.errors import ConfigError
 
-Loss: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Values: TypeAlias = tf.Tensor | Array
+"""Of a batch: of a graph while it is traced, or at hand."""
+Loss: TypeAlias = Callable[[Values, Values], tf.Tensor]
+"""From targets and outputs, [batch, …] both, to the loss of each example or, of a few, to that of the whole batch."""
 
 _TOLD_OF_LOGITS = frozenset(
     {
@@ -76,12 +80,12 @@ class Objective:
         self._probabilities = function in _OF_PROBABILITIES
         self._loss = _keras_loss(function)
 
-    def loss(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def loss(self, labels: Values, logits: Values) -> tf.Tensor:
         """Mean loss of a batch; labels int32 [batch], logits [batch, classes]."""
         targets = labels if self._numbers else tf.one_hot(labels, self._num_classes, dtype=logits.dtype)
         return tf.reduce_mean(self._loss(targets, tf.nn.softmax(logits) if self._probabilities else logits))
 
-    def correct(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def correct(self, labels: Values, logits: Values) -> tf.Tensor:
         """Return the number of examples whose largest logit is their label's."""
         return tf.reduce_sum(tf.cast(tf.equal(labels, tf.argmax(logits, axis=-1, output_type=tf.int32)), tf.int32))
 

@@ -1,7 +1,7 @@
 """What every segment of a network has in common: a model, its optimizer, and the owners who share them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -12,6 +12,8 @@ from splitfed_core.training.batch_spec import BatchSpec
 from splitfed_core.training.state_swap import StateSwap
 
 _OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+
+R = TypeVar("R")
 
 
 def make_optimizer(name: str, learning_rate: float, models: Sequence[keras.Model]) -> keras.optimizers.Optimizer:
@@ -32,13 +34,12 @@ def inference(model: keras.Model) -> Callable[[Array], Array]:
     return lambda x: np.asarray(graph(x))
 
 
-def compiled(function: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
+def compiled(function: Callable[..., R], *signature: tf.TensorSpec) -> Callable[..., R]:
     """Return the graph of a function, built now.
 
     One concrete function: it has no lock of its own, which `tf.function` leaves locked when a call does not fit.
     """
-    graph: Callable[..., Any] = tf.function(function, autograph=False).get_concrete_function(*signature)
-    return graph
+    return tf.function(function, autograph=False).get_concrete_function(*signature)
 
 
 LABELS = tf.TensorSpec([None], tf.int32)
@@ -78,7 +79,7 @@ class Segment:
         """Return all weights, statistics such as BatchNorm's included."""
         return [np.asarray(weight) for weight in self.weights]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[Array]) -> None:
         """Set all weights of whoever is loaded; the optimizer keeps its own state."""
         for variable, value in zip(self.weights, weights, strict=True):
             variable.assign(value)
@@ -88,7 +89,16 @@ class Segment:
             self._optimizer.apply_gradients(zip(gradients, self._trainable, strict=True))
 
 
-def _variables(models: Sequence[keras.Model]) -> list[Any]:
+class ServerSegment(Segment):
+    """A segment whose update is apart from its gradients, so that the reply need not wait for it."""
+
+    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+        super().__init__([model], optimizer)
+        self.infer = inference(model)
+        self.update: Callable[[Sequence[tf.Tensor]], None] = tf.function(self._apply, autograph=False)
+
+
+def _variables(models: Sequence[keras.Model]) -> list[keras.Variable]:
     """Return all weights, then what else a model remembers: the seeds of its dropout."""
     weights = [weight for model in models for weight in model.weights]
     return [*weights, *(v for model in models for v in model.variables if not any(v is w for w in weights))]

@@ -5,7 +5,7 @@ asked for, and oneDNN sees forward and backward together (`docs/performance.md`)
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 import keras
 import numpy as np
@@ -13,10 +13,15 @@ import tensorflow as tf
 
 from splitfed_core.arrays import Array
 from splitfed_core.training.loss import Objective
-from splitfed_core.training.segment import LABELS, Segment, batch_spec, compiled, inference
+from splitfed_core.training.segment import LABELS, Segment, ServerSegment, batch_spec, compiled, inference
 
 Exchange = Callable[[Array], Array]
 """Smashed data to the gradient of the loss with respect to it, both of the same shape and dtype."""
+
+Gradients: TypeAlias = tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]
+"""Mean loss, number correct, gradient of the smashed data, and gradients for `update`."""
+
+R = TypeVar("R")
 
 
 class Exchanges:
@@ -31,7 +36,7 @@ class Exchanges:
         answer.set_shape(like.shape)
         return answer
 
-    def run(self, graph: Callable[..., Any], *args: Any) -> Any:
+    def run(self, graph: Callable[..., R], *args: tf.Tensor | Array) -> R:
         """Run the graph; an error of an exchange comes out as it was, not as TensorFlow's `UnknownError`."""
         try:
             return graph(*args)
@@ -80,26 +85,24 @@ class ClientStep(Segment):
         self._apply(tape.gradient(smashed, self._trainable, output_gradients=gradient))
 
 
-class ServerStep(Segment):
-    """Forward, loss and backward of the server-side model; its update apart, so that the reply need not wait for it."""
+class ServerStep(ServerSegment):
+    """Forward, loss and backward of the server-side model."""
 
     def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective) -> None:
-        super().__init__([model], optimizer)
+        super().__init__(model, optimizer)
         self._model = model
         self._objective = objective
         self._graph = compiled(self._gradients, batch_spec(model), LABELS)
-        self.infer = inference(model)
-        self.update = tf.function(self._apply, autograph=False)
 
     def __call__(self, smashed: Array, labels: Array) -> tuple[float, int, Array, list[tf.Tensor]]:
         """Return mean loss, number correct, gradient of the smashed data, and gradients for `update`."""
         loss, correct, gradient, gradients = self._graph(smashed, labels.astype(np.int32))
         return float(loss), int(correct), np.asarray(gradient), gradients
 
-    def _gradients(self, smashed: tf.Tensor, labels: tf.Tensor) -> tuple[Any, ...]:
+    def _gradients(self, smashed: tf.Tensor, labels: tf.Tensor) -> Gradients:
         with tf.GradientTape() as tape:
             tape.watch(smashed)
             logits = self._model(smashed, training=True)
             loss = self._objective.loss(labels, logits)
-        gradient, gradients = tape.gradient(loss, [smashed, self._trainable])
+        gradient, gradients = tape.gradient(loss, (smashed, self._trainable))
         return loss, self._objective.correct(labels, logits), gradient, gradients

@@ -8,18 +8,20 @@ same owners: then each state is at one of them, or on their common store.
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import keras
 import tensorflow as tf
 
-State = list[Any]  # one tensor per variable
+from splitfed_core.arrays import Array
+
+State = list[tf.Tensor]  # one tensor per variable
 
 
 @dataclass(slots=True, eq=False)
 class VariableSet:
     """A set of variables, and whose state is in them."""
 
-    variables: list[Any]
+    variables: list[tf.Variable]
     read: Callable[[], State]
     write: Callable[[State], None]
     owner: Hashable | None = None
@@ -47,9 +49,9 @@ class StateSwap:
     Only one thread uses the variables at a time, and no two use the state of the same owner: their callers hold locks.
     """
 
-    def __init__(self, variables: Sequence[Any]) -> None:
+    def __init__(self, variables: Sequence[keras.Variable]) -> None:
         """Take the variables' present values as every owner's first state."""
-        values = [getattr(variable, "value", variable) for variable in variables]
+        values = [variable.value for variable in variables]
         self._variables = VariableSet(values, *_compile(values))
         self._built: State = self._variables.read()
         self.store = StateStore(list(self._built), self._variables)
@@ -80,23 +82,23 @@ class StateSwap:
                     return variable_set.read()
             return list(self.store.states.get(owner, self.store.first))
 
-    def export(self, owner: Hashable) -> State:
+    def export(self, owner: Hashable) -> list[Array]:
         """Return the whole state of an owner, one array per variable."""
         return [value.numpy() for value in self.peek(owner)]
 
-    def restore(self, owner: Hashable, state: State) -> None:
+    def restore(self, owner: Hashable, state: Sequence[Array]) -> None:
         """Give an owner the whole state of another."""
         self.load(owner)
         self._variables.write([tf.constant(value) for value in state])
 
-    def restart(self, values: State) -> None:
+    def restart(self, values: Sequence[Array]) -> None:
         """Forget all owners; a first state is again what it was, but begins with these values."""
         new = [tf.constant(value) for value in values]
         self._variables.owner = None
         self.store = StateStore([*new, *self._built[len(new) :]], self._variables)
         self._variables.write(self.store.first)
 
-    def replace_first(self, values: State) -> None:
+    def replace_first(self, values: Sequence[Array]) -> None:
         """Replace the first variables of everybody's state, of owners yet to come too."""
         new = [tf.constant(value) for value in values]
         with self.store.lock:

@@ -4,7 +4,6 @@ Vepakomma et al., "Split learning for health", 2018 (the configuration without l
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +11,7 @@ import tensorflow as tf
 
 from splitfed_core.arrays import Array
 from splitfed_core.training.loss import Objective
-from splitfed_core.training.segment import LABELS, Segment, batch_spec, compiled, inference
+from splitfed_core.training.segment import LABELS, Segment, ServerSegment, batch_spec, compiled, inference
 from splitfed_core.training.split_step import Exchange, Exchanges
 
 Pullback = Callable[[Array], tuple[Array, list[tf.Tensor]]]
@@ -60,14 +59,14 @@ class UShapeClientStep(Segment):
             tail_tape.watch(features)
             logits = self._tail(features, training=True)
             loss = self._objective.loss(labels, logits)
-        of_features, of_tail = tail_tape.gradient(loss, [features, tail])
+        of_features, of_tail = tail_tape.gradient(loss, (features, tail))
         gradient = self._exchanges.tensor(lambda array: self._backward(array), of_features, like=smashed)
         of_head = head_tape.gradient(smashed, head, output_gradients=gradient)
         self._apply([*of_head, *of_tail])
         return loss, self._objective.correct(labels, logits)
 
 
-class BodyStep(Segment):
+class BodyStep(ServerSegment):
     """Forward and, when the gradient of the output has come, backward of the body; its update apart.
 
     The tape of a forward pass is kept until then, so that the gradient is that of the very weights which the forward
@@ -75,10 +74,8 @@ class BodyStep(Segment):
     """
 
     def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-        super().__init__([model], optimizer)
+        super().__init__(model, optimizer)
         self._train = compiled(lambda x: model(x, training=True), batch_spec(model))
-        self.infer = inference(model)
-        self.update = tf.function(self._apply, autograph=False)
 
     def forward(self, smashed: Array) -> tuple[Array, Pullback]:
         """Return the body's output and the function that takes its gradient back."""
@@ -87,9 +84,9 @@ class BodyStep(Segment):
             tape.watch(x)
             features = self._train(x)
 
-        def pullback(gradient: Array) -> tuple[Array, list[Any]]:
+        def pullback(gradient: Array) -> tuple[Array, list[tf.Tensor]]:
             of_smashed, gradients = tape.gradient(
-                features, [x, self._trainable], output_gradients=tf.constant(gradient)
+                features, (x, self._trainable), output_gradients=tf.constant(gradient)
             )
             return np.asarray(of_smashed), gradients
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.arrays import Array
@@ -224,7 +225,7 @@ def _losses(results: Iterable[RoundResult]) -> list[float]:
     return [row.loss for result in results for row in result.steps]
 
 
-def _furthest(measured: Iterable[Iterable[object]], expected: Iterable[Iterable[object]]) -> float:
+def _furthest(measured: Iterable[Iterable[ArrayLike]], expected: Iterable[Iterable[ArrayLike]]) -> float:
     """Return the largest difference of two lists of lists of arrays or numbers."""
     pairs = zip(chain.from_iterable(measured), chain.from_iterable(expected), strict=True)
     return max((difference(*pair) for pair in pairs), default=0.0)

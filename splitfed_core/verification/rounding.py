@@ -14,16 +14,17 @@ thousandth of one step of Adam, and far less than one of SGD.
 """
 
 from math import prod, sqrt
-from typing import Any
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 _LAMBDA = 10.0
 _ADAM_EPSILON = 1e-7  # Keras' default, which is what we train with
 
 
 def tolerance(
-    network: Any, batch: int, steps: int, optimizer: str, learning_rate: float, dtype: Any = np.float64
+    network: keras.Model, batch: int, steps: int, optimizer: str, learning_rate: float, dtype: DTypeLike = np.float64
 ) -> float:
     """Return by how much weights and losses may differ, relative to the largest of their array or to 1 if that is less.
 
@@ -39,12 +40,12 @@ def tolerance(
     return steps * rounding(_additions(network, batch), dtype) * (1 + slope)
 
 
-def rounding(terms: int, dtype: Any = np.float64) -> float:
+def rounding(terms: int, dtype: DTypeLike = np.float64) -> float:
     """Return the error of a sum of so many terms, relative to their size."""
     return _LAMBDA * sqrt(terms) * float(np.finfo(dtype).eps)
 
 
-def difference(measured: Any, expected: Any) -> float:
+def difference(measured: ArrayLike, expected: ArrayLike) -> float:
     """Return the largest difference of two arrays, relative to the largest number expected, or to 1 if that is less."""
     measured, expected = np.asarray(measured, np.float64), np.asarray(expected, np.float64)
     if not expected.size:
@@ -52,7 +53,7 @@ def difference(measured: Any, expected: Any) -> float:
     return float(np.abs(measured - expected).max()) / max(1.0, float(np.abs(expected).max()))
 
 
-def _additions(network: Any, batch: int) -> int:
+def _additions(network: keras.Model, batch: int) -> int:
     kernels = [tuple(weight.shape) for weight in network.weights if len(weight.shape) > 1]
     fans: int = sum(prod(shape) // shape[-1] + prod(shape) // shape[-2] for shape in kernels)
     positions = batch * prod(int(size or 1) for size in network.input_shape[1:])

@@ -72,7 +72,7 @@ def run(ledger: Any, clock: Clock) -> dict[str, Any]:
 def split_ledger(clock: Clock) -> SplitLedger:
     """Forward in 1/8 s, backward in 1/4 s."""
 
-    def step(x: Array, exchange: Callable[[Array], Array]) -> None:
+    def step(x: Any, exchange: Callable[[Array], Array]) -> None:
         clock.wait(0.125)
         exchange(x)
         clock.wait(0.25)
@@ -83,7 +83,7 @@ def split_ledger(clock: Clock) -> SplitLedger:
 def ushape_ledger(clock: Clock) -> UShapeLedger:
     """Head in 1/8 s, tail in 1/4 s, back through the head in 1/2 s."""
 
-    def step(x: Array, labels: Array, forward: Exchange, backward: Exchange) -> tuple[float, int]:
+    def step(x: Any, labels: Array, forward: Exchange, backward: Exchange) -> tuple[float, int]:
         clock.wait(0.125)
         features = forward(x)
         clock.wait(0.25)
@@ -128,7 +128,7 @@ def test_a_u_shaped_step_sums_its_two_exchanges_and_counts_the_tail_as_backward(
 
 
 def test_a_step_without_exchange_leaves_the_phases_empty(clock: Clock) -> None:
-    def step(x: Array, labels: Array) -> tuple[float, int]:
+    def step(x: Any, labels: Array) -> tuple[float, int]:
         clock.wait(0.5)
         return 0.75, 1
 

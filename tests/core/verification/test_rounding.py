@@ -2,6 +2,7 @@
 
 from math import sqrt
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from splitfed_core.verification.rounding import difference, rounding, tolerance
 
 EPS, EPS_SINGLE = 2.0**-52, 2.0**-23
-NETWORK = SimpleNamespace(
+NETWORK: Any = SimpleNamespace(
     weights=[np.zeros((3, 3, 2, 8)), np.zeros(8), np.zeros((8, 5)), np.zeros(5)], input_shape=(None, 6, 6, 2)
 )
 # Over its inputs (18 and 8) and over its outputs (72 and 5); each of four arrays over a batch of 4 of 72 numbers.

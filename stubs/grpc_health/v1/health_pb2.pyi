@@ -1,0 +1,6 @@
+class HealthCheckRequest:
+    def __init__(self, service: str = ...) -> None: ...
+
+class HealthCheckResponse:
+    SERVING: int
+    status: int

@@ -1,0 +1,3 @@
+import tensorflow as tf
+
+def softmax(x: tf.TensorLike) -> tf.Tensor: ...

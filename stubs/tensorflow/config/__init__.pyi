@@ -1,0 +1,1 @@
+from tensorflow.config import threading as threading

@@ -1,0 +1,3 @@
+from tensorflow import Operation, TensorLike
+
+def assert_less(x: TensorLike, y: TensorLike, message: str | None = ...) -> Operation: ...

@@ -1,0 +1,5 @@
+from collections.abc import Sequence
+
+from tensorflow import Tensor
+
+def flatten(structure: Tensor | Sequence[Tensor]) -> list[Tensor]: ...
