@@ -1,7 +1,12 @@
 """Whose turn it is at the main server, and at which of its models: in order of arrival, or in a fixed order.
 
-A turn lasts from the moment its step may compute to the end of its update, and belongs to no thread. Whatever else uses
-a model (evaluation, averaging) takes a turn too, outside of the order.
+When a turn ends: a turn lasts from the moment its step may compute to the end of its update, and the update comes
+after the reply. The gradient of the smashed data does not depend on the server's own update, so the client gets its
+reply, and goes on, while the server still holds the turn; the next step at this model begins when its weights are the
+new ones. The turn is therefore ended by another thread than the one that began it (the optimizer's, see
+`main_server.ServerModel`), and belongs to none. A step that fails before its update ends its turn itself. A u-shaped
+step in a fixed order keeps its turn across both of its exchanges; in order of arrival it takes one for each, and others
+may come between. Whatever else uses a model (evaluation, averaging) takes a turn too, outside of the order.
 """
 
 import threading

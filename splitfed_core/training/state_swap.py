@@ -1,8 +1,13 @@
-"""One set of variables, many owners: the state of whoever is loaded is in the variables.
+"""Swapping states in and out of a compiled step: one set of variables, many clients.
 
-A compiled step is bound to its variables. Rather than build and compile one per client, a process has one, and the
-state of its clients (weights, optimizer slots, seeds) moves in and out. Several steps of the same kind may have the
-same owners: then each state is at one of them, or on their common store.
+A step takes far longer to compile than to run, and what is compiled is bound to its variables. Rather than build and
+compile one per client, a process has one step for all of its clients, and what makes them different (weights, optimizer
+slots, the seeds of dropout) moves in and out of its variables: `StateSwap.load(client)` saves whatever is in them for
+the client whose it is, and writes this client's state; it does nothing if that is in them already, as it is wherever a
+client has a process of its own. A client that has never been loaded begins with the first state. So whoever trains,
+evaluates, reads or writes weights calls `load` first; a model that all clients share has one state, under a name of its
+own. Several steps of the same kind, such as a server's replicas, may have the same clients: then each state is in one
+of them, or in their common store, and in no two.
 """
 
 import threading
@@ -24,82 +29,82 @@ class VariableSet:
     variables: list[tf.Variable]
     read: Callable[[], State]
     write: Callable[[State], None]
-    owner: Hashable | None = None
+    client: Hashable | None = None
 
 
 class StateStore:
     """Where the states are: in one of the variable_sets, or here. `lock` is held while any of them moves."""
 
     def __init__(self, first: State, variable_set: VariableSet) -> None:
-        self.first = first  # of every owner who has none yet
+        self.first = first  # of every client who has none yet
         self.states: dict[Hashable, State] = {}
         self.variable_sets = [variable_set]
         self.lock = threading.Lock()
 
     def clear(self, variable_set: VariableSet) -> None:
         """Take the state out of a variable_set, whose variables are free then."""
-        if variable_set.owner is not None:
-            self.states[variable_set.owner] = variable_set.read()
-            variable_set.owner = None
+        if variable_set.client is not None:
+            self.states[variable_set.client] = variable_set.read()
+            variable_set.client = None
 
 
 class StateSwap:
-    """Moves the states of many owners in and out of one set of variables.
+    """Moves the states of many clients in and out of one set of variables.
 
-    Only one thread uses the variables at a time, and no two use the state of the same owner: their callers hold locks.
+    Only one thread uses the variables at a time, and no two use the state of the same client: their callers hold locks.
     """
 
     def __init__(self, variables: Sequence[keras.Variable]) -> None:
-        """Take the variables' present values as every owner's first state."""
+        """Take the variables' present values as every client's first state."""
         values = [variable.value for variable in variables]
         self._variables = VariableSet(values, *_compile(values))
         self._built: State = self._variables.read()
         self.store = StateStore(list(self._built), self._variables)
 
     def share(self, store: StateStore) -> None:
-        """Have the owners of another set of such variables from now on; both must be new, or restarted alike."""
+        """Have the clients of another set of such variables from now on; both must be new, or restarted alike."""
         self.store = store
         store.variable_sets.append(self._variables)
 
-    def load(self, owner: Hashable) -> bool:
-        """Bring the owner's state into the variables, its predecessor's out; returns whether it had to be moved."""
+    def load(self, client: Hashable) -> bool:
+        """Bring the client's state into the variables, its predecessor's out; returns whether it had to be moved."""
         with self.store.lock:
-            if owner == self._variables.owner:
+            if client == self._variables.client:
                 return False
             for variable_set in self.store.variable_sets:
-                if variable_set is self._variables or variable_set.owner == owner:
+                if variable_set is self._variables or variable_set.client == client:
                     self.store.clear(variable_set)
-            state = self.store.states.pop(owner, self.store.first)
-            self._variables.owner = owner
+            state = self.store.states.pop(client, self.store.first)
+            self._variables.client = client
         self._variables.write(state)
         return True
 
-    def peek(self, owner: Hashable) -> State:
-        """Return the owner's state from wherever it is, and leave it there."""
+    def peek(self, client: Hashable) -> State:
+        """Return the client's state from wherever it is, and leave it there."""
         with self.store.lock:
             for variable_set in self.store.variable_sets:
-                if variable_set.owner == owner:
+                if variable_set.client == client:
                     return variable_set.read()
-            return list(self.store.states.get(owner, self.store.first))
+            return list(self.store.states.get(client, self.store.first))
 
-    def export(self, owner: Hashable) -> list[Array]:
-        """Return the whole state of an owner, one array per variable."""
-        return [value.numpy() for value in self.peek(owner)]
+    def export(self, client: Hashable) -> list[Array]:
+        """Return the whole state of a client, one array per variable."""
+        return [value.numpy() for value in self.peek(client)]
 
-    def restore(self, owner: Hashable, state: Sequence[Array]) -> None:
-        """Give an owner the whole state of another."""
-        self.load(owner)
+    def restore(self, client: Hashable, state: Sequence[Array]) -> None:
+        """Give a client the whole state of another."""
+        self.load(client)
         self._variables.write([tf.constant(value) for value in state])
 
     def restart(self, values: Sequence[Array]) -> None:
-        """Forget all owners; a first state is again what it was, but begins with these values."""
+        """Forget all clients; a first state is again what it was, but begins with these values."""
         new = [tf.constant(value) for value in values]
-        self._variables.owner = None
+        self._variables.client = None
         self.store = StateStore([*new, *self._built[len(new) :]], self._variables)
         self._variables.write(self.store.first)
 
     def replace_first(self, values: Sequence[Array]) -> None:
-        """Replace the first variables of everybody's state, of owners yet to come too."""
+        """Replace the first variables of everybody's state, of clients yet to come too."""
         new = [tf.constant(value) for value in values]
         with self.store.lock:
             for state in (self.store.first, *self.store.states.values()):

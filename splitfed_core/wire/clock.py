@@ -1,4 +1,13 @@
-"""Two hosts' monotonic clocks: how far one is ahead of the other, and how sure that is."""
+"""Clock offsets between hosts: how far one monotonic clock is ahead of another, and how sure that is.
+
+The phases of a step lie between stamps of both sides of the wire: `uplink_s` is the server's stamp of receiving minus
+the client's of sending. On one host all processes read one clock, counted from its start, and such a difference is
+right as it stands. Two hosts count from different moments, so each client asks the server a few times what its clock
+says and takes the reading whose exchange was fastest; the server's stamps in its replies are shifted by that offset
+before anything is subtracted. Its uncertainty, half of that exchange, is an upper bound: it moves time from uplink to
+downlink or back, and never changes their sum, nor that of the step. Clocks drift apart,
+so the offset is estimated anew whenever a client connects, which is once a cell.
+"""
 
 import socket
 from collections.abc import Callable
