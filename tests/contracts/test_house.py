@@ -5,7 +5,7 @@ import pytest
 from tests.contracts import house
 
 # 6 is where all are going.
-ANY_PER_THOUSAND = {"splitfed_core": 12.5, "benchmarks": 6.0, "analysis": 2.5, "sfbench": 1.0}
+ANY_PER_THOUSAND = {"splitfed_core": 6.0, "benchmarks": 6.0, "analysis": 2.5, "sfbench": 1.0}
 
 
 def test_no_folder_has_more_than_15_modules_on_one_level() -> None:
