@@ -17,6 +17,8 @@ def main() -> None:
     """Time both ways in turns and print the medians of each run, s."""
     keep_freed_memory()
     start_tensorflow(1)
+    import tensorflow as tf
+
     from splitfed_core.arrays import Array
     from splitfed_core.config.cell_config import CellConfig
     from splitfed_core.data import load_dataset, make_shards
@@ -47,7 +49,7 @@ def main() -> None:
         key, config, shard, segment, ledger_factory(segment, transport, NO_PACE), transport, NoServer(), Worker()
     )
 
-    def bare(x: Array, labels: Array, step: int) -> None:
+    def bare(x: tf.Tensor, labels: Array, step: int) -> None:
         def exchange(smashed: Array) -> Array:
             call = Call(Kind.TRAIN_STEP, Address(0, 0, step), (RAW.encode(smashed), RAW.encode(labels)))
             return RAW.decode(gate.handle(call).tensors[0])
