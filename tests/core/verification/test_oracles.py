@@ -1,5 +1,8 @@
 """Every oracle holds, on several networks and cuts, and an oracle fails when what it speaks of is broken."""
 
+from dataclasses import replace
+from typing import Any
+
 import keras
 import pytest
 import tensorflow as tf
@@ -12,7 +15,9 @@ from splitfed_core.roles import main_server as server
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.training.loss import Objective
 from splitfed_core.training.split_step import ServerStep
+from splitfed_core.verification import oracles
 from splitfed_core.verification.oracles import Verdict, _Bench, verify
+from splitfed_core.verification.reference import Trained, unsplit
 
 CELLS = [
     {"cut_layer": "conv1"},
@@ -49,6 +54,15 @@ def test_without_averaging_its_copies_sflv1_is_not_fedavg(bench: _Bench, monkeyp
 def test_without_aggregation_sflv2_is_not_its_rewrite(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Strategy, "aggregate", lambda self, models, previous: previous)
     assert far(bench.equals_its_reference(ALGORITHMS["sflv2"]))
+
+
+def test_the_losses_of_a_single_client_are_those_of_their_steps(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(*arguments: Any) -> Trained:
+        trained = unsplit(*arguments)
+        return replace(trained, losses=trained.losses[::-1])
+
+    monkeypatch.setattr(oracles, "plain_training", lambda _: backwards)
+    assert far(bench.equals_its_reference(ALGORITHMS["sl"]))
 
 
 def test_a_forgotten_update_of_the_server_is_seen(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
