@@ -56,7 +56,7 @@ class ServerModel(Generic[S]):
         try:
             self.segment.update(gradients)
             return perf_counter() - started
-        except Exception as error:
+        except Exception as error:  # nobody waits for it here: the next call raises it
             self._failures.append(error)
             raise
         finally:
@@ -166,7 +166,7 @@ class _Server(ABC, Generic[S]):
     def _checked(self, model: ServerModel[S]) -> ServerModel[S]:
         try:
             self._check()
-        except BaseException:
+        except BaseException:  # whatever ended it, the next must get its turn
             model.end_turn()
             raise
         return model
@@ -221,7 +221,7 @@ class MainServer(_Server[ServerStep]):
             loss, correct, gradient, gradients = model.segment(smashed, labels)
             self._pace.hold("server_compute", client_id)
             self._examples[client_id, round] += len(labels)
-        except BaseException:
+        except BaseException:  # whatever ended it, the next must get its turn
             model.end_turn()
             raise
         computed = perf_counter()
@@ -261,7 +261,7 @@ class BodyServer(_Server[BodyStep]):
             features, pullback = model.segment.forward(smashed)
             self._pace.hold("server_forward", client_id)
             self._open[client_id] = len(smashed), pullback
-        except BaseException:
+        except BaseException:  # whatever ended it, the next must get its turn
             model.end_turn()
             raise
         computed = perf_counter()
@@ -282,7 +282,7 @@ class BodyServer(_Server[BodyStep]):
             self._pace.begin(client_id)
             of_smashed, gradients = pullback(gradient)
             self._pace.hold("server_compute", client_id)
-        except BaseException:
+        except BaseException:  # whatever ended it, the next must get its turn
             model.end_turn()
             raise
         computed = perf_counter()
