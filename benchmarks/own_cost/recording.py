@@ -27,8 +27,8 @@ def main() -> None:
     from splitfed_core.roles.batches import mini_batches
     from splitfed_core.roles.client import Client, Worker
     from splitfed_core.roles.exchange import ledger_factory
+    from splitfed_core.timing.pace import NO_PACE
     from splitfed_core.training.cell_network import CellNetwork
-    from splitfed_core.training.pace import NO_PACE
     from splitfed_core.wire.call import Address, Call, Kind
     from splitfed_core.wire.codecs.raw import RAW
     from splitfed_core.wire.layers.counters import Counters

@@ -11,7 +11,8 @@ from splitfed_core.federation.schedule import in_order, participants, round_size
 from splitfed_core.records.results import CellKey
 from splitfed_core.roles.fed_server import FedServer
 from splitfed_core.roles.relay import Relay
-from splitfed_core.training.pace import Pace, pace_of
+from splitfed_core.timing.pace import Pace
+from splitfed_core.training.pace import pace_of
 
 
 def build_fed_server(

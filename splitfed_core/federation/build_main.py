@@ -9,8 +9,9 @@ from splitfed_core.federation.schedule import turns as step_turns
 from splitfed_core.records.results import CellKey, DataShape
 from splitfed_core.roles.main_server import BodyServer, MainServer
 from splitfed_core.roles.step_order import ArrivalTurns, FixedTurns, Turns
+from splitfed_core.timing.pace import Pace
 from splitfed_core.training.cell_network import CellNetwork
-from splitfed_core.training.pace import Pace, pace_of
+from splitfed_core.training.pace import pace_of
 from splitfed_core.training.step_cache import CompiledStepCache
 
 

@@ -14,9 +14,10 @@ from splitfed_core.federation.schedule import in_order, participants
 from splitfed_core.records.results import EVALUATION_BATCH, CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.roles.client import Client, Worker
 from splitfed_core.roles.exchange import ledger_factory
+from splitfed_core.timing.pace import Pace
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.training.loss import Objective
-from splitfed_core.training.pace import Pace, pace_of
+from splitfed_core.training.pace import pace_of
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.wire.call import Address, Call, Kind

@@ -12,7 +12,7 @@ from splitfed_core.federation.build_fed import build_fed_server
 from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.federation.client_group import ClientGroup
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
-from splitfed_core.training.pace import Pace
+from splitfed_core.timing.pace import Pace
 from splitfed_core.training.segment import Segment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.wire.codecs.base import EncodedTensor

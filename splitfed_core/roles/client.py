@@ -14,8 +14,8 @@ from splitfed_core.records.results import CellKey
 from splitfed_core.records.rows import ClientRow, StepRow
 from splitfed_core.roles.batches import Batch, mini_batches
 from splitfed_core.roles.exchange import LedgerFactory
+from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.timing.stopwatch import MODEL_EXCHANGE, Share, Stopwatch
-from splitfed_core.training.pace import NO_PACE, Pace
 from splitfed_core.training.segment import Segment
 from splitfed_core.wire.call import Address, Call, Kind
 from splitfed_core.wire.transports.base import Transport

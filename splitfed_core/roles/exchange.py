@@ -11,8 +11,8 @@ import tensorflow as tf
 from splitfed_core.arrays import Array
 from splitfed_core.records.rows import PHASES
 from splitfed_core.roles.ledger import Columns, bytes_of, durations_of, named_phases, stamps_of
+from splitfed_core.timing.pace import Pace
 from splitfed_core.training.pace import (
-    Pace,
     SplitCall,
     UShapeCall,
     WholeCall,

@@ -8,7 +8,7 @@ from time import perf_counter
 from splitfed_core.aggregation import Strategy
 from splitfed_core.arrays import Array
 from splitfed_core.errors import StragglerError
-from splitfed_core.training.pace import NO_PACE, Pace
+from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.wire.call import Call, Kind, Reply
 
 _NOBODY = -1  # an aggregation is one in a round, whoever comes last

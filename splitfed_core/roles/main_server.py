@@ -18,8 +18,8 @@ from splitfed_core.algorithms import AverageCopies
 from splitfed_core.arrays import Array
 from splitfed_core.errors import CellError
 from splitfed_core.roles.step_order import Turns
+from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.training.batch_spec import check_labels
-from splitfed_core.training.pace import NO_PACE, Pace
 from splitfed_core.training.segment import ServerSegment
 from splitfed_core.training.split_step import ServerStep
 from splitfed_core.training.ushape_step import BodyStep, Pullback

@@ -1,12 +1,8 @@
-"""How long computing takes beyond its own time: one seam round the compiled segments, at both sides of the cut.
+"""The paces there are (`timing.pace` says what one is), and how they are put round the compiled segments.
 
-Whatever slows a participant waits here, and each wait ends inside the phase that it slows: the client's forward pass
-before its message leaves, its backward pass after the update, the server's step inside its turn, so that others queue
-behind it. A layer round an exchange could do none of that: it sees messages, which are sent when computing is over.
-
-Today one thing waits: `Injection`, a known delay put into one place of every step or round, to prove that a gate sees
-it and names it (`docs/gate.md`). Hidden: the environment of the processes switches it on,
-`SFBENCH_INJECT=server_compute:+10%`; it changes no result.
+`DevicePace` makes a participant as slow as another device. `Injection` puts a known delay into one place of every step
+or round, to prove that a gate sees it and names it (`docs/gate.md`); it is hidden: the environment of the processes
+switches it on, `SFBENCH_INJECT=server_compute:+10%`. Neither changes a result, and `together` has both.
 """
 
 import os
@@ -15,10 +11,13 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from statistics import median
 from time import perf_counter
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from splitfed_core.arrays import Array
 from splitfed_core.errors import UsageError
+from splitfed_core.timing.holds import StepShares, wait_until
+from splitfed_core.timing.pace import NO_PACE, Pace, Place
+from splitfed_core.timing.processor_time import ProcessorTime
 
 VARIABLE = "SFBENCH_INJECT"
 INJECTABLE = ("client_forward", "server_compute", "client_backward", "between_steps", "aggregation")
@@ -26,47 +25,11 @@ INJECTABLE = ("client_forward", "server_compute", "client_backward", "between_st
 
 _RECENT = 32
 
-Place: TypeAlias = Literal[
-    "client_forward",
-    "server_forward",  # of the body; its backward pass is `server_compute`
-    "client_tail",
-    "server_compute",
-    "client_backward",
-    "between_steps",
-    "aggregation",
-]
-"""What was computed; a u-shaped step has all of the first five, an unsplit one is the client's forward and backward."""
-
 X = TypeVar("X")
 Exchange: TypeAlias = Callable[[Array], Array]
 SplitCall: TypeAlias = Callable[[X, Exchange], None]
 UShapeCall: TypeAlias = Callable[[X, Array, Exchange, Exchange], tuple[float, int]]
 WholeCall: TypeAlias = Callable[[X, Array], tuple[float, int]]
-
-
-class Pace(Protocol):
-    """Told when a computation for a client begins and ends; it may hold its end back."""
-
-    def begin(self, client_id: int) -> None:
-        """Note that a computation for this client begins."""
-        ...
-
-    def hold(self, place: Place, client_id: int) -> None:
-        """Return when what has just been computed is due; without a `begin` since the last one, it took no time."""
-        ...
-
-
-class _NoPace:
-    """Everything is due when it is computed."""
-
-    def begin(self, client_id: int) -> None:
-        """Note nothing."""
-
-    def hold(self, place: Place, client_id: int) -> None:
-        """Do not wait."""
-
-
-NO_PACE: Pace = _NoPace()
 
 
 def wait_busily(until: float) -> None:
@@ -106,6 +69,57 @@ class Injection:
             self._steps[client_id].append(now - self._ended[client_id])
             self._wait_until(now + self.share * median(self._steps[client_id]))
         self._ended[client_id] = self._now()
+
+
+class DevicePace:
+    """Holds what was computed until a device so many times as slow as this host would have computed it.
+
+    That is `slowdown` times its own processor time after it began: what neighbours on the core took from it meanwhile
+    is not multiplied, and is over before the device would be done. Where it is not, or where nothing is slowed, that
+    is the lateness, as is whatever a hold lasts too long.
+    """
+
+    def __init__(
+        self,
+        slowdown: Callable[[int], float],
+        shares: StepShares,
+        processor: ProcessorTime,
+        now: Callable[[], float] = perf_counter,
+        wait: Callable[[float], None] = wait_until,
+    ) -> None:
+        """Set the pace.
+
+        Args:
+            slowdown: Of the device of each client, or of the server for each; 1 holds nothing, and notes lateness.
+            shares: Take what was held and how late that was.
+            processor: Of this process.
+            now: The clock.
+            wait: Returns when the clock says so.
+        """
+        self._slowdown, self._shares, self._processor = slowdown, shares, processor
+        self._now, self._wait = now, wait
+        self._begun: dict[int, tuple[float, float]] = {}
+
+    def begin(self, client_id: int) -> None:
+        """Note when it began; a computation that raised had no end."""
+        if (failed := self._begun.pop(client_id, None)) is not None:
+            self._processor.end(failed[1])
+        self._begun[client_id] = self._now(), self._processor.begin()
+
+    def hold(self, place: Place, client_id: int) -> None:
+        """Wait until it is due."""
+        begun = self._begun.pop(client_id, None)
+        if begun is None:
+            return
+        started, mark = begun
+        slowdown = self._slowdown(client_id)
+        due = started + slowdown * self._processor.end(mark)
+        ended = computed = self._now()
+        if slowdown > 1 and computed < due:
+            self._wait(due)
+            ended = self._now()
+        self._shares.add(client_id, "device_s", ended - computed)
+        self._shares.add(client_id, "late_s", max(ended - due, 0.0))
 
 
 def pace_of(environment: Mapping[str, str] = os.environ) -> Pace:

@@ -13,7 +13,7 @@ from splitfed_core.data import ClientShard
 from splitfed_core.federation.rounds import RoundResult, train_rounds
 from splitfed_core.records.results import CellKey, DataShape, ModelFacts
 from splitfed_core.records.rows import StepRow
-from splitfed_core.training.pace import Pace
+from splitfed_core.timing.pace import Pace
 
 if TYPE_CHECKING:
     from splitfed_core.federation.local import LocalFederation

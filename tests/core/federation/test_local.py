@@ -7,7 +7,7 @@ import pytest
 
 from splitfed_core.federation.rounds import train_rounds
 from splitfed_core.records.rows import PHASES, StepRow
-from splitfed_core.training.pace import Place
+from splitfed_core.timing.pace import Place
 
 SIZES = (20, 13, 7)
 ALGORITHMS: dict[str, dict[str, Any]] = {

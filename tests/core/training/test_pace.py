@@ -10,12 +10,14 @@ from splitfed_core.aggregation import make_strategy
 from splitfed_core.config.choice import Named
 from splitfed_core.errors import UsageError
 from splitfed_core.roles.fed_server import FedServer
+from splitfed_core.timing.holds import StepShares
+from splitfed_core.timing.pace import NO_PACE, Paces, Place, together
+from splitfed_core.timing.processor_time import ProcessorTime
 from splitfed_core.training.pace import (
     INJECTABLE,
-    NO_PACE,
     VARIABLE,
+    DevicePace,
     Injection,
-    Place,
     pace_of,
     paced_split,
     paced_ushape,
@@ -167,6 +169,94 @@ def test_an_unsplit_step_is_one_computation_which_is_forward_and_backward() -> N
 
     assert paced_whole(step, diary, 3)("x", ARRAY) == (0.5, 2)
     assert diary.events == ["begin 3", "step", "hold client_forward 3", "hold client_backward 3"]
+
+
+@dataclass
+class Device:
+    """A slow device on a host that is busy: clocks that only this test moves."""
+
+    slowdown: float
+    late_by: float = 0.0
+    wall: float = 0.0
+    cpu: float = 0.0
+    shares: StepShares = field(default_factory=lambda: StepShares(["device_s", "late_s"]))
+
+    def __post_init__(self) -> None:
+        processor = ProcessorTime(lambda: self.cpu)
+        self.pace = DevicePace(lambda client_id: self.slowdown, self.shares, processor, lambda: self.wall, self.wait)
+
+    def wait(self, due: float) -> None:
+        assert due > self.wall
+        self.wall = due + self.late_by
+
+    def compute(self, cpu: float, *, stolen: float = 0.0, place: Place = "client_forward") -> float:
+        began = self.wall
+        self.pace.begin(3)
+        self.wall += cpu + stolen
+        self.cpu += cpu
+        self.pace.hold(place, 3)
+        return self.wall - began
+
+
+def test_a_device_takes_its_multiple_of_the_processor_time() -> None:
+    device = Device(slowdown=4)
+    assert device.compute(0.5) == 2.0
+    assert device.shares.take(3) == {"device_s": 1.5, "late_s": 0.0}
+
+
+def test_what_neighbours_take_of_the_core_is_not_multiplied() -> None:
+    device = Device(slowdown=4)
+    assert device.compute(0.5, stolen=0.25) == 2.0
+    assert device.shares.take(3) == {"device_s": 1.25, "late_s": 0.0}
+
+
+def test_what_the_host_could_not_make_up_for_is_late() -> None:
+    device = Device(slowdown=4)
+    assert device.compute(0.5, stolen=2.0) == 2.5
+    assert device.shares.take(3) == {"device_s": 0.0, "late_s": 0.5}
+
+
+def test_a_hold_that_lasts_too_long_is_late_by_that() -> None:
+    device = Device(slowdown=2, late_by=0.125)
+    device.compute(0.5)
+    device.compute(0.25)
+    assert device.shares.take(3) == {"device_s": 0.75 + 0.25, "late_s": 0.25}
+
+
+def test_at_the_speed_of_the_host_nothing_is_held_and_late_is_what_was_not_computing() -> None:
+    device = Device(slowdown=1)
+    assert device.compute(0.5, stolen=0.25) == 0.75
+    assert device.shares.take(3) == {"device_s": 0.0, "late_s": 0.25}
+
+
+def test_a_hold_without_a_computation_and_one_after_a_failure_wait_for_nothing_of_before() -> None:
+    device = Device(slowdown=4)
+    device.pace.hold("between_steps", 3)
+    device.pace.begin(3)  # and it raises
+    device.wall, device.cpu = 7.0, 7.0
+    assert device.compute(0.5) == 2.0
+    device.pace.hold("client_backward", 3)
+    assert device.wall == 9.0
+
+
+def test_a_slow_device_and_a_delay_put_into_its_step_come_one_after_the_other() -> None:
+    diaries = Diary(), Diary()
+    events = diaries[0].events = diaries[1].events
+    pace = together(diaries[0], NO_PACE, diaries[1])
+    pace.begin(1)
+    pace.hold("server_compute", 1)
+    assert events == ["begin 1", "begin 1", "hold server_compute 1", "hold server_compute 1"]
+    assert isinstance(pace, Paces)
+    assert pace.paces == diaries
+    assert together(NO_PACE, NO_PACE) is NO_PACE
+    assert together(NO_PACE, diaries[0]) is diaries[0]
+
+
+def test_the_delay_of_a_slow_step_is_a_share_of_the_slow_step() -> None:
+    device = Device(slowdown=4)
+    delay = Injection("client_forward", 0.5, lambda: device.wall, device.wait)
+    device.pace = together(device.pace, delay)  # type: ignore[assignment]
+    assert [device.compute(0.5) for _ in range(3)] == [2.0, 3.0, 3.0]  # the first step's length nobody knows
 
 
 def test_the_fed_server_delays_the_aggregation_by_a_share_of_the_round() -> None:
