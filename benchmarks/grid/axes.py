@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from benchmarks.grid.problems import parse_each
 from benchmarks.grid.yaml_file import Key, YamlFile
 from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.config.link_choice import kinds_of
 from splitfed_core.errors import ConfigError, GridError
 
 MAX_AXIS = 100_000
@@ -24,7 +25,10 @@ Number = int | float
 def parse_parameter(source: YamlFile, name: str, value: object, *keys: Key) -> object:
     """Validate the value of one parameter; an error names the line."""
     try:
-        return CellConfig.parse_value(name, value)
+        parsed = CellConfig.parse_value(name, value)
+        if name == "link":
+            kinds_of(parsed)  # reads the traces
+        return parsed
     except ConfigError as error:
         raise source.error(str(error), *keys) from None
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from splitfed_core.algorithms import ALGORITHMS
+from splitfed_core.config.link_choice import form_of
+from splitfed_core.timing.links import most_sharers
 
 
 def without_effect(values: Mapping[str, Any]) -> set[str]:
@@ -14,6 +16,8 @@ def without_effect(values: Mapping[str, Any]) -> set[str]:
         lacking |= {"strategy"}
     elif "aggregation" not in lacking:
         lacking |= {"eval_clients"}  # after aggregation there is one client-side model to evaluate
+    if values.get("transport") == "inproc" or (algorithm and not algorithm.has_servers):
+        lacking |= {"link", "server_link"}  # nothing crosses a network
     return lacking
 
 
@@ -35,4 +39,22 @@ def invalid_combination(values: Mapping[str, Any]) -> tuple[str, str] | None:
         return "participation", f"participation {chosen}: there are {clients} clients; give at most that, or a share"
     if values["order"] == "fixed" and values["threads"] != 1:
         return "threads", f"threads {values['threads']}: order fixed repeats to the bit only with threads: 1"
+    return _invalid_link(values)
+
+
+def _invalid_link(values: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return why the links of a cell make no sense together with its other parameters."""
+    for parameter in ("link", "server_link"):
+        if values[parameter] is not None and values["transport"] is None:
+            who = f"{values['algorithm']} sends messages of its own, which no link holds"
+            return parameter, f"{parameter} {values[parameter].plain()!r}: {who}; use another algorithm, or no link"
+    link, clients = values["link"], values["clients"]
+    if link is None:
+        return None
+    of = link.settings.get("of")
+    if isinstance(of, list) and len(of) != clients:
+        return "link", f"link per_client names {len(of)}, but there are {clients} clients; name one for each of them"
+    sharers = most_sharers(form_of(link))
+    if sharers > clients:
+        return "link", f"link {link.plain()!r}: {sharers} share one, but there are {clients} clients; give at most that"
     return None

@@ -26,6 +26,7 @@ from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.config.algorithm_name import AlgorithmName
 from splitfed_core.config.applicability import invalid_combination, without_effect
 from splitfed_core.config.choice import Choice, Named
+from splitfed_core.config.link_choice import LinkChoice, ServerLinkChoice
 from splitfed_core.errors import ConfigError
 
 OPERATIONAL = frozenset({"timeout_s"})
@@ -87,6 +88,10 @@ class CellConfig(BaseModel):
     transport: Literal["grpc", "grpc-stream", "ray", "inproc"] | None = Field(
         "grpc", description="how the two sides exchange tensors"
     )
+    link: LinkChoice = Field(
+        None, description="between each client and the servers: lte, wifi, dsl …, custom, or a mix"
+    )
+    server_link: ServerLinkChoice = Field(None, description="the servers' own link, which all clients share")
     workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] | None = Field(
         "auto", description="processes that hold the clients"
     )

@@ -1,0 +1,57 @@
+"""The links of a cell as types of parameters: what a grid holds, in the one form that is hashed."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from splitfed_core.config.app_folder import app_folder
+from splitfed_core.config.choice import Choice, Named
+from splitfed_core.timing.fleet import Form, kinds
+from splitfed_core.timing.links import Link, canonical_link, canonical_server_link, link_of, links_of
+
+
+def _canonical(canonical: Callable[[object], Form], value: object) -> object:
+    if value is None:
+        return None
+    return canonical({"name": value.name, **value.settings} if isinstance(value, Named) else value)
+
+
+LinkChoice = Annotated[Choice | None, BeforeValidator(partial(_canonical, canonical_link))]
+ServerLinkChoice = Annotated[Choice | None, BeforeValidator(partial(_canonical, canonical_server_link))]
+
+
+def form_of(choice: Named) -> Form:
+    """Return a choice as the plain form that `timing` takes."""
+    return {"name": choice.name, **choice.settings}
+
+
+def client_links(choice: Named | None, clients: int, seed: int, folder: Path | None = None) -> tuple[Link, ...]:
+    """Return the link of each client of a cell, by its number.
+
+    Args:
+        choice: The cell's `link`.
+        clients: How many there are.
+        seed: Of the cell's repeat.
+        folder: From which the files of traces are named; by default the user's.
+
+    Raises:
+        ConfigError: A trace that cannot be read.
+    """
+    return links_of(form_of(choice) if choice else None, clients, seed, folder or app_folder())
+
+
+def server_link(choice: Named | None) -> Link:
+    """Return the servers' own link; one that costs nothing where a cell has none."""
+    return link_of(form_of(choice)) if choice else Link()
+
+
+def kinds_of(choice: Named | None, parameter: str = "link") -> tuple[Link, ...]:
+    """Return the different links that clients of a cell may have.
+
+    Raises:
+        ConfigError: A trace that cannot be read.
+    """
+    return tuple(link_of(form, app_folder(), parameter) for form in kinds(form_of(choice))) if choice else ()
