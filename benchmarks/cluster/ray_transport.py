@@ -40,7 +40,8 @@ class RayTransport:
                 f"{call.kind.label}: no answer from the server process in {self._deadline_s:g} s"
             ) from None
         arrived = perf_counter()
-        sizes = messages.size(messages.call_parts(call)), messages.size(messages.reply_parts(call.kind, reply))
+        answer = messages.reply_parts(call.kind, reply, over_link=call.deliver_s is not None)
+        sizes = messages.size(messages.call_parts(call)), messages.size(answer)
         return replace(reply, transit=Transit(sent, arrived, *sizes))
 
     def close(self) -> None:

@@ -31,6 +31,11 @@ class Kind(Enum):
     def __init__(self, label: str, takes: tuple[str, ...], gives: tuple[str, ...]) -> None:
         self.label, self.takes, self.gives = label, takes, gives
 
+    @property
+    def uses_link(self) -> bool:
+        """Whether an emulated link carries it: what the algorithm exchanges, not evaluation and our own bookkeeping."""
+        return self is not Kind.END_ROUND and self is not Kind.PREDICT
+
 
 def names_of(names: tuple[str, ...], tensors: Sequence[object]) -> tuple[str, ...]:
     """Return the name of each tensor, of what a kind takes or gives."""
@@ -67,12 +72,17 @@ class ServerStamps:
 
 @dataclass(frozen=True, slots=True)
 class Transit:
-    """What the transport saw of one exchange: when it sent and had the reply (client's clock), and the sizes."""
+    """What the transport saw of one exchange: when it sent and had the reply (client's clock), and the sizes.
+
+    `link_*_s` is how long an emulated link took for each way, of what lies between the stamps of both sides.
+    """
 
     sent: float
     arrived: float
     uplink_bytes: int
     downlink_bytes: int
+    link_uplink_s: float | None = None
+    link_downlink_s: float | None = None
 
 
 _NOT_STAMPED, _NOT_SENT = ServerStamps(), Transit(nan, nan, 0, 0)
@@ -88,6 +98,7 @@ class Call(Generic[T]):
         tensors: What it carries, as the kind says.
         examples: With a model: its weight in the average.
         received_s: When it reached the server, on that one's monotonic clock: set on arrival.
+        deliver_s: When an emulated link has delivered it, on the clock that both sides share; None: there is no link.
     """
 
     kind: Kind
@@ -95,14 +106,19 @@ class Call(Generic[T]):
     tensors: tuple[T, ...] = ()
     examples: int = 0
     received_s: float = nan
+    deliver_s: float | None = None
 
     def carrying(self, tensors: tuple[U, ...]) -> "Call[U]":
         """Return the same call with other tensors."""
-        return Call(self.kind, self.address, tensors, self.examples, self.received_s)
+        return Call(self.kind, self.address, tensors, self.examples, self.received_s, self.deliver_s)
 
     def received(self, received_s: float) -> "Call[T]":
         """Return the call as it reached the server."""
-        return Call(self.kind, self.address, self.tensors, self.examples, received_s)
+        return Call(self.kind, self.address, self.tensors, self.examples, received_s, self.deliver_s)
+
+    def due(self, deliver_s: float) -> "Call[T]":
+        """Return the call as an emulated link delivers it at this moment."""
+        return Call(self.kind, self.address, self.tensors, self.examples, self.received_s, deliver_s)
 
 
 @dataclass(frozen=True, slots=True)

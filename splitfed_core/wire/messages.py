@@ -47,6 +47,7 @@ _FORMATS = {
     Kind.GET_AGGREGATE: _Format(pb.GetAggregateRequest, pb.GetAggregateResponse, ("client_id", "round"), ("waited_s",)),
 }
 _REPEATED = "server_update_s"  # none of them is an answer too
+_DELIVER, _ENCODED = "deliver_s", "encoded_s"  # where there is an emulated link
 
 
 def size(parts: Iterable[Part]) -> int:
@@ -57,9 +58,10 @@ def size(parts: Iterable[Part]) -> int:
 def call_parts(call: Call[EncodedTensor]) -> list[Part]:
     """Serialise a call, its payloads not yet copied; that of a stream has the same fields."""
     kind = _FORMATS[call.kind]
-    small = kind.request(
-        **{name: call.examples if name == "examples" else getattr(call.address, name) for name in kind.asks}
-    )
+    told = {name: call.examples if name == "examples" else getattr(call.address, name) for name in kind.asks}
+    if call.deliver_s is not None:
+        told[_DELIVER] = call.deliver_s
+    small = kind.request(**told)
     return [small.SerializeToString(), *_tensor_fields(call.kind.takes, call.tensors)]
 
 
@@ -69,12 +71,21 @@ def read_call(kind: Kind, data: bytes, received_s: float) -> Call[EncodedTensor]
     small, tensors = _split(data, kind.takes)
     message = _parse(_FORMATS[kind].request, small, *names)
     address = Address(*(getattr(message, name) for name in names if name in _STEP))
-    return Call(kind, address, tensors, message.examples if "examples" in names else 0, received_s)
+    deliver_s = message.deliver_s if kind.uses_link and message.HasField(_DELIVER) else None
+    return Call(kind, address, tensors, message.examples if "examples" in names else 0, received_s, deliver_s)
 
 
-def reply_parts(kind: Kind, reply: Reply[EncodedTensor]) -> list[Part]:
-    """Serialise the reply to a call of this kind, its payloads not yet copied."""
+def reply_parts(kind: Kind, reply: Reply[EncodedTensor], *, over_link: bool = False) -> list[Part]:
+    """Serialise the reply to a call of this kind, its payloads not yet copied.
+
+    Args:
+        kind: What was asked.
+        reply: The answer.
+        over_link: Whether the call came over an emulated link: then every reply says when it was ready.
+    """
     told = {name: getattr(reply, name) for name in _FORMATS[kind].tells}
+    if over_link and "stamps" not in told:
+        told[_ENCODED] = reply.stamps.encoded
     if "stamps" in told:
         told["stamps"] = pb.ServerStamps(**{f"{name}_s": getattr(reply.stamps, name) for name in _STAMPS})
     small: bytes = _FORMATS[kind].response(**told).SerializeToString()
@@ -89,6 +100,8 @@ def read_reply(kind: Kind, data: bytes, transit: Transit) -> Reply[EncodedTensor
     told = {name: getattr(message, name) for name in names}
     if "stamps" in told:
         told["stamps"] = ServerStamps(*(getattr(message.stamps, f"{name}_s") for name in _STAMPS))
+    elif kind.uses_link and message.HasField(_ENCODED):
+        told["stamps"] = ServerStamps(encoded=message.encoded_s)
     if _REPEATED in told:
         told[_REPEATED] = tuple(told[_REPEATED])
     return Reply(tensors, transit=transit, **told)

@@ -98,8 +98,9 @@ def _handlers(service: Service[EncodedTensor]) -> dict[str, Handler]:
 def _answer(service: Service[EncodedTensor], kind: Kind, data: bytes) -> bytes:
     """Answer one message; its last stamp travels in the reply that it ends: the one copy of the join is downlink."""
     received = perf_counter()
-    reply = service.handle(messages.read_call(kind, data, received))
-    return b"".join(messages.reply_parts(kind, reply))
+    call = messages.read_call(kind, data, received)
+    reply = service.handle(call)
+    return b"".join(messages.reply_parts(kind, reply, over_link=call.deliver_s is not None))
 
 
 def _name(method: str) -> str:

@@ -92,7 +92,7 @@ def test_step_replies_are_what_protobuf_writes(
     assert alike(back.tensors[0], gradient)
 
 
-BODY = {
+BODY: dict[Kind, tuple[Any, str, Any, str]] = {
     Kind.FORWARD_BODY: (pb.ForwardBodyRequest, "smashed", pb.ForwardBodyResponse, "output"),
     Kind.BACKWARD_BODY: (pb.BackwardBodyRequest, "gradient", pb.BackwardBodyResponse, "gradient"),
 }
@@ -112,6 +112,38 @@ def test_u_shaped_exchanges_are_what_protobuf_writes(
     assert (call.address, reply.stamps) == ((client, round, step), stamps)
     assert alike(call.tensors[0], tensor)
     assert alike(reply.tensors[0], tensor)
+
+
+REQUESTS: dict[Kind, Any] = {
+    Kind.TRAIN_STEP: pb.TrainStepRequest,
+    Kind.FORWARD_BODY: pb.ForwardBodyRequest,
+    Kind.BACKWARD_BODY: pb.BackwardBodyRequest,
+    Kind.PUSH_MODEL: pb.PushRequest,
+    Kind.GET_AGGREGATE: pb.GetAggregateRequest,
+}
+
+
+def test_what_uses_a_link_is_what_the_algorithm_exchanges() -> None:
+    assert {kind for kind in Kind if kind.uses_link} == REQUESTS.keys() == set(Kind) - {Kind.END_ROUND, Kind.PREDICT}
+
+
+@given(st.sampled_from(list(REQUESTS)), TIMES, STAMPS, st.lists(tensors(), min_size=2, max_size=2))
+def test_over_a_link_nine_bytes_say_when_a_call_is_delivered_and_its_reply_was_ready(
+    kind: Kind, deliver_s: float, stamps: ServerStamps, sent: list[EncodedTensor]
+) -> None:
+    request = REQUESTS[kind]
+    call = Call(kind, Address(1, 2, 3), tuple(sent[: len(kind.takes)]))
+    plain, due = messages.call_parts(call), messages.call_parts(call.due(deliver_s))
+    assert request.FromString(b"".join(due)).deliver_s == deliver_s
+    assert messages.size(due) - messages.size(plain) == 9
+    assert messages.read_call(kind, b"".join(due), 7.0).deliver_s == deliver_s
+    assert messages.read_call(kind, b"".join(plain), 7.0).deliver_s is None
+
+    reply = Reply(tuple(sent[: len(kind.gives)]), stamps=stamps)
+    plain, linked = (messages.reply_parts(kind, reply, over_link=over_link) for over_link in (False, True))
+    stamped = kind not in (Kind.PUSH_MODEL, Kind.GET_AGGREGATE)  # these say nothing else of the server's time
+    assert messages.size(linked) - messages.size(plain) == (0 if stamped else 9)
+    assert messages.read_reply(kind, b"".join(linked), TRANSIT).stamps.encoded == stamps.encoded
 
 
 @given(IDS, IDS, st.integers(0, 2**64 - 1), st.lists(tensors(), max_size=4), st.floats(0, 1e9))

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1splitfed_core/wire/_pb/splitfed/v1/splitfed.proto\x12\x0bsplitfed.v1\"C\n\x06Tensor\x12\r\n\x05\x64type\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\r\x12\r\n\x05\x63odec\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"\xd0\x01\n\x0cServerStamps\x12\x17\n\nreceived_s\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tdecoded_s\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tstarted_s\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x17\n\ncomputed_s\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\tencoded_s\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\r\n\x0b_received_sB\x0c\n\n_decoded_sB\x0c\n\n_started_sB\r\n\x0b_computed_sB\x0c\n\n_encoded_s\"\xbd\x01\n\x10TrainStepRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x11\n\x04step\x18\x03 \x01(\x07H\x02\x88\x01\x01\x12#\n\x06labels\x18\x0e \x01(\x0b\x32\x13.splitfed.v1.Tensor\x12$\n\x07smashed\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x07\n\x05_step\"\xa3\x01\n\x11TrainStepResponse\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12\x11\n\x04loss\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x63orrect\x18\x03 \x01(\x07H\x01\x88\x01\x01\x12%\n\x08gradient\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x07\n\x05_lossB\n\n\x08_correct\"\xbe\x01\n\x11TrainStepsRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x11\n\x04step\x18\x03 \x01(\x07H\x02\x88\x01\x01\x12#\n\x06labels\x18\x0e \x01(\x0b\x32\x13.splitfed.v1.Tensor\x12$\n\x07smashed\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x07\n\x05_step\"\xa4\x01\n\x12TrainStepsResponse\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12\x11\n\x04loss\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x63orrect\x18\x03 \x01(\x07H\x01\x88\x01\x01\x12%\n\x08gradient\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x07\n\x05_lossB\n\n\x08_correct\"\x9a\x01\n\x12\x46orwardBodyRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x11\n\x04step\x18\x03 \x01(\x07H\x02\x88\x01\x01\x12$\n\x07smashed\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x07\n\x05_step\"e\n\x13\x46orwardBodyResponse\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12#\n\x06output\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.Tensor\"\x9c\x01\n\x13\x42\x61\x63kwardBodyRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x11\n\x04step\x18\x03 \x01(\x07H\x02\x88\x01\x01\x12%\n\x08gradient\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x07\n\x05_step\"h\n\x14\x42\x61\x63kwardBodyResponse\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12%\n\x08gradient\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.Tensor\"U\n\x0f\x45ndRoundRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x42\x0c\n\n_client_idB\x08\n\x06_round\"+\n\x10\x45ndRoundResponse\x12\x17\n\x0fserver_update_s\x18\x01 \x03(\x01\"\\\n\x0ePredictRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12$\n\x07smashed\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_id\"6\n\x0fPredictResponse\x12#\n\x06output\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.Tensor\"\x9b\x01\n\x0bPushRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x15\n\x08\x65xamples\x18\x03 \x01(\x06H\x02\x88\x01\x01\x12$\n\x07weights\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x0b\n\t_examples\"\x0e\n\x0cPushResponse\"Y\n\x13GetAggregateRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x42\x0c\n\n_client_idB\x08\n\x06_round\"`\n\x14GetAggregateResponse\x12\x15\n\x08waited_s\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12$\n\x07weights\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0b\n\t_waited_s\"\x0c\n\nNowRequest\"=\n\x0bNowResponse\x12\x12\n\x05now_s\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x63lock_id\x18\x02 \x01(\tB\x08\n\x06_now_s2\xe2\x03\n\x0bMainService\x12J\n\tTrainStep\x12\x1d.splitfed.v1.TrainStepRequest\x1a\x1e.splitfed.v1.TrainStepResponse\x12Q\n\nTrainSteps\x12\x1e.splitfed.v1.TrainStepsRequest\x1a\x1f.splitfed.v1.TrainStepsResponse(\x01\x30\x01\x12P\n\x0b\x46orwardBody\x12\x1f.splitfed.v1.ForwardBodyRequest\x1a .splitfed.v1.ForwardBodyResponse\x12S\n\x0c\x42\x61\x63kwardBody\x12 .splitfed.v1.BackwardBodyRequest\x1a!.splitfed.v1.BackwardBodyResponse\x12G\n\x08\x45ndRound\x12\x1c.splitfed.v1.EndRoundRequest\x1a\x1d.splitfed.v1.EndRoundResponse\x12\x44\n\x07Predict\x12\x1b.splitfed.v1.PredictRequest\x1a\x1c.splitfed.v1.PredictResponse2\x9e\x01\n\nFedService\x12;\n\x04Push\x12\x18.splitfed.v1.PushRequest\x1a\x19.splitfed.v1.PushResponse\x12S\n\x0cGetAggregate\x12 .splitfed.v1.GetAggregateRequest\x1a!.splitfed.v1.GetAggregateResponse2H\n\x0c\x43lockService\x12\x38\n\x03Now\x12\x17.splitfed.v1.NowRequest\x1a\x18.splitfed.v1.NowResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1splitfed_core/wire/_pb/splitfed/v1/splitfed.proto\x12\x0bsplitfed.v1\"C\n\x06Tensor\x12\r\n\x05\x64type\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\r\x12\r\n\x05\x63odec\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"\xd0\x01\n\x0cServerStamps\x12\x17\n\nreceived_s\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tdecoded_s\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tstarted_s\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x17\n\ncomputed_s\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\tencoded_s\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\r\n\x0b_received_sB\x0c\n\n_decoded_sB\x0c\n\n_started_sB\r\n\x0b_computed_sB\x0c\n\n_encoded_s\"\xe3\x01\n\x10TrainStepRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x11\n\x04step\x18\x03 \x01(\x07H\x02\x88\x01\x01\x12\x16\n\tdeliver_s\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12#\n\x06labels\x18\x0e \x01(\x0b\x32\x13.splitfed.v1.Tensor\x12$\n\x07smashed\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x07\n\x05_stepB\x0c\n\n_deliver_s\"\xa3\x01\n\x11TrainStepResponse\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12\x11\n\x04loss\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x63orrect\x18\x03 \x01(\x07H\x01\x88\x01\x01\x12%\n\x08gradient\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x07\n\x05_lossB\n\n\x08_correct\"\xe4\x01\n\x11TrainStepsRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x11\n\x04step\x18\x03 \x01(\x07H\x02\x88\x01\x01\x12\x16\n\tdeliver_s\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12#\n\x06labels\x18\x0e \x01(\x0b\x32\x13.splitfed.v1.Tensor\x12$\n\x07smashed\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x07\n\x05_stepB\x0c\n\n_deliver_s\"\xa4\x01\n\x12TrainStepsResponse\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12\x11\n\x04loss\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x63orrect\x18\x03 \x01(\x07H\x01\x88\x01\x01\x12%\n\x08gradient\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x07\n\x05_lossB\n\n\x08_correct\"\xc0\x01\n\x12\x46orwardBodyRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x11\n\x04step\x18\x03 \x01(\x07H\x02\x88\x01\x01\x12\x16\n\tdeliver_s\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12$\n\x07smashed\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x07\n\x05_stepB\x0c\n\n_deliver_s\"e\n\x13\x46orwardBodyResponse\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12#\n\x06output\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.Tensor\"\xc2\x01\n\x13\x42\x61\x63kwardBodyRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x11\n\x04step\x18\x03 \x01(\x07H\x02\x88\x01\x01\x12\x16\n\tdeliver_s\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12%\n\x08gradient\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x07\n\x05_stepB\x0c\n\n_deliver_s\"h\n\x14\x42\x61\x63kwardBodyResponse\x12)\n\x06stamps\x18\x01 \x01(\x0b\x32\x19.splitfed.v1.ServerStamps\x12%\n\x08gradient\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.Tensor\"U\n\x0f\x45ndRoundRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x42\x0c\n\n_client_idB\x08\n\x06_round\"+\n\x10\x45ndRoundResponse\x12\x17\n\x0fserver_update_s\x18\x01 \x03(\x01\"\\\n\x0ePredictRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12$\n\x07smashed\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_id\"6\n\x0fPredictResponse\x12#\n\x06output\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.Tensor\"\xc1\x01\n\x0bPushRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x15\n\x08\x65xamples\x18\x03 \x01(\x06H\x02\x88\x01\x01\x12\x16\n\tdeliver_s\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12$\n\x07weights\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0c\n\n_client_idB\x08\n\x06_roundB\x0b\n\t_examplesB\x0c\n\n_deliver_s\"4\n\x0cPushResponse\x12\x16\n\tencoded_s\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\x0c\n\n_encoded_s\"\x7f\n\x13GetAggregateRequest\x12\x16\n\tclient_id\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\x05round\x18\x02 \x01(\x07H\x01\x88\x01\x01\x12\x16\n\tdeliver_s\x18\x04 \x01(\x01H\x02\x88\x01\x01\x42\x0c\n\n_client_idB\x08\n\x06_roundB\x0c\n\n_deliver_s\"\x86\x01\n\x14GetAggregateResponse\x12\x15\n\x08waited_s\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tencoded_s\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12$\n\x07weights\x18\x0f \x03(\x0b\x32\x13.splitfed.v1.TensorB\x0b\n\t_waited_sB\x0c\n\n_encoded_s\"\x0c\n\nNowRequest\"=\n\x0bNowResponse\x12\x12\n\x05now_s\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x63lock_id\x18\x02 \x01(\tB\x08\n\x06_now_s2\xe2\x03\n\x0bMainService\x12J\n\tTrainStep\x12\x1d.splitfed.v1.TrainStepRequest\x1a\x1e.splitfed.v1.TrainStepResponse\x12Q\n\nTrainSteps\x12\x1e.splitfed.v1.TrainStepsRequest\x1a\x1f.splitfed.v1.TrainStepsResponse(\x01\x30\x01\x12P\n\x0b\x46orwardBody\x12\x1f.splitfed.v1.ForwardBodyRequest\x1a .splitfed.v1.ForwardBodyResponse\x12S\n\x0c\x42\x61\x63kwardBody\x12 .splitfed.v1.BackwardBodyRequest\x1a!.splitfed.v1.BackwardBodyResponse\x12G\n\x08\x45ndRound\x12\x1c.splitfed.v1.EndRoundRequest\x1a\x1d.splitfed.v1.EndRoundResponse\x12\x44\n\x07Predict\x12\x1b.splitfed.v1.PredictRequest\x1a\x1c.splitfed.v1.PredictResponse2\x9e\x01\n\nFedService\x12;\n\x04Push\x12\x18.splitfed.v1.PushRequest\x1a\x19.splitfed.v1.PushResponse\x12S\n\x0cGetAggregate\x12 .splitfed.v1.GetAggregateRequest\x1a!.splitfed.v1.GetAggregateResponse2H\n\x0c\x43lockService\x12\x38\n\x03Now\x12\x17.splitfed.v1.NowRequest\x1a\x18.splitfed.v1.NowResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,45 +36,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVERSTAMPS']._serialized_start=136
   _globals['_SERVERSTAMPS']._serialized_end=344
   _globals['_TRAINSTEPREQUEST']._serialized_start=347
-  _globals['_TRAINSTEPREQUEST']._serialized_end=536
-  _globals['_TRAINSTEPRESPONSE']._serialized_start=539
-  _globals['_TRAINSTEPRESPONSE']._serialized_end=702
-  _globals['_TRAINSTEPSREQUEST']._serialized_start=705
-  _globals['_TRAINSTEPSREQUEST']._serialized_end=895
-  _globals['_TRAINSTEPSRESPONSE']._serialized_start=898
-  _globals['_TRAINSTEPSRESPONSE']._serialized_end=1062
-  _globals['_FORWARDBODYREQUEST']._serialized_start=1065
-  _globals['_FORWARDBODYREQUEST']._serialized_end=1219
-  _globals['_FORWARDBODYRESPONSE']._serialized_start=1221
-  _globals['_FORWARDBODYRESPONSE']._serialized_end=1322
-  _globals['_BACKWARDBODYREQUEST']._serialized_start=1325
-  _globals['_BACKWARDBODYREQUEST']._serialized_end=1481
-  _globals['_BACKWARDBODYRESPONSE']._serialized_start=1483
-  _globals['_BACKWARDBODYRESPONSE']._serialized_end=1587
-  _globals['_ENDROUNDREQUEST']._serialized_start=1589
-  _globals['_ENDROUNDREQUEST']._serialized_end=1674
-  _globals['_ENDROUNDRESPONSE']._serialized_start=1676
-  _globals['_ENDROUNDRESPONSE']._serialized_end=1719
-  _globals['_PREDICTREQUEST']._serialized_start=1721
-  _globals['_PREDICTREQUEST']._serialized_end=1813
-  _globals['_PREDICTRESPONSE']._serialized_start=1815
-  _globals['_PREDICTRESPONSE']._serialized_end=1869
-  _globals['_PUSHREQUEST']._serialized_start=1872
-  _globals['_PUSHREQUEST']._serialized_end=2027
-  _globals['_PUSHRESPONSE']._serialized_start=2029
-  _globals['_PUSHRESPONSE']._serialized_end=2043
-  _globals['_GETAGGREGATEREQUEST']._serialized_start=2045
-  _globals['_GETAGGREGATEREQUEST']._serialized_end=2134
-  _globals['_GETAGGREGATERESPONSE']._serialized_start=2136
-  _globals['_GETAGGREGATERESPONSE']._serialized_end=2232
-  _globals['_NOWREQUEST']._serialized_start=2234
-  _globals['_NOWREQUEST']._serialized_end=2246
-  _globals['_NOWRESPONSE']._serialized_start=2248
-  _globals['_NOWRESPONSE']._serialized_end=2309
-  _globals['_MAINSERVICE']._serialized_start=2312
-  _globals['_MAINSERVICE']._serialized_end=2794
-  _globals['_FEDSERVICE']._serialized_start=2797
-  _globals['_FEDSERVICE']._serialized_end=2955
-  _globals['_CLOCKSERVICE']._serialized_start=2957
-  _globals['_CLOCKSERVICE']._serialized_end=3029
+  _globals['_TRAINSTEPREQUEST']._serialized_end=574
+  _globals['_TRAINSTEPRESPONSE']._serialized_start=577
+  _globals['_TRAINSTEPRESPONSE']._serialized_end=740
+  _globals['_TRAINSTEPSREQUEST']._serialized_start=743
+  _globals['_TRAINSTEPSREQUEST']._serialized_end=971
+  _globals['_TRAINSTEPSRESPONSE']._serialized_start=974
+  _globals['_TRAINSTEPSRESPONSE']._serialized_end=1138
+  _globals['_FORWARDBODYREQUEST']._serialized_start=1141
+  _globals['_FORWARDBODYREQUEST']._serialized_end=1333
+  _globals['_FORWARDBODYRESPONSE']._serialized_start=1335
+  _globals['_FORWARDBODYRESPONSE']._serialized_end=1436
+  _globals['_BACKWARDBODYREQUEST']._serialized_start=1439
+  _globals['_BACKWARDBODYREQUEST']._serialized_end=1633
+  _globals['_BACKWARDBODYRESPONSE']._serialized_start=1635
+  _globals['_BACKWARDBODYRESPONSE']._serialized_end=1739
+  _globals['_ENDROUNDREQUEST']._serialized_start=1741
+  _globals['_ENDROUNDREQUEST']._serialized_end=1826
+  _globals['_ENDROUNDRESPONSE']._serialized_start=1828
+  _globals['_ENDROUNDRESPONSE']._serialized_end=1871
+  _globals['_PREDICTREQUEST']._serialized_start=1873
+  _globals['_PREDICTREQUEST']._serialized_end=1965
+  _globals['_PREDICTRESPONSE']._serialized_start=1967
+  _globals['_PREDICTRESPONSE']._serialized_end=2021
+  _globals['_PUSHREQUEST']._serialized_start=2024
+  _globals['_PUSHREQUEST']._serialized_end=2217
+  _globals['_PUSHRESPONSE']._serialized_start=2219
+  _globals['_PUSHRESPONSE']._serialized_end=2271
+  _globals['_GETAGGREGATEREQUEST']._serialized_start=2273
+  _globals['_GETAGGREGATEREQUEST']._serialized_end=2400
+  _globals['_GETAGGREGATERESPONSE']._serialized_start=2403
+  _globals['_GETAGGREGATERESPONSE']._serialized_end=2537
+  _globals['_NOWREQUEST']._serialized_start=2539
+  _globals['_NOWREQUEST']._serialized_end=2551
+  _globals['_NOWRESPONSE']._serialized_start=2553
+  _globals['_NOWRESPONSE']._serialized_end=2614
+  _globals['_MAINSERVICE']._serialized_start=2617
+  _globals['_MAINSERVICE']._serialized_end=3099
+  _globals['_FEDSERVICE']._serialized_start=3102
+  _globals['_FEDSERVICE']._serialized_end=3260
+  _globals['_CLOCKSERVICE']._serialized_start=3262
+  _globals['_CLOCKSERVICE']._serialized_end=3334
 # @@protoc_insertion_point(module_scope)

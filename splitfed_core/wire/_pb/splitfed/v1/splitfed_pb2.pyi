@@ -33,18 +33,20 @@ class ServerStamps(_message.Message):
     def __init__(self, received_s: _Optional[float] = ..., decoded_s: _Optional[float] = ..., started_s: _Optional[float] = ..., computed_s: _Optional[float] = ..., encoded_s: _Optional[float] = ...) -> None: ...
 
 class TrainStepRequest(_message.Message):
-    __slots__ = ("client_id", "round", "step", "labels", "smashed")
+    __slots__ = ("client_id", "round", "step", "deliver_s", "labels", "smashed")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    DELIVER_S_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SMASHED_FIELD_NUMBER: _ClassVar[int]
     client_id: int
     round: int
     step: int
+    deliver_s: float
     labels: Tensor
     smashed: _containers.RepeatedCompositeFieldContainer[Tensor]
-    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., labels: _Optional[_Union[Tensor, _Mapping]] = ..., smashed: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., deliver_s: _Optional[float] = ..., labels: _Optional[_Union[Tensor, _Mapping]] = ..., smashed: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class TrainStepResponse(_message.Message):
     __slots__ = ("stamps", "loss", "correct", "gradient")
@@ -59,18 +61,20 @@ class TrainStepResponse(_message.Message):
     def __init__(self, stamps: _Optional[_Union[ServerStamps, _Mapping]] = ..., loss: _Optional[float] = ..., correct: _Optional[int] = ..., gradient: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class TrainStepsRequest(_message.Message):
-    __slots__ = ("client_id", "round", "step", "labels", "smashed")
+    __slots__ = ("client_id", "round", "step", "deliver_s", "labels", "smashed")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    DELIVER_S_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SMASHED_FIELD_NUMBER: _ClassVar[int]
     client_id: int
     round: int
     step: int
+    deliver_s: float
     labels: Tensor
     smashed: _containers.RepeatedCompositeFieldContainer[Tensor]
-    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., labels: _Optional[_Union[Tensor, _Mapping]] = ..., smashed: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., deliver_s: _Optional[float] = ..., labels: _Optional[_Union[Tensor, _Mapping]] = ..., smashed: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class TrainStepsResponse(_message.Message):
     __slots__ = ("stamps", "loss", "correct", "gradient")
@@ -85,16 +89,18 @@ class TrainStepsResponse(_message.Message):
     def __init__(self, stamps: _Optional[_Union[ServerStamps, _Mapping]] = ..., loss: _Optional[float] = ..., correct: _Optional[int] = ..., gradient: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class ForwardBodyRequest(_message.Message):
-    __slots__ = ("client_id", "round", "step", "smashed")
+    __slots__ = ("client_id", "round", "step", "deliver_s", "smashed")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    DELIVER_S_FIELD_NUMBER: _ClassVar[int]
     SMASHED_FIELD_NUMBER: _ClassVar[int]
     client_id: int
     round: int
     step: int
+    deliver_s: float
     smashed: _containers.RepeatedCompositeFieldContainer[Tensor]
-    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., smashed: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., deliver_s: _Optional[float] = ..., smashed: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class ForwardBodyResponse(_message.Message):
     __slots__ = ("stamps", "output")
@@ -105,16 +111,18 @@ class ForwardBodyResponse(_message.Message):
     def __init__(self, stamps: _Optional[_Union[ServerStamps, _Mapping]] = ..., output: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class BackwardBodyRequest(_message.Message):
-    __slots__ = ("client_id", "round", "step", "gradient")
+    __slots__ = ("client_id", "round", "step", "deliver_s", "gradient")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    DELIVER_S_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_FIELD_NUMBER: _ClassVar[int]
     client_id: int
     round: int
     step: int
+    deliver_s: float
     gradient: _containers.RepeatedCompositeFieldContainer[Tensor]
-    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., gradient: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., step: _Optional[int] = ..., deliver_s: _Optional[float] = ..., gradient: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class BackwardBodyResponse(_message.Message):
     __slots__ = ("stamps", "gradient")
@@ -153,36 +161,44 @@ class PredictResponse(_message.Message):
     def __init__(self, output: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class PushRequest(_message.Message):
-    __slots__ = ("client_id", "round", "examples", "weights")
+    __slots__ = ("client_id", "round", "examples", "deliver_s", "weights")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    DELIVER_S_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     client_id: int
     round: int
     examples: int
+    deliver_s: float
     weights: _containers.RepeatedCompositeFieldContainer[Tensor]
-    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., examples: _Optional[int] = ..., weights: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., examples: _Optional[int] = ..., deliver_s: _Optional[float] = ..., weights: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class PushResponse(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("encoded_s",)
+    ENCODED_S_FIELD_NUMBER: _ClassVar[int]
+    encoded_s: float
+    def __init__(self, encoded_s: _Optional[float] = ...) -> None: ...
 
 class GetAggregateRequest(_message.Message):
-    __slots__ = ("client_id", "round")
+    __slots__ = ("client_id", "round", "deliver_s")
     CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
+    DELIVER_S_FIELD_NUMBER: _ClassVar[int]
     client_id: int
     round: int
-    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ...) -> None: ...
+    deliver_s: float
+    def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ..., deliver_s: _Optional[float] = ...) -> None: ...
 
 class GetAggregateResponse(_message.Message):
-    __slots__ = ("waited_s", "weights")
+    __slots__ = ("waited_s", "encoded_s", "weights")
     WAITED_S_FIELD_NUMBER: _ClassVar[int]
+    ENCODED_S_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     waited_s: float
+    encoded_s: float
     weights: _containers.RepeatedCompositeFieldContainer[Tensor]
-    def __init__(self, waited_s: _Optional[float] = ..., weights: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+    def __init__(self, waited_s: _Optional[float] = ..., encoded_s: _Optional[float] = ..., weights: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
 
 class NowRequest(_message.Message):
     __slots__ = ()
