@@ -74,9 +74,8 @@ def sweep(
     """Run every cell of a grid into a run directory. The same command again resumes it."""
     require_run("sfbench sweep")
     from benchmarks.grid.starter import choose_grid
-    from benchmarks.sweep.run import SweepOptions
     from benchmarks.sweep.run import sweep as run_sweep
-    from benchmarks.sweep.selection import parse_duration, parse_selection
+    from benchmarks.sweep.selection import SweepOptions, parse_duration, parse_selection
 
     options = SweepOptions(
         settings=tuple(settings or ()),

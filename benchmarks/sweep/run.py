@@ -4,7 +4,6 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -27,36 +26,11 @@ from benchmarks.sweep.interrupt import Interrupt
 from benchmarks.sweep.plan_view import show_cells, show_costs, show_plan, show_total
 from benchmarks.sweep.progress import SweepProgress, duration, make_progress
 from benchmarks.sweep.resume import RunState, environment_changes, plan_change
-from benchmarks.sweep.selection import Selection
+from benchmarks.sweep.selection import DEFAULTS, SweepOptions
 from splitfed_core.errors import ConfigError, ExitCode, GridError, StartError, UsageError
 from splitfed_core.records.manifest import OWN
 
 OpenRunner = Callable[[], AbstractContextManager[CellRunner]]
-
-
-@dataclass(frozen=True, slots=True)
-class SweepOptions:
-    """What the command line says beside the grid.
-
-    Args:
-        settings: `key=value` that replace what the grid says.
-        selection: The part of the plan that this command runs.
-        budget_s: Begin no cell that would end later than this, from the command on.
-        fresh: Throw away what the directory holds.
-        accept_plan_change: Go on although the plan is not the one that was begun.
-        accept_code_change: Go on although what is finished was measured with other code.
-        dry_run: Show the plan and what it would cost; write nothing.
-        plan_only: Show the plan, measure nothing, write nothing.
-    """
-
-    settings: tuple[str, ...] = ()
-    selection: Selection = field(default_factory=Selection)
-    budget_s: float | None = None
-    fresh: bool = False
-    accept_plan_change: bool = False
-    accept_code_change: bool = False
-    dry_run: bool = False
-    plan_only: bool = False
 
 
 def sweep(
@@ -64,7 +38,7 @@ def sweep(
     *,
     out: Path | None = None,
     ray_address: str | None = None,
-    options: SweepOptions = SweepOptions(),
+    options: SweepOptions = DEFAULTS,
 ) -> int:
     """Run every cell of a grid that is not done yet.
 

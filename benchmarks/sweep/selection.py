@@ -1,9 +1,9 @@
-"""Which runs of a plan this command runs, and for how long: all, or those of its options."""
+"""The options of a sweep: which runs of the plan it runs, for how long, and over which results."""
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.grid.expressions import Expression
 from benchmarks.runner import CellRun
@@ -59,6 +59,35 @@ class Selection:
         parts += [f"--cell {cell_id}" for cell_id in self.cells]
         parts += [f"--repeat {self.repeat}"] if self.repeat is not None else []
         return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """What the command line says beside the grid.
+
+    Args:
+        settings: `key=value` that replace what the grid says.
+        selection: The part of the plan that this command runs.
+        budget_s: Begin no cell that would end later than this, from the command on.
+        fresh: Throw away what the directory holds.
+        accept_plan_change: Go on although the plan is not the one that was begun.
+        accept_code_change: Go on although what is finished was measured with other code.
+        dry_run: Show the plan and what it would cost; write nothing.
+        plan_only: Show the plan, measure nothing, write nothing.
+    """
+
+    settings: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
+    budget_s: float | None = None
+    fresh: bool = False
+    accept_plan_change: bool = False
+    accept_code_change: bool = False
+    dry_run: bool = False
+    plan_only: bool = False
+
+
+DEFAULTS = SweepOptions()
+"""All of the plan, however long it takes, over nothing but results of the same plan and code."""
 
 
 def shard_of(runs: Sequence[CellRun], part: int, parts: int) -> set[tuple[str, int]]:

@@ -23,7 +23,8 @@ from splitfed_core.wire.transports.base import Service
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
 if TYPE_CHECKING:
-    from splitfed_core.roles.main_server import BodyServer, MainServer
+    from splitfed_core.roles.body_server import BodyServer
+    from splitfed_core.roles.main_server import MainServer
 
 
 @dataclass(frozen=True, slots=True)

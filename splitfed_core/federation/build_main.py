@@ -7,7 +7,8 @@ from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.federation.schedule import in_order, participants, round_size, steps_of_round
 from splitfed_core.federation.schedule import turns as step_turns
 from splitfed_core.records.results import CellKey, DataShape
-from splitfed_core.roles.main_server import BodyServer, MainServer
+from splitfed_core.roles.body_server import BodyServer
+from splitfed_core.roles.main_server import MainServer
 from splitfed_core.roles.step_order import ArrivalTurns, FixedTurns, Turns
 from splitfed_core.timing.pace import Pace
 from splitfed_core.training.cell_network import CellNetwork

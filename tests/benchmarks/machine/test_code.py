@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.grid.load import Grid
 from benchmarks.machine.code import ImportedCode, merged, own_code, own_files
-from benchmarks.sweep.run import Sweep, SweepOptions
-from benchmarks.sweep.selection import parse_selection
+from benchmarks.sweep.run import Sweep
+from benchmarks.sweep.selection import SweepOptions, parse_selection
 from splitfed_core.errors import CellError, UsageError
 
 GRID = "base: {rounds: 2}\naxes: {clients: [2, 4]}\nschedule: grid\n"

@@ -22,7 +22,8 @@ SWEEP = """
 import os, signal, sys
 from pathlib import Path
 from benchmarks.grid.load import load_grid
-from benchmarks.sweep.run import Sweep, SweepOptions
+from benchmarks.sweep.run import Sweep
+from benchmarks.sweep.selection import SweepOptions
 from tests.benchmarks.conftest import TinyRunner
 
 def press(run):  # as the terminal does when Ctrl-C is pressed, once or twice

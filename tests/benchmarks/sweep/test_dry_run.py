@@ -9,7 +9,8 @@ from benchmarks.grid.load import Grid
 from benchmarks.grid.plan import make_plan
 from benchmarks.runner import CellObserver, CellRun
 from benchmarks.sweep.dry_run import forecast, probes
-from benchmarks.sweep.run import Sweep, SweepOptions
+from benchmarks.sweep.run import Sweep
+from benchmarks.sweep.selection import SweepOptions
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.errors import CellError
 

@@ -17,7 +17,8 @@ import pytest
 
 from benchmarks.cluster.ray_cluster import Cluster
 from benchmarks.grid.load import load_grid
-from benchmarks.sweep.run import Sweep, SweepOptions
+from benchmarks.sweep.run import Sweep
+from benchmarks.sweep.selection import SweepOptions
 
 SFBENCH = Path(sys.executable).with_name("sfbench")
 GRID = """

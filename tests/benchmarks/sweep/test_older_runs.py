@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.grid.load import load_grid
-from benchmarks.sweep.run import Sweep, SweepOptions
+from benchmarks.sweep.run import Sweep
+from benchmarks.sweep.selection import SweepOptions
 from splitfed_core.errors import NewerSchemaError, UsageError
 
 OLD = Path(__file__).parents[2] / "contracts" / "run_of_schema_1"

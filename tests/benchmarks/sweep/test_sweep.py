@@ -22,8 +22,8 @@ from benchmarks.grid.plan import make_plan
 from benchmarks.runner import CellObserver, CellRun
 from benchmarks.store.run_directory import RunDirectory
 from benchmarks.sweep.progress import duration
-from benchmarks.sweep.run import Sweep, SweepOptions
-from benchmarks.sweep.selection import parse_selection
+from benchmarks.sweep.run import Sweep
+from benchmarks.sweep.selection import SweepOptions, parse_selection
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.errors import CellError, CellTimeoutError, ConfigError, GridError, UsageError
 

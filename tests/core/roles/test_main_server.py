@@ -11,7 +11,8 @@ import pytest
 from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError, StragglerError
 from splitfed_core.federation.build_main import build_main_server
-from splitfed_core.roles.main_server import BodyServer, MainServer
+from splitfed_core.roles.body_server import BodyServer
+from splitfed_core.roles.main_server import MainServer
 from splitfed_core.roles.step_order import ArrivalTurns
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.verification.rounding import difference, rounding

@@ -47,7 +47,7 @@ def bench(request: pytest.FixtureRequest, double: object) -> _Bench:
 
 
 def test_without_averaging_its_copies_sflv1_is_not_fedavg(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server._Server, "_merge_copies", lambda self, average, examples: None)
+    monkeypatch.setattr(server.SplitServer, "_merge_copies", lambda self, average, examples: None)
     assert far(bench.equals_its_reference(ALGORITHMS["sflv1"]))
 
 
