@@ -18,7 +18,7 @@ from splitfed_core.timing.pace import Pace
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.training.loss import Objective
 from splitfed_core.training.pace import pace_of
-from splitfed_core.training.segment import Segment
+from splitfed_core.training.segment import ClientSegment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.wire.call import Address, Call, Kind
 from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
@@ -59,7 +59,7 @@ class ClientGroup:
         self._train: ClientRound = config.method.client_round
         network = CellNetwork(config, shape, key.seed)
         self.facts: ModelFacts = network.facts()
-        self.segment: Segment = (step_cache or CompiledStepCache()).client(network)
+        self.segment: ClientSegment = (step_cache or CompiledStepCache()).client(network)
         self._key, self._config, self._shards, self._worker = key, config, shards, Worker(worker, config.warmup_steps)
         self._pace = pace or pace_of()
         self._objective = Objective(config.loss, shape.num_classes)

@@ -13,7 +13,7 @@ from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.federation.client_group import ClientGroup
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.timing.pace import Pace
-from splitfed_core.training.segment import Segment
+from splitfed_core.training.segment import ClientSegment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.layers.stack import server_gate
@@ -52,7 +52,7 @@ class LocalFederation:
         self._stack = ExitStack()
         self._group = ClientGroup(key, config, shape, shards, test, step_cache=step_cache, pace=pace)
         self.facts: ModelFacts = self._group.facts
-        self.segment: Segment = self._group.segment
+        self.segment: ClientSegment = self._group.segment
         self.main = self.fed = None
         if config.has_main_server:
             examples = {shard.client_id: len(shard.y) for shard in shards}

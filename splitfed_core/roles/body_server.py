@@ -6,7 +6,7 @@ from splitfed_core.arrays import Array
 from splitfed_core.errors import CellError
 from splitfed_core.roles.main_server import SplitServer
 from splitfed_core.roles.step_order import Turns
-from splitfed_core.training.pace import NO_PACE, Pace
+from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.training.ushape_step import BodyStep, Pullback
 from splitfed_core.wire.call import Call, Kind, Reply, ServerStamps
 

@@ -1,6 +1,6 @@
 """One step of a client and its exchange with the main server: who had it when."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
 from time import perf_counter
@@ -20,10 +20,7 @@ from splitfed_core.training.pace import (
     paced_ushape,
     paced_whole,
 )
-from splitfed_core.training.segment import Segment
-from splitfed_core.training.split_step import ClientStep
-from splitfed_core.training.ushape_step import UShapeClientStep
-from splitfed_core.training.whole_step import WholeStep
+from splitfed_core.training.segment import ClientSegment
 from splitfed_core.wire.call import Address, Call, Kind, Reply
 from splitfed_core.wire.transports.base import Transport
 
@@ -129,15 +126,14 @@ class WholeLedger:
         return nothing | {"loss": self._loss, "correct": self._correct, "step_s": ended - started}
 
 
-def ledger_factory(segment: Segment, transport: Transport[Array], pace: Pace) -> LedgerFactory:
-    """Return what makes the ledger of a step for this kind of segment, at this pace."""
-    match segment:
-        case ClientStep():
-            return lambda client_id, *at: SplitLedger(paced_split(segment, pace, client_id), transport, client_id, *at)
-        case UShapeClientStep():
-            return lambda client_id, *at: UShapeLedger(
-                paced_ushape(segment, pace, client_id), transport, client_id, *at
-            )
-        case WholeStep():
-            return lambda client_id, *_: WholeLedger(paced_whole(segment, pace, client_id))
-    raise TypeError(f"no ledger for {type(segment).__name__}")
+_LEDGERS: Mapping[int, Callable[..., Ledger]] = {
+    0: lambda step, _, pace, client_id, *_at: WholeLedger(paced_whole(step, pace, client_id)),
+    1: lambda step, way, pace, client_id, *at: SplitLedger(paced_split(step, pace, client_id), way, client_id, *at),
+    2: lambda step, way, pace, client_id, *at: UShapeLedger(paced_ushape(step, pace, client_id), way, client_id, *at),
+}
+"""By the number of exchanges in a step; made from the segment, the way to the main server, the pace, and whose step."""
+
+
+def ledger_factory(segment: ClientSegment, transport: Transport[Array], pace: Pace) -> LedgerFactory:
+    """Return what makes the ledger of a step of this segment, at this pace."""
+    return partial(_LEDGERS[segment.exchanges], segment, transport, pace)

@@ -16,7 +16,7 @@ from splitfed_core.models import build_model, split, split_ushape
 from splitfed_core.records.results import CellKey, DataShape, ModelFacts
 from splitfed_core.seeding import derive
 from splitfed_core.training.loss import Objective
-from splitfed_core.training.segment import Segment, make_optimizer
+from splitfed_core.training.segment import ClientSegment, make_optimizer
 from splitfed_core.training.split_step import ClientStep, ServerStep
 from splitfed_core.training.ushape_step import BodyStep, UShapeClientStep
 from splitfed_core.training.whole_step import WholeStep
@@ -43,7 +43,7 @@ class CellNetwork:
             thirds = split_ushape(self.whole, config.cut_layer)
             self.client_side, self.server_side = [thirds.head, thirds.tail], [thirds.body]
 
-    def client_segment(self) -> Segment:
+    def client_segment(self) -> ClientSegment:
         """Return the compiled step of the client's side."""
         optimizer = make_optimizer(self._config.optimizer, self._config.learning_rate, self.client_side)
         if not self.server_side:

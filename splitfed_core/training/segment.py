@@ -1,7 +1,7 @@
 """What every segment of a network has in common: a model, its optimizer, and the owners who share them."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import keras
 import numpy as np
@@ -87,6 +87,13 @@ class Segment:
     def _apply(self, gradients: Sequence[tf.Tensor]) -> None:
         if self._trainable:  # a segment may have nothing to train: a cut right after a Flatten, or at the last layer
             self._optimizer.apply_gradients(zip(gradients, self._trainable, strict=True))
+
+
+class ClientSegment(Segment):
+    """A segment of the client's side. Called, it trains on one mini-batch, with as many exchanges as it says."""
+
+    exchanges: Literal[0, 1, 2]
+    """How often a step of it goes to the main server and back; what is exchanged decides what a call of it takes."""
 
 
 class ServerSegment(Segment):

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from splitfed_core.arrays import Array
 from splitfed_core.training.loss import Objective
-from splitfed_core.training.segment import LABELS, Segment, ServerSegment, batch_spec, compiled, inference
+from splitfed_core.training.segment import LABELS, ClientSegment, ServerSegment, batch_spec, compiled, inference
 
 Exchange = Callable[[Array], Array]
 """Smashed data to the gradient of the loss with respect to it, both of the same shape and dtype."""
@@ -54,8 +54,10 @@ class Exchanges:
             raise
 
 
-class ClientStep(Segment):
+class ClientStep(ClientSegment):
     """Forward, exchange, backward and update of the client-side model, in one graph."""
+
+    exchanges = 1
 
     def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         super().__init__([model], optimizer)

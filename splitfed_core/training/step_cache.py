@@ -7,7 +7,7 @@ import keras
 
 from splitfed_core.models import is_own
 from splitfed_core.training.cell_network import CellNetwork
-from splitfed_core.training.segment import Segment
+from splitfed_core.training.segment import ClientSegment, Segment
 from splitfed_core.training.split_step import ServerStep
 from splitfed_core.training.ushape_step import BodyStep
 
@@ -24,7 +24,7 @@ class CompiledStepCache:
     def __init__(self) -> None:
         self._segments: dict[Hashable, Segment] = {}
 
-    def client(self, network: CellNetwork) -> Segment:
+    def client(self, network: CellNetwork) -> ClientSegment:
         """Return the compiled step of the client's side."""
         return self._take("client", network, network.client_segment, network.client_side)
 

@@ -11,15 +11,17 @@ import tensorflow as tf
 
 from splitfed_core.arrays import Array
 from splitfed_core.training.loss import Objective
-from splitfed_core.training.segment import LABELS, Segment, ServerSegment, batch_spec, compiled, inference
+from splitfed_core.training.segment import LABELS, ClientSegment, ServerSegment, batch_spec, compiled, inference
 from splitfed_core.training.split_step import Exchange, Exchanges
 
 Pullback = Callable[[Array], tuple[Array, list[tf.Tensor]]]
 """Gradient of the body's output to that of the smashed data, and gradients for `update`."""
 
 
-class UShapeClientStep(Segment):
+class UShapeClientStep(ClientSegment):
     """Head, exchange, tail and loss, exchange, head again; both outer parts are updated together, in one graph."""
+
+    exchanges = 2
 
     def __init__(
         self, head: keras.Model, tail: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective

@@ -6,11 +6,13 @@ import tensorflow as tf
 
 from splitfed_core.arrays import Array
 from splitfed_core.training.loss import Objective
-from splitfed_core.training.segment import LABELS, Segment, batch_spec, inference
+from splitfed_core.training.segment import LABELS, ClientSegment, batch_spec, inference
 
 
-class WholeStep(Segment):
+class WholeStep(ClientSegment):
     """Forward, loss, backward and update in one graph."""
+
+    exchanges = 0
 
     def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective) -> None:
         super().__init__([model], optimizer)
