@@ -11,8 +11,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from benchmarks.machine.installed import require_run
-
 __all__ = [
     "ALGORITHMS",
     "CODECS",
@@ -116,6 +114,8 @@ else:  # unseen by type checkers, so that they know a name that is not there
             raise AttributeError(f"module 'sfbench' has no attribute {name!r}")
         home = _HOME_OF[name]
         if home in _OF_THE_EXTRA:  # now, not at the first call that needs one of them
+            from benchmarks.machine.installed import require_run  # `ab` lends this package to commits that lack it
+
             require_run(f"sfbench.{name}")
         found = globals()[name] = getattr(import_module(home), name)
         return found

@@ -13,6 +13,9 @@ from benchmarks.machine.git import git_text, run_git
 from splitfed_core.errors import UsageError
 
 _OURS = ("splitfed_core", "benchmarks", "analysis")
+_NAME = "sfbench"
+"""What `python -m sfbench` runs. It came later than those, and only calls the command line of `analysis`."""
+
 _HOME = Path(__file__).parents[2]
 """Where the sfbench that runs is."""
 
@@ -56,14 +59,15 @@ class Checkout:
         """Return what a process needs to import this state's code, be it sfbench itself or somebody's own models.
 
         The checkout comes first on the path: before what is installed, and before the repository it was made from. Only
-        the sfbench that runs comes before a folder of somebody else that is called as a package of it.
+        the sfbench that runs comes before a folder of somebody else that is called as a package of it; it comes last
+        where it must lend the name to an older sfbench.
         """
         ours = [(self.top / name).is_dir() for name in _OURS]
         folders = [self.top] if all(ours) else [p for p in (self.folder, self.top, self.top / "src") if p.is_dir()]
-        clash = not all(ours) and any((folder / name).exists() for folder in folders for name in _OURS)
-        before = os.environ.get("PYTHONPATH")
-        path = [*([str(_HOME)] if clash else []), *dict.fromkeys(map(str, folders)), *([before] if before else [])]
-        return {"PYTHONPATH": os.pathsep.join(path)}
+        clash = not all(ours) and any((folder / name).exists() for folder in folders for name in (*_OURS, _NAME))
+        nameless = all(ours) and not (self.top / _NAME).is_dir()
+        path = [_HOME if clash else None, *folders, os.environ.get("PYTHONPATH"), _HOME if nameless else None]
+        return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(str(folder) for folder in path if folder))}
 
 
 @contextmanager

@@ -16,6 +16,9 @@ from benchmarks.paired.worktrees import worktrees
 from splitfed_core.errors import CellError, UsageError
 
 ROOT = Path(__file__).parents[3]
+SWEEP = module._SWEEP
+"""What starts a sweep; most tests put something quicker in its place."""
+
 GRID = "base: {rounds: 1}\naxes: {clients: [1, 2]}\n"
 RECORDER = """
 import json, os, pathlib, sys
@@ -46,7 +49,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
         run("add", ".")
         run("commit", "--quiet", "-m", text)
     monkeypatch.chdir(top / "models")
-    monkeypatch.setattr(module, "_SWEEP", RECORDER)
+    monkeypatch.setattr(module, "_SWEEP", ("-P", "-c", RECORDER, "sweep"))
     monkeypatch.delenv("PYTHONPATH", raising=False)
     return run
 
@@ -90,7 +93,7 @@ out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1]); out.mkdir(parents=Tru
 (out / "here").touch()
 while not all((out.parent / side / "here").exists() for side in ("base", "head")): time.sleep(0.01)
 """
-    monkeypatch.setattr(module, "_SWEEP", meet)  # alone, neither would ever end
+    monkeypatch.setattr(module, "_SWEEP", ("-P", "-c", meet, "sweep"))  # alone, neither would ever end
     told: list[str] = []
     make_ab(tmp_path, pairs=1, duet=True).measure(told.append)
     assert len(told) == 1
@@ -100,7 +103,7 @@ while not all((out.parent / side / "here").exists() for side in ("base", "head")
 
 def test_an_injected_delay_is_for_head_alone(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tell = "import os, sys; print(os.environ.get('SFBENCH_INJECT'), os.environ['HOME'] != '')"
-    monkeypatch.setattr(module, "_SWEEP", tell)
+    monkeypatch.setattr(module, "_SWEEP", ("-P", "-c", tell, "sweep"))
     monkeypatch.setenv("SFBENCH_INJECT", "server_compute:+15%")
     work = make_ab(tmp_path, pairs=1)
     work.measure(print)
@@ -254,7 +257,7 @@ def test_a_folder_called_as_a_package_of_sfbench_hides_it_not(git: Git, tmp_path
 def test_a_checkout_of_sfbench_itself_comes_first_on_the_path(
     git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("splitfed_core", "benchmarks", "analysis"):
+    for name in ("splitfed_core", "benchmarks", "analysis", "sfbench"):
         (tmp_path / "repository" / name).mkdir()
         (tmp_path / "repository" / name / "__init__.py").write_text("")
     git("add", ".")
@@ -274,7 +277,11 @@ signal.signal(signal.SIGINT, end)
 (out / "begun").touch()
 time.sleep(60)
 """
-    command = "import sys, analysis.cli, benchmarks.paired.pairs as p; p._SWEEP = sys.argv.pop(1); analysis.cli.main()"
+    command = """
+import sys, analysis.cli, benchmarks.paired.pairs as pairs
+pairs._SWEEP = ("-P", "-c", sys.argv.pop(1), "sweep")
+analysis.cli.main()
+"""
     words = [sys.executable, "-c", command, sweep, "ab", "HEAD", "grid.yaml", "--out", str(tmp_path / "out")]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         while not (tmp_path / "out/base/begun").exists():
@@ -284,6 +291,22 @@ time.sleep(60)
     assert process.returncode == 130
     assert (tmp_path / "out/base/ended").exists()
     assert git("worktree", "list").count("\n") == 1
+
+
+def test_a_commit_of_sfbench_before_its_name_starts_with_its_own_command_line(git: Git, tmp_path: Path) -> None:
+    top = tmp_path / "repository"
+    for name in ("splitfed_core", "benchmarks", "analysis"):
+        (top / name).mkdir()
+        (top / name / "__init__.py").write_text("")
+    (top / "analysis/cli.py").write_text("import sys\n\ndef main(): print(__file__, sys.argv[1])")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "long ago")
+    with worktrees(Path.cwd(), "main", "main") as (base, _):
+        assert base.environment() == {"PYTHONPATH": f"{base.top}:{ROOT}"}
+        command = [sys.executable, *SWEEP]
+        settings: dict[str, Any] = {"cwd": base.folder, "env": base.environment(), "text": True}
+        done = subprocess.run(command, capture_output=True, check=True, **settings)  # noqa: S603
+        assert done.stdout == f"{base.top}/analysis/cli.py sweep\n"
 
 
 @pytest.mark.parametrize(("base", "head"), [("nowhere", None), ("HEAD", "nowhere"), ("--all", None)])

@@ -24,7 +24,7 @@ with (out.parent / "calls").open("a") as file: file.write(told + "\\n")
 
 @pytest.fixture
 def grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sides, "_SWEEP", RECORDER)
+    monkeypatch.setattr(sides, "_SWEEP", ("-P", "-c", RECORDER, "sweep"))
     (tmp_path / "grid.yaml").write_text(GRID)
     return tmp_path / "grid.yaml"
 
