@@ -1,7 +1,5 @@
-"""How an array becomes bytes: one file per codec, and its name here."""
+"""How an array becomes bytes: one file per codec, and its name in `registry.py`."""
 
-from splitfed_core.wire.codecs.base import Codec
-from splitfed_core.wire.codecs.raw import RAW
+from splitfed_core.wire.codecs.registry import CODECS, CodecType, canonical, make_codec
 
-CODECS: dict[str, Codec] = {codec.name: codec for codec in (RAW,)}
-"""Every codec, by its name on the wire."""
+__all__ = ["CODECS", "CodecType", "canonical", "make_codec"]

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError
 from splitfed_core.wire.call import Call, Kind, Reply, ServerStamps, names_of
-from splitfed_core.wire.codecs import CODECS
+from splitfed_core.wire.codecs import make_codec
 from splitfed_core.wire.codecs.base import Codec, EncodedTensor
 from splitfed_core.wire.codecs.raw import RAW
 from splitfed_core.wire.transports.base import Service, Transport
@@ -18,7 +18,7 @@ Codecs: TypeAlias = Mapping[str, Codec]
 
 def codecs_for(codec: str) -> Codecs:
     """Return who encodes what where a cell has this codec: what crosses a cut; labels and models travel raw."""
-    return dict.fromkeys(("smashed", "output", "gradient"), CODECS[codec])
+    return dict.fromkeys(("smashed", "output", "gradient"), make_codec(codec))
 
 
 class CodecLayer:

@@ -60,9 +60,9 @@ def test_the_gate_stamps_the_reply_when_it_is_encoded_and_keeps_the_other_stamps
     now = [8.0]
 
     class Slow(RawCodec):
-        def encode(self, array: Array) -> EncodedTensor:
+        def encode(self, array: Array, rng: np.random.Generator | None = None) -> EncodedTensor:
             now[0] += 16.0
-            return super().encode(array)
+            return super().encode(array, rng)
 
     monkeypatch.setattr(codec_module, "perf_counter", lambda: now[0])
     reply = CodecGate(Answering(), {"gradient": Slow()}).handle(ENCODED.received(1.0))

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
 
-from splitfed_core.arrays import Array
+from splitfed_core.arrays import Array, DType
 from splitfed_core.errors import RemoteError
 from splitfed_core.wire.call import Address, Call, Kind, Reply
 from splitfed_core.wire.codecs import CODECS
 from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.codecs.float_codec import FloatCodec
 from splitfed_core.wire.layers.base import Gate, Layer
 from splitfed_core.wire.layers.counters import Counters
 from splitfed_core.wire.layers.stack import client_stack, server_gate
@@ -25,18 +27,22 @@ SMASHED, LABELS = np.array([[1.0, 2.5, 1e-9, 2049.0]], np.float32), np.array([7]
 STEP: Call[Array] = Call(Kind.TRAIN_STEP, Address(0), (SMASHED, LABELS))
 
 
-class Float16:
+class Float16(FloatCodec):
     """A codec: half the bits, as NumPy rounds them."""
 
     name = "float16"
 
-    def encode(self, array: Array) -> EncodedTensor:
-        half = np.ascontiguousarray(array, dtype="<f2")
-        return EncodedTensor(array.dtype.name, array.shape, self.name, half.tobytes())
+    def size(self, shape: tuple[int, ...], itemsize: int) -> int:
+        return 2 * prod(shape)
 
-    def decode(self, tensor: EncodedTensor) -> Array:
-        half = np.frombuffer(tensor.payload, "<f2")
-        return half.astype(tensor.numpy_dtype()).reshape(tensor.shape)
+    def pack(self, array: Array, rng: np.random.Generator | None) -> Array:
+        return array.astype("<f2")
+
+    def unpack(self, payload: Array, shape: tuple[int, ...], dtype: DType) -> Array:
+        return payload.view("<f2")
+
+    def error(self, array: Array) -> Array:
+        return np.abs(array) / 2**11 + 2.0**-25
 
 
 class SlowReplies(Layer[EncodedTensor]):
@@ -94,7 +100,7 @@ def connect() -> Iterator[Callable[..., Transport[Array]]]:
 
 @pytest.fixture
 def float16(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setitem(CODECS, Float16.name, Float16())
+    monkeypatch.setitem(CODECS, Float16.name, Float16)
     return {"codec": "float16"}
 
 

@@ -1,0 +1,222 @@
+"""Whole numbers of 8, 4 or 2 bits between the smallest and the largest element: value ≈ low + code · step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from splitfed_core.arrays import Array, DType
+from splitfed_core.wire.codecs.float_codec import FloatCodec
+from splitfed_core.wire.codecs.settings import Settings, one_of
+
+_BLOCK = 1 << 15
+"""Elements that are worked on at a time, so that what is in between stays in the cache."""
+
+_ORDINARY_WIDTH, _ORDINARY_SIZE = 2.0**-100, 2.0**126
+"""Ranges for which float32 is enough to compute with: neither the step nor its inverse nor a sum leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the elements of an array lie in a matrix whose rows or columns have a range each.
+
+    Attributes:
+        rows, columns: Of the matrix.
+        axis: Along which elements share a range: 1 of a row, 0 of a column.
+    """
+
+    rows: int
+    columns: int
+    axis: int
+
+    @property
+    def groups(self) -> int:
+        """Number of ranges."""
+        return self.rows if self.axis == 1 else self.columns
+
+    @property
+    def length(self) -> int:
+        """Elements that share a range."""
+        return self.columns if self.axis == 1 else self.rows
+
+    def ranges(self, ends: Array) -> Array:
+        """Shape the ends of the ranges so that they fit the matrix."""
+        return ends.reshape((-1, 1) if self.axis == 1 else (1, -1))
+
+    def blocks(self, length: int) -> Iterator[tuple[slice, int, int]]:
+        """Yield rows (columns, where these have the ranges) and a stretch of the axis, so many elements at a time."""
+        step = max(1, min(length, _BLOCK if self.axis == 1 else _BLOCK // self.columns))
+        across = max(1, _BLOCK // step) if self.axis == 1 else self.columns
+        for first in range(0, self.groups, across):
+            for start in range(0, length, step):
+                yield slice(first, first + across), start, min(start + step, length)
+
+    def part(self, matrix: Array, across: slice, start: int, stop: int) -> Array:
+        """Return a block of a matrix, or less where it ends."""
+        return matrix[across, start:stop] if self.axis == 1 else matrix[start:stop, across]
+
+
+class Affine(FloatCodec):
+    """`bits` bits each, by the range of the tensor, or of each channel (the last axis).
+
+    A range is two float32; codes lie in planes: the first part of the elements in the lowest bits of each byte, the
+    next in those above. One element that is not finite makes its whole range nan, so that nothing is hidden.
+    """
+
+    bits: ClassVar[int]
+    settings: ClassVar[Settings] = {"per": one_of("tensor", "channel"), "rounding": one_of("nearest", "stochastic")}
+
+    def __init__(self, per: str = "tensor", rounding: str = "nearest") -> None:
+        """Quantise by the range of the "tensor", of each "channel" or "example"; round to "nearest" or "stochastic"."""
+        self._per = per
+        self.random = rounding == "stochastic"
+
+    def layout(self, shape: tuple[int, ...]) -> Layout:
+        """Return how an array of this shape is laid out; one with a single axis has one range."""
+        elements = prod(shape)
+        if self._per == "tensor" or len(shape) < 2 or not elements:
+            return Layout(1, elements, axis=1)
+        if self._per == "channel":
+            return Layout(elements // shape[-1], shape[-1], axis=0)
+        return Layout(shape[0], elements // shape[0], axis=1)
+
+    def size(self, shape: tuple[int, ...], itemsize: int) -> int:
+        """Return 8 bytes for each range, and the bits of its elements, rounded up to bytes for each range."""
+        layout = self.layout(shape)
+        return layout.groups * (8 + self._stride(layout)) if prod(shape) else 0
+
+    def pack(self, array: Array, rng: np.random.Generator | None) -> Array:
+        """Find the ranges, then the codes.
+
+        Raises:
+            ValueError: Stochastic rounding without `rng`.
+        """
+        if self.random and rng is None:
+            raise ValueError(f"{self.name} with stochastic rounding needs a random generator")
+        layout = self.layout(array.shape)
+        packed = np.empty(self.size(array.shape, 4), np.uint8)
+        if array.size:
+            values = array.astype("<f4", copy=False).reshape(layout.rows, layout.columns)
+            ends, codes = self._split(packed, layout)
+            values.min(axis=layout.axis, out=ends[0])
+            values.max(axis=layout.axis, out=ends[1])
+            ends[:, ~np.isfinite(ends).all(axis=0)] = np.nan
+            self._quantise(values, layout, ends, codes, rng if self.random else None)
+        return packed
+
+    def unpack(self, payload: Array, shape: tuple[int, ...], dtype: DType) -> Array:
+        """Read the ranges, then the elements."""
+        layout = self.layout(shape)
+        values = np.empty((layout.rows, layout.columns), np.float32)
+        if values.size:
+            self._restore(*self._split(payload, layout), layout, values)
+        return values
+
+    def error(self, array: Array) -> Array:
+        """Return half a step of its range (a whole one for stochastic rounding), and what float32 arithmetic rounds."""
+        layout = self.layout(array.shape)
+        if not array.size:
+            return array
+        values = array.astype(np.float32).astype(np.float64).reshape(layout.rows, layout.columns)
+        low, high = values.min(axis=layout.axis), values.max(axis=layout.axis)
+        half_steps = (high - low) / self._top * (1.0 if self.random else 0.5)
+        bound = half_steps + np.maximum(np.abs(low), np.abs(high)) * 2.0**-21 + 2.0**-149
+        return np.broadcast_to(layout.ranges(bound), values.shape).reshape(array.shape)
+
+    @property
+    def _top(self) -> int:
+        """The highest code."""
+        return (1 << self.bits) - 1
+
+    @property
+    def _planes(self) -> int:
+        """Codes in a byte."""
+        return 8 // self.bits
+
+    def _stride(self, layout: Layout) -> int:
+        """Bytes of the codes of one range."""
+        return -(-layout.length // self._planes)
+
+    def _split(self, payload: Array, layout: Layout) -> tuple[Array, Array]:
+        """Return the ends of the ranges, low and high, and the matrix of the bytes with the codes."""
+        head, stride = 8 * layout.groups, self._stride(layout)
+        shape = (layout.rows, stride) if layout.axis == 1 else (stride, layout.columns)
+        return payload[:head].view("<f4").reshape(2, layout.groups), payload[head:].reshape(shape)
+
+    def _quantise(
+        self, values: Array, layout: Layout, ends: Array, codes: Array, rng: np.random.Generator | None
+    ) -> None:
+        """Fill in the codes: (value - low) ÷ step, rounded; adding 2²³ (2⁵²) leaves that integer in the low bits."""
+        kind, low, width = _arithmetic(layout, ends)
+        single = kind is np.float32
+        magic, whole = (kind(2.0**23), np.uint32) if single else (kind(2.0**52), np.uint64)
+        inverse = np.divide(self._top, width, out=np.zeros_like(width), where=width != 0).astype(kind)
+        for across, start, stop in layout.blocks(codes.shape[layout.axis]):
+            target = layout.part(codes, across, start, stop)
+            for plane in range(self._planes):
+                shift = plane * codes.shape[layout.axis]
+                part = layout.part(values, across, start + shift, stop + shift)
+                level = np.subtract(part, _group(low, layout, across), dtype=kind)
+                level *= _group(inverse, layout, across)
+                if rng is not None:
+                    level += rng.random(level.shape, dtype=kind)
+                    np.floor(np.minimum(level, self._top, out=level), out=level)
+                level += magic
+                code = level.view(whole).astype(np.uint8)
+                if plane:
+                    code <<= plane * self.bits
+                    layout.part(target, slice(None), 0, code.shape[layout.axis])[...] |= code
+                else:
+                    target[...] = code
+
+    def _restore(self, ends: Array, codes: Array, layout: Layout, values: Array) -> None:
+        """Fill in the values: low + code · step."""
+        kind, low, width = _arithmetic(layout, ends)
+        step = (width / self._top).astype(kind)
+        for across, start, stop in layout.blocks(codes.shape[layout.axis]):
+            packed = layout.part(codes, across, start, stop)
+            for plane in range(self._planes):
+                shift = plane * codes.shape[layout.axis]
+                target = layout.part(values, across, start + shift, stop + shift)
+                code = layout.part(packed, slice(None), 0, target.shape[layout.axis])
+                if self._planes > 1:
+                    code = (code >> plane * self.bits) & self._top
+                level = target if kind is np.float32 else np.empty(target.shape, kind)
+                np.copyto(level, code)
+                level *= _group(step, layout, across)
+                level += _group(low, layout, across)
+                if level is not target:
+                    np.copyto(target, level, casting="same_kind")
+
+
+def _arithmetic(layout: Layout, ends: Array) -> tuple[type[np.float32] | type[np.float64], Array, Array]:
+    """Return in which type to compute, the low ends in it, and the widths of the ranges in float64."""
+    low, high = ends.astype(np.float64)
+    width, size = high - low, np.maximum(np.abs(low), np.abs(high))
+    ordinary = ((width == 0) | (width > _ORDINARY_WIDTH)) & (size < _ORDINARY_SIZE)
+    kind = np.float32 if ordinary.all() else np.float64
+    return kind, layout.ranges(low.astype(kind)), layout.ranges(width)
+
+
+def _group(ends: Array, layout: Layout, across: slice) -> Array:
+    return ends[across] if layout.axis == 1 else ends
+
+
+class Int8(Affine):
+    """256 levels."""
+
+    name, bits = "int8", 8
+
+
+class Int4(Affine):
+    """16 levels."""
+
+    name, bits = "int4", 4
+
+
+class Int2(Affine):
+    """4 levels."""
+
+    name, bits = "int2", 2
