@@ -1,8 +1,8 @@
-"""`python -m benchmarks.own_cost DIR [NAME …]`: measure the goals (or those named) and write `DIR/speed.csv`."""
+"""`python -m benchmarks.own_cost DIR [GOAL …]`: measure the goals (or those named) and write `DIR/speed.csv`."""
 
 import csv
 import json
-import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -11,6 +11,23 @@ from benchmarks.machine.environment import environment, load
 from benchmarks.own_cost.goals import GOALS, Result
 
 CELLS = ("unsplit", "scaling", "next_cell", "memory", "many_clients", "notebook")
+
+
+def read_options(words: Sequence[str] | None = None) -> Namespace:
+    """Read the command line; a wrong one ends the process with exit code 2."""
+    names = [goal.name for goal in GOALS]
+    parser = ArgumentParser(
+        prog="python -m benchmarks.own_cost",
+        formatter_class=RawDescriptionHelpFormatter,
+        description="Measure what sfbench itself costs, and write DIR/speed.csv.",
+        epilog="goals:\n" + "\n".join(f"  {goal.name:12}  {goal.what}" for goal in GOALS),
+    )
+    parser.add_argument("out", type=Path, metavar="DIR", help="where speed.csv and environment.json are written")
+    parser.add_argument("goals", nargs="*", metavar="GOAL", help="measure only these (all by default)")
+    options = parser.parse_args(words)
+    if unknown := [name for name in options.goals if name not in names]:
+        parser.error(f"unknown goal {unknown[0]!r}; choose from {', '.join(names)}")
+    return options
 
 
 def main(out: Path, wanted: Sequence[str]) -> None:
@@ -52,4 +69,5 @@ def _results(wanted: set[str]) -> Iterator[Result]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    options = read_options()
+    main(options.out, options.goals)
