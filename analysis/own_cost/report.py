@@ -6,7 +6,7 @@
 import csv
 import hashlib
 import json
-import sys
+from argparse import ArgumentParser
 from importlib.metadata import version
 from pathlib import Path
 
@@ -51,4 +51,8 @@ def _machine(environment: dict[str, object]) -> str:
 
 
 if __name__ == "__main__":
-    print(make(Path(sys.argv[1])))
+    parser = ArgumentParser(
+        prog="python -m analysis.own_cost.report", description="Make a table and a figure of what sfbench itself costs."
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="where python -m benchmarks.own_cost wrote speed.csv")
+    print(make(parser.parse_args().folder))
