@@ -70,7 +70,7 @@ def main() -> None:
     except SfbenchError as error:
         print(f"sfbench: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except Exception:
+    except Exception:  # a bug, wherever it is: its traceback is for whoever reports it
         traceback.print_exc()
         sys.exit(ExitCode.UNEXPECTED)
 

@@ -19,7 +19,7 @@ def suppress_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except BaseException:  # an interrupt or an exit, too: what was held back may say why
             held.seek(0)
             os.write(terminal, held.read())
             raise

@@ -27,7 +27,7 @@ class HelpfulGroup(TyperGroup):
             for argument in (each for each in command.params if isinstance(each, TyperArgument)):
                 info = declared[argument.name or ""].default
                 argument.help = info.help if isinstance(info, ArgumentInfo) else None
-            command.format_arguments = _written_already  # type: ignore[method-assign]
+            command.format_arguments = _written_already  # type: ignore[method-assign]  # what this module is for
         return command
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:

@@ -118,7 +118,7 @@ class Cluster:
         """
         try:
             facts = self._run_cell(run, observer)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt, too: the log is kept, and no process is left in an unknown state
             printed = self._logs()
             if error.__cause__ is not None:
                 printed += f"\n==> driver <==\n{error.__cause__}\n"

@@ -31,11 +31,11 @@ def start_ray(init: Callable[..., object] = ray.init) -> None:
     """
     try:
         _start(init)
-    except Exception:  # as above
+    except Exception:  # as above; the second try decides
         ray.shutdown()
         try:
             _start(init)
-        except Exception as error:
+        except Exception as error:  # as above
             ray.shutdown()
             raise StartError(
                 f"Ray, which runs the processes of a cell, did not start in two tries: {one_line(str(error))}; see that"

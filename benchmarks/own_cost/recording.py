@@ -40,7 +40,7 @@ def main() -> None:
     config = CellConfig.parse({"dataset": dataset, "clients": 1, "rounds": 1, "transport": "inproc"})
     data = load_dataset(config.dataset)
     key, shape = CellKey("speed", 0, 1), DataShape(data.input_shape, data.num_classes)
-    (shard,) = make_shards(data, {0: range(len(data.y_train))})  # type: ignore[dict-item]
+    (shard,) = make_shards(data, {0: range(len(data.y_train))})  # type: ignore[dict-item]  # a range will do
     segment: Any = CellNetwork(config, shape, key.seed).client_segment()
     server: Any = build_main_server(key, config, shape, {0: len(shard.y)})
     gate = server_gate(server)

@@ -43,7 +43,7 @@ def _wait_s() -> float:
         grid.write_text("base:\n" + "".join(f"  {line}\n" for line in _GRID.splitlines()) + "axes: {}\n")
         began = perf_counter()
         command = [sys.executable, "-m", "sfbench", "sweep", str(grid), "--out", str(out)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as sweep:  # noqa: S603
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as sweep:  # noqa: S603  ours
             while not any(path.read_text().count("\n") > 1 for path in out.glob("cells/*/*/steps.csv")):
                 if sweep.poll() is not None or perf_counter() - began > _PATIENCE_S:
                     raise RuntimeError(f"the sweep never reached a step: {sweep.communicate()[1]}")

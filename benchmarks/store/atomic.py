@@ -15,7 +15,7 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException:  # an interrupt, too, must not leave the half-written file behind
         beside.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)

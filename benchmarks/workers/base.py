@@ -31,7 +31,7 @@ def _in_words() -> Iterator[None]:
         yield
     except SfbenchError:
         raise
-    except Exception as error:
+    except Exception as error:  # of TensorFlow, of the user's code, of ours: each goes to the log and ends one cell
         traceback.print_exc()
         message = f"{type(error).__name__}: {one_line(str(error))}"
         raise CellError(f"a process failed: {message}; its traceback is in log.txt") from None

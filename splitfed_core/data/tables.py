@@ -72,7 +72,7 @@ def _require_hub(name: str) -> None:
         return  # the user's own wish: whatever was downloaded before is used
     try:
         request = urllib.request.Request(datasets.config.HF_ENDPOINT, method="HEAD")  # noqa: S310 - https
-        urllib.request.urlopen(request, timeout=_REACH_TIMEOUT_S).close()  # noqa: S310
+        urllib.request.urlopen(request, timeout=_REACH_TIMEOUT_S).close()  # noqa: S310 - https
     except urllib.error.HTTPError:
         return  # any answer shows that it is there
     except OSError as error:

@@ -49,7 +49,7 @@ class Exchanges:
     def _call(self, exchange: Exchange, array: Array) -> Array:
         try:
             return exchange(array)
-        except Exception as error:
+        except Exception as error:  # whatever it is: TensorFlow would make an error of its own of it, see `run`
             self._error = error
             raise
 

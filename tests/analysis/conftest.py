@@ -299,5 +299,5 @@ report([Path(sys.argv[1])], out)
 def grid_report(grid_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of `grid_run`, made by a process of its own; `modules.json` lists what that process had loaded."""
     out = tmp_path_factory.mktemp("report")
-    subprocess.run([sys.executable, "-W", "error", "-c", REPORT, str(grid_run), str(out)], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-W", "error", "-c", REPORT, str(grid_run), str(out)], check=True)
     return out

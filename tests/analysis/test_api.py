@@ -18,7 +18,7 @@ MakeRun = Callable[..., Path]
 
 def test_reading_results_loads_no_tensorflow() -> None:
     script = "import sys, sfbench\nsfbench.load\nassert 'pandas' in sys.modules and 'tensorflow' not in sys.modules\n"
-    subprocess.run([sys.executable, "-c", script], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_the_names_are_those_of_the_docs() -> None:
@@ -32,7 +32,7 @@ def test_the_examples_of_the_docs_run(make_run: MakeRun, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for example in EXAMPLES:
-        exec(compile(example, DOCS.name, "exec"), names)  # noqa: S102
+        exec(compile(example, DOCS.name, "exec"), names)  # noqa: S102  our own page
     assert len(EXAMPLES) == 5
     assert Path("phases.png").stat().st_size > 0
     assert names["compared"].exit_code == 0

@@ -31,7 +31,7 @@ metadata.requires = lambda _: ['ray>=2.52; extra == "run"', "pandas>=2.3", 'kera
 
 def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", MISSING + script, *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("words", [["sweep"], ["verify"], ["cuts", "mlp"], ["ab", "main", "g.yaml"], ["doctor"]])

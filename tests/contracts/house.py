@@ -39,7 +39,7 @@ class Module:
 def modules() -> tuple[Module, ...]:
     """Return every tracked module of the packages but generated code."""
     command = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *PACKAGES)
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()  # noqa: S603
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     paths = (path for path in sorted(listed) if path.endswith(".py") and "/_pb/" not in path)
     return tuple(Module(path, (ROOT / path).read_text("utf-8")) for path in paths if (ROOT / path).exists())
 

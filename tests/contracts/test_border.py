@@ -85,7 +85,7 @@ def test_what_is_not_known_within_a_manifest_is_kept_too(old: Path) -> None:
         part["later"] = 1
     path.write_text(json.dumps(content))
     after = read_manifest(path)[0].document()
-    assert after["summary"]["later"] == after["conditions"]["before"]["later"] == after["facts"]["later"] == 1  # type: ignore[index]
+    assert after["summary"]["later"] == after["conditions"]["before"]["later"] == after["facts"]["later"] == 1  # type: ignore[index]  # of an object of JSON
 
 
 @pytest.mark.parametrize("file", READERS)

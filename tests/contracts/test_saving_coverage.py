@@ -30,7 +30,7 @@ def test_a_killed_process_leaves_what_it_ran(tmp_path: Path) -> None:
 
     def coverage(*arguments: str) -> int:
         command = (sys.executable, "-m", "coverage", *arguments)
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False).returncode  # noqa: S603
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False).returncode
 
     assert coverage("run", "killed.py") == -signal.SIGKILL
     assert coverage("combine", "--rcfile=report.rc") == 0

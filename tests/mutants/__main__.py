@@ -76,7 +76,7 @@ def main() -> int:
     asked = parser.parse_args()
     files = [file for file in modules() if not asked.only or file.startswith(tuple(asked.only))]
     everything = population(files)
-    sample = random.Random(asked.seed).sample(everything, min(asked.count, len(everything)))  # noqa: S311
+    sample = random.Random(asked.seed).sample(everything, min(asked.count, len(everything)))
     print(f"{len(sample)} of {len(everything)} mutants of {len(files)} modules; --seed {asked.seed}", flush=True)
     os.chdir(ROOT)
     warm_up(*LIBRARIES)

@@ -38,7 +38,7 @@ def test_a_killable_mutant_is_killed_and_one_that_no_test_sees_survives(tmp_path
     (tmp_path / "test_planted.py").write_text(TEST.replace("== 3", "< 4"))
     command = (sys.executable, "-c", TRIAL, str(tmp_path))
     env = {"PYTHONPATH": f"{ROOT}:{tmp_path}", "PATH": ""}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "['test_planted.py::test_it'] set()",
         "BOUND = 4: killed",

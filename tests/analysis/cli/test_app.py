@@ -12,7 +12,7 @@ MAIN = "from analysis.cli import main; main()"
 
 def sfbench(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-c", MAIN, *words]
-    return subprocess.run(command, capture_output=True, check=False, text=True, env={**os.environ, **environment})  # noqa: S603
+    return subprocess.run(command, capture_output=True, check=False, text=True, env={**os.environ, **environment})
 
 
 def test_it_tells_its_version() -> None:
@@ -66,7 +66,7 @@ def test_a_reader_may_leave(stream: str) -> None:
     os.close(reading)
     script = f"from analysis.cli.console import survive_closed_pipes; survive_closed_pipes(); import sys\n\
 sys.{stream}.write('x' * 200_000); print('last', file=sys.{stream})"
-    done = subprocess.run([sys.executable, "-c", script], check=False, **{stream: writing})  # type: ignore[call-overload]  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", script], check=False, **{stream: writing})  # type: ignore[call-overload]  # stdout or stderr
     os.close(writing)
     assert done.returncode == 0
 
@@ -75,6 +75,6 @@ def test_the_first_line_of_the_schema_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-c", MAIN, "schema"]
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)  # noqa: S603
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -51,7 +51,7 @@ def test_each_argument_and_option_says_what_it_is(path: tuple[str, ...], command
     assert "..." not in shown.replace("[RUN]...", "").replace("[ARGS]...", ""), "nothing is cut off"
     assert max(map(len, shown.splitlines())) <= width
     assert shown.count("rguments:") <= 1, "one section of them"
-    declared = get_params_from_function(command.callback.__wrapped__)  # type: ignore[union-attr]
+    declared = get_params_from_function(command.callback.__wrapped__)  # type: ignore[union-attr]  # typer wraps every callback
     for parameter in declared.values():
         assert parameter.default.help, f"{parameter.name} has no text"
         assert solid(parameter.default.help) in solid(shown)
@@ -74,4 +74,4 @@ def test_help_loads_nothing_heavy() -> None:
         "heavy = {'tensorflow', 'ray', 'pandas', 'matplotlib', 'numpy', 'scipy', 'ruptures', 'rich'}\n"
         "assert heavy.isdisjoint(sys.modules), heavy & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

@@ -296,7 +296,7 @@ def test_an_unexpected_error_is_no_regression(base: Path, head: Path, tmp_path: 
     (tmp_path / "file").write_text("")
     words = ["compare", str(base), str(head), "--out", str(tmp_path / "file" / "below")]
     command = [sys.executable, "-c", "from analysis.cli import main; main()", *words]
-    done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
     assert done.returncode == 5
     assert "NotADirectoryError" in done.stderr
 

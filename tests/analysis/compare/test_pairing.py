@@ -29,7 +29,7 @@ def side(
     runs: Mapping[int, Measured], parameters: Mapping[str, object] | None = None, cell_id: str = "c", **more: object
 ) -> Side:
     cell = SideCell(cell_id, cell_id, {"clients": 2} if parameters is None else parameters, runs)
-    return replace(Side("side", (cell,), METRICS, ("abc",), {"tensorflow": "2.21"}, "00"), **more)  # type: ignore[arg-type]
+    return replace(Side("side", (cell,), METRICS, ("abc",), {"tensorflow": "2.21"}, "00"), **more)  # type: ignore[arg-type]  # fields by name
 
 
 def ten(run: Measured) -> dict[int, Measured]:
@@ -68,7 +68,7 @@ def test_a_parameter_that_only_a_newer_version_knows_is_at_its_default_where_ide
     ],
 )
 def test_one_run_that_must_not_be_compared_refuses_its_cell(change: dict[str, object], reason: str) -> None:
-    head = side(ten(GOOD) | {3: replace(GOOD, **change)})  # type: ignore[arg-type]
+    head = side(ten(GOOD) | {3: replace(GOOD, **change)})  # type: ignore[arg-type]  # fields by name
     (pairs,) = pair_cells(BASE, head)
     assert (pairs.refusal or "").startswith(reason)
     assert judge([pairs], METRICS, Rules()).outcome == "error"

@@ -41,7 +41,7 @@ def test_what_was_measured_comes_out_as_a_table_and_a_figure(tmp_path: Path) -> 
     assert "| ≤ 15 s | 20.0 s | one | no | cold |" in lines[3]
     assert lines[-1] == "A CPU, 4 cores; commit 0123456789."
     with Image.open(tmp_path / "speed.png") as picture:
-        assert "0123456789abcdef" in picture.text["Description"]  # type: ignore[attr-defined]
+        assert "0123456789abcdef" in picture.text["Description"]  # type: ignore[attr-defined]  # of a PNG
 
 
 def test_runs_are_divided_one_by_one() -> None:

@@ -115,7 +115,7 @@ def test_every_picture_has_a_text_and_every_control_a_name(browser: Chrome) -> N
 
 
 def test_the_console_is_silent(browser: Chrome) -> None:
-    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # Selenium gives it no types
 
 
 def test_it_reads_without_scripts(browser: Chrome) -> None:

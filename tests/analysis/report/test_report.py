@@ -138,5 +138,5 @@ def test_wrong_options_are_refused_and_nothing_is_written(
     grid_run: Path, tmp_path: Path, wrong: dict[str, object], told: str
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(told)):
-        report([grid_run], tmp_path / "out", **wrong)  # type: ignore[arg-type]
+        report([grid_run], tmp_path / "out", **wrong)  # type: ignore[arg-type]  # one of several arguments
     assert not (tmp_path / "out").exists()

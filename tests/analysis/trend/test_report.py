@@ -73,7 +73,7 @@ def test_series_follow_the_commits_and_break_where_another_machine_measured() ->
     a, b = made.series
     assert ([point.at for point in a.points], a.pieces) == ([0, 1, 3, 4], ((0, 2), (2, 4)))
     assert ([point.at for point in b.points], b.pieces) == ([2], ((0, 1),))
-    drawn = [list(line.get_xdata()) for line in draw_trend(made, [STEP]).axes[0].lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]
+    drawn = [list(line.get_xdata()) for line in draw_trend(made, [STEP]).axes[0].lines if len(line.get_xdata()) > 1]  # type: ignore[arg-type]  # Matplotlib allows more kinds of data
     assert [0, 1] in drawn
     assert [3, 4] in drawn
     assert not any({1, 3} <= set(line) for line in drawn)
@@ -88,7 +88,7 @@ def test_a_metric_that_was_defined_anew_begins_another_series_and_no_change_is_s
         (2, [5, 6, 7, 8, 9], ()),
     ]
     figure = draw_trend(made, [STEP])
-    breaks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "-."]  # type: ignore[index]
+    breaks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "-."]  # type: ignore[index]  # Matplotlib allows more kinds of data
     assert breaks == [4.5]
     assert "redefined" in {text.get_text() for text in figure.legends[0].get_texts()}
 

@@ -25,7 +25,7 @@ from splitfed_core.verification.rounding import difference, tolerance
 from splitfed_core.wire.transports.grpc_client import Endpoints
 
 KEY = CellKey("cell", 0, 5)
-TOKEN = "secret"  # noqa: S105  of this test
+TOKEN = "secret"
 
 
 def make_config(**parameters: Any) -> CellConfig:
@@ -139,7 +139,7 @@ def test_lists_of_floats_hold_every_value() -> None:
 
 def test_a_call_without_the_token_is_refused(dataset: Dataset) -> None:
     with (
-        Notebook(make_config(algorithm="notebook"), dataset, token="wrong") as notebook,  # noqa: S106
+        Notebook(make_config(algorithm="notebook"), dataset, token="wrong") as notebook,
         pytest.raises(RemoteError, match="UNAUTHENTICATED"),
     ):
         notebook.clients[0].train_round(0)

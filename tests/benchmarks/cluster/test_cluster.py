@@ -327,7 +327,7 @@ def test_ray_takes_nobody_without_the_token_and_tells_it_nobody(cluster: Cluster
     code = f"import ray; ray.init('{address}', log_to_driver=False)"
     for mode in ("token", "disabled"):
         env = {**os.environ, "RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN": "a guess of somebody else on this host"}
-        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert "InvalidAuthToken" in done.stderr or "Failed to connect" in done.stderr
     told = [word for process in psutil.Process().children(recursive=True) for word in process.cmdline()]

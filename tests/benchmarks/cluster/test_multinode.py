@@ -66,7 +66,7 @@ class ThreeNodes:
 @pytest.fixture
 def three_nodes() -> Iterator[ThreeNodes]:
     command, pipe = [sys.executable, "-c", CLUSTER], subprocess.PIPE
-    with subprocess.Popen(command, env=ENVIRONMENT, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, env=ENVIRONMENT, stdin=pipe, stdout=pipe, text=True) as process:
         try:
             nodes = ThreeNodes(process)
             yield nodes
@@ -100,7 +100,7 @@ def test_a_sweep_goes_on_with_the_nodes_that_are_left(three_nodes: ThreeNodes, t
     run = tmp_path / "run"
     command = [str(Path(sys.executable).with_name("sfbench")), "sweep", "grid.yaml", "--out", str(run)]
     command += ["--ray-address", three_nodes.address]
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as sweep:
         wait_for(run, "rounds.csv", sweep)

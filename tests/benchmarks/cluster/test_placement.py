@@ -71,7 +71,7 @@ def test_the_manifest_names_the_environment_of_each_node(
     quiet = SimpleNamespace(**dict.fromkeys(("begin", "round", "end", "retry"), lambda *_: None))
     silent = SimpleNamespace(begin_cell=lambda: None, end_round=lambda: None)
     directory = RunDirectory(tmp_path)
-    Attempter(runner, directory, quiet, silent, "own").run(cell_run)  # type: ignore[arg-type]
+    Attempter(runner, directory, quiet, silent, "own").run(cell_run)  # type: ignore[arg-type]  # stand-ins
     (node,) = json.loads((directory.cell(cell_run) / "manifest.json").read_text())["facts"]["nodes"]
     assert (node["env"], "environment" in node) == (environment_hash(described), False)
     assert json.loads((tmp_path / "env" / f"{node['env']}.json").read_text())["cpu"] == "another one"

@@ -15,7 +15,7 @@ SWEEP = "from analysis.cli import main; main()"
 def sweep(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", SWEEP, "sweep", *words]
     env = os.environ | environment
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def test_a_ray_that_does_not_start_is_told_with_the_command_that_tries_again(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ except Exception as error:
 
 def said(code: str) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
 
 
 def test_ray_has_a_second_try() -> None:
@@ -86,4 +86,4 @@ def test_what_is_inherited_does_not_open_the_door(monkeypatch: pytest.MonkeyPatc
 
 def test_measuring_our_own_cost_leaves_ray_to_be_kept_private_first() -> None:
     code = "import sys, benchmarks.own_cost.cells; sys.exit('ray' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -40,7 +40,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
 
     def run(*arguments: str) -> str:
         who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
-        return subprocess.run(["git", *who, *arguments], cwd=top, check=True, capture_output=True, text=True).stdout  # noqa: S603, S607
+        return subprocess.run(["git", *who, *arguments], cwd=top, check=True, capture_output=True, text=True).stdout
 
     run("init", "--quiet", "--initial-branch=main")
     for text in ("0 old", "0 new"):
@@ -228,7 +228,7 @@ def test_a_worktree_of_the_user_is_left_alone(git: Git, tmp_path: Path) -> None:
 def imported(module: str, environment: dict[str, str], folder: Path) -> str:
     command = [sys.executable, "-P", "-c", f"import {module}; print({module.split('.')[0]}.__file__)"]
     settings: dict[str, Any] = {"env": environment, "cwd": folder, "text": True}
-    return str(subprocess.run(command, capture_output=True, check=True, **settings).stdout.strip())  # noqa: S603
+    return str(subprocess.run(command, capture_output=True, check=True, **settings).stdout.strip())
 
 
 @pytest.mark.parametrize("place", ["models", ".", "src"])
@@ -283,7 +283,7 @@ pairs._SWEEP = ("-P", "-c", sys.argv.pop(1), "sweep")
 analysis.cli.main()
 """
     words = [sys.executable, "-c", command, sweep, "ab", "HEAD", "grid.yaml", "--out", str(tmp_path / "out")]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         while not (tmp_path / "out/base/begun").exists():
             time.sleep(0.05)
         process.terminate()
@@ -305,7 +305,7 @@ def test_a_commit_of_sfbench_before_its_name_starts_with_its_own_command_line(gi
         assert base.environment() == {"PYTHONPATH": f"{base.top}:{ROOT}"}
         command = [sys.executable, *SWEEP]
         settings: dict[str, Any] = {"cwd": base.folder, "env": base.environment(), "text": True}
-        done = subprocess.run(command, capture_output=True, check=True, **settings)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, check=True, **settings)
         assert done.stdout == f"{base.top}/analysis/cli.py sweep\n"
 
 

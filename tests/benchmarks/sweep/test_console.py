@@ -42,7 +42,7 @@ def at_terminal(columns: int, *command: str, **environment: str) -> tuple[int, s
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     settings = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         command, stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env={**settings, "TERM": "xterm", **environment}
     ) as process:
         os.close(slave)
@@ -100,4 +100,4 @@ def table() -> Table:
 def test_a_table_that_does_not_fit_is_told_row_by_row(width: int, shown: list[str]) -> None:
     console = Console(file=io.StringIO(), width=width)
     print_table(console, table())
-    assert [line.strip() if "Cuts" in line else line.rstrip() for line in console.file.getvalue().splitlines()] == shown  # type: ignore[attr-defined]
+    assert [line.strip() if "Cuts" in line else line.rstrip() for line in console.file.getvalue().splitlines()] == shown  # type: ignore[attr-defined]  # a StringIO

@@ -66,7 +66,7 @@ def sfbench(folder: Path, cluster: Cluster) -> Sfbench:
     def call(*words: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, *python, str(SFBENCH), *words]
         env = os.environ | {"RAY_ADDRESS": address}
-        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240)  # noqa: S603
+        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
 
     return call
 

@@ -48,7 +48,7 @@ class Driver:
         env = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"} | {name: value}
         self._began = time.time()
         command = [sys.executable, str(SFBENCH), "sweep", str(grid), "--out", str(run)]
-        self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def wait_for(self, name: str, count: int) -> None:
         """Wait until this sweep has written so many files of that name."""
@@ -109,7 +109,7 @@ def test_a_sweep_survives_the_death_of_its_driver(
 ) -> None:
     grid, killed, whole = (tmp_path / name for name in ("grid.yaml", "killed", "whole"))
     grid.write_text(GRID.format(rounds=rounds, repeats=repeats))
-    dice = random.Random(kills)  # noqa: S311
+    dice = random.Random(kills)
     for _ in range(kills):
         driver = Driver(grid, killed)
         if begun := dice.choice([0, 1, 1, 2, 3]):  # cells in this life; without one it dies while Ray starts

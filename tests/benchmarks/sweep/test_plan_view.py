@@ -28,7 +28,7 @@ def shown(grid: Grid, width: int, *, terminal: bool = True) -> list[str]:
     plan = make_plan(grid)
     show_plan(plan, plan.runs(), 0, console)
     show_cells(plan, plan.runs(), console)
-    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]  # a StringIO
 
 
 def test_a_plan_as_a_table(grid_of: GridOf) -> None:

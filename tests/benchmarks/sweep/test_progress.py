@@ -27,7 +27,7 @@ def test_plain_lines_without_a_terminal(rows: SimpleNamespace, cell_run: CellRun
     console = Console(file=io.StringIO(), width=40)
     show(console, rows, cell_run)
     show(console, rows, cell_run, status="failed")
-    assert console.file.getvalue() == (  # type: ignore[attr-defined]
+    assert console.file.getvalue() == (  # type: ignore[attr-defined]  # a StringIO
         f"[1/2] {cell_run.label}  ok  1.2 s  231 steps/s  loss 0.500  accuracy 0.750\n"
         f"[1/2] {cell_run.label}  failed: worker 1 is gone\n"
     )
@@ -51,7 +51,7 @@ def drawn(console: Console, rows: SimpleNamespace, run: CellRun) -> list[str]:
         progress.round(run, steps, row)
         paper = terminal(console.width)
         paper.print(*progress._bars.get_renderables())
-    shown = Text.from_ansi(paper.file.getvalue()).plain  # type: ignore[attr-defined]
+    shown = Text.from_ansi(paper.file.getvalue()).plain  # type: ignore[attr-defined]  # a StringIO
     return [line.rstrip() for line in shown.splitlines()]
 
 
@@ -81,7 +81,7 @@ def test_what_stays_is_broken_between_words(rows: SimpleNamespace, cell_run: Cel
     progress = SweepProgress(console, 12)
     progress.begin(cell_run)
     progress.end(cell_run, Tally().summary("failed", 1.25), "worker 1 is gone: it ran out of memory; lower clients")
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
     words = f"[ 1/12] {cell_run.label} failed: worker 1 is gone: it ran out of memory; lower clients"
     assert " ".join(" ".join(lines).split()) == words
     assert len(lines) == {40: 4, 60: 3, 80: 2, 200: 1}[width]
@@ -98,8 +98,8 @@ def test_no_escape_codes_where_they_are_not_wanted(
     console = make_console(stderr=True)
     show(console, rows, cell_run)
     console.print("[bold red]bold[/]", style="dim")
-    assert "ok" in console.file.getvalue()  # type: ignore[attr-defined]
-    assert "\x1b" not in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "ok" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert "\x1b" not in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
 
 def test_a_dumb_terminal_has_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,10 +293,10 @@ def test_a_budget_knows_what_an_earlier_command_took(grid_of: GridOf, run: Path,
 def test_a_warning_about_the_data_is_told_once_and_kept_in_each_manifest(
     sweep: Callable[..., int], run: Path, tiny_runner: Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Doubtful(tiny_runner):  # type: ignore[misc]
+    class Doubtful(tiny_runner):  # type: ignore[misc]  # a fixture gives the class
         def run_cell(self, run: CellRun, observer: CellObserver) -> dict[str, Any]:
             observer.warn("3 of 5 clients got no examples")
-            return super().run_cell(run, observer)  # type: ignore[no-any-return]
+            return super().run_cell(run, observer)  # type: ignore[no-any-return]  # its base is Any
 
     sweep(Doubtful())
     assert capsys.readouterr().err.count("warning: 3 of 5 clients got no examples\n") == 1
@@ -307,7 +307,7 @@ def test_a_warning_about_the_data_is_told_once_and_kept_in_each_manifest(
 def test_what_the_runner_refuses_leaves_nothing_behind(
     sweep: Callable[..., int], run: Path, tiny_runner: Runner
 ) -> None:
-    class Refusing(tiny_runner):  # type: ignore[misc]
+    class Refusing(tiny_runner):  # type: ignore[misc]  # a fixture gives the class
         def check(self, configs: Sequence[CellConfig]) -> dict[int, ConfigError]:
             return {
                 i: ConfigError(f"clients {config.clients} are too many", "clients") for i, config in enumerate(configs)
@@ -326,7 +326,7 @@ def test_what_the_runner_refuses_stops_no_other_cell(
     text = "base: {rounds: 2}\naxes:\n  dataset:\n    - digits\n    - {name: csv, data_files: {train: b.csv}}\n"
     error = ConfigError("b.csv has no label", "dataset")
 
-    class Refusing(tiny_runner):  # type: ignore[misc]
+    class Refusing(tiny_runner):  # type: ignore[misc]  # a fixture gives the class
         def check(self, configs: Sequence[CellConfig]) -> dict[int, ConfigError]:
             return {i: error for i, config in enumerate(configs) if config.dataset.name == "csv"}
 
@@ -386,7 +386,7 @@ with RunDirectory(Path(sys.argv[1])).locked():
 def test_a_second_sweep_in_the_same_directory_says_who_holds_it(
     sweep: Callable[..., int], run: Path, tiny_runner: Runner
 ) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE) as other:  # noqa: S603
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(UsageError, match=rf"a sweep is already running in it \(process {other.pid} on "):
@@ -420,10 +420,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "runs"
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a disk")
     yield place
-    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607
+    subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_full_disk_fails_its_cells_and_the_same_command_goes_on(

@@ -41,7 +41,7 @@ def test_the_digest_of_data_is_that_of_their_content() -> None:
     others = [{"x_train": other_x}, {"y_train": other_y}, {"x_test": x[:1]}, {"label_names": ("a", "c")},
               {"columns": {"writer": np.array(["p", "q", "p", "r"])}}, {"x_train": x.reshape(2, 4)}]  # fmt: skip
     assert digest_of(replace(data, name="two", x_train=x.copy())) == digest_of(data)
-    assert len({digest_of(data), *(digest_of(replace(data, **change)) for change in others)}) == 7  # type: ignore[arg-type]
+    assert len({digest_of(data), *(digest_of(replace(data, **change)) for change in others)}) == 7  # type: ignore[arg-type]  # fields by name
 
 
 def test_who_got_nothing_is_known_and_refused_where_everybody_is_needed() -> None:

@@ -42,7 +42,7 @@ def test_importing_data_loads_nothing_heavy() -> None:
         "scipy",
     }
     code = f"import sys, splitfed_core.data; print(sorted({heavy} & set(sys.modules)))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
 
 

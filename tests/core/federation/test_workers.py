@@ -25,7 +25,7 @@ from splitfed_core.wire.transports.grpc_server import RpcServer
 
 SIZES = (20, 13, 7, 24, 8, 16)  # three, two, one, three, one and two mini-batches of eight
 
-TOKEN = "of-this-test"  # noqa: S105
+TOKEN = "of-this-test"
 
 
 class Workers:

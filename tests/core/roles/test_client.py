@@ -121,7 +121,7 @@ def test_clients_that_share_a_compiled_step_train_as_each_would_alone(federation
 def test_a_clients_batches_are_its_own_data_in_a_new_seeded_order_every_pass(federations: Any) -> None:
     shard = federations.shards(20)[0]
     config = federations.config(clients=1, local_epochs=2)
-    client = Client(federations.key, config, shard, None, None, None, None, Worker())  # type: ignore[arg-type]
+    client = Client(federations.key, config, shard, None, None, None, None, Worker())  # type: ignore[arg-type]  # none of them is used
     passes = {
         (round, epoch): np.concatenate([b.x.numpy() for b in client.batches(round) if b.local_epoch == epoch])
         for round in (0, 1)

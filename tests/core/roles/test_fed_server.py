@@ -21,7 +21,7 @@ from splitfed_core.wire.layers.stack import client_stack, server_gate
 from splitfed_core.wire.transports.grpc_client import GrpcTransport
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
-TOKEN = "of-this-test"  # noqa: S105
+TOKEN = "of-this-test"
 
 
 def serve(clients: int, deadline_s: float = 10.0, start: Array | None = None) -> FedServer:

@@ -40,7 +40,7 @@ def test_training_lasts_over_swaps_and_ends_with_an_exchange() -> None:
     watch = ticking(*range(10))
     watch.begin_round()  # 1
     for client, share in ((0, "pull"), (0, "swap"), (0, "local"), (1, "swap"), (1, "local"), (1, "push"), (2, "local")):
-        watch.lap(client, share)  # type: ignore[arg-type]
+        watch.lap(client, share)  # type: ignore[arg-type]  # as the worker gives it
     assert watch.training == ((3, 6), (7, 8))
 
 

@@ -23,7 +23,7 @@ from splitfed_core.wire.transports.base import Transport
 from splitfed_core.wire.transports.grpc_client import GrpcTransport
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
-TOKEN = "of-a-test"  # noqa: S105
+TOKEN = "of-a-test"
 WIDTH = 200  # of the smashed data of `mlp` at dense1
 GOOD = np.ones((8, 200), np.float32)  # smashed data of `mlp` at dense1, and what its body gives at dense2
 CLASSES = np.arange(8, dtype=np.uint8)

@@ -255,7 +255,7 @@ def test_a_slow_device_and_a_delay_put_into_its_step_come_one_after_the_other() 
 def test_the_delay_of_a_slow_step_is_a_share_of_the_slow_step() -> None:
     device = Device(slowdown=4)
     delay = Injection("client_forward", 0.5, lambda: device.wall, device.wait)
-    device.pace = together(device.pace, delay)  # type: ignore[assignment]
+    device.pace = together(device.pace, delay)  # type: ignore[assignment]  # a stand-in
     assert [device.compute(0.5) for _ in range(3)] == [2.0, 3.0, 3.0]  # the first step's length nobody knows
 
 

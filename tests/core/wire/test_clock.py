@@ -26,7 +26,7 @@ TOKEN, HOST = "the-token-of-this-run", "127.0.0.3"
 
 def test_processes_of_one_host_share_a_clock() -> None:
     script = "from splitfed_core.wire.clock import clock_id; print(clock_id())"
-    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     assert other == clock_id() != ""
     assert estimate_offset(lambda: (1e9, other)) is NO_OFFSET
 

@@ -22,7 +22,7 @@ from splitfed_core.wire.transports.base import Service, Transport
 from splitfed_core.wire.transports.grpc_client import GrpcTransport
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
-TOKEN = "of-this-test"  # noqa: S105
+TOKEN = "of-this-test"
 SMASHED, LABELS = np.array([[1.0, 2.5, 1e-9, 2049.0]], np.float32), np.array([7], np.uint8)
 STEP: Call[Array] = Call(Kind.TRAIN_STEP, Address(0), (SMASHED, LABELS))
 

@@ -20,7 +20,7 @@ from splitfed_core.wire.transports.addresses import PublicAddress
 from splitfed_core.wire.transports.grpc_client import Endpoints, connect
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
-TOKEN = "the-token-of-this-run"  # noqa: S105  of servers that live for a test
+TOKEN = "the-token-of-this-run"
 HOST = "127.0.0.3"  # not where anything listens by default
 MODEL = np.arange(6, dtype=np.float32)
 
@@ -65,7 +65,7 @@ def test_a_caller_of_the_same_run_is_served(name: str, server: RpcServer, author
 
 def test_a_certificate_without_the_token_is_refused(server: RpcServer, authority: Authority) -> None:
     with pytest.raises(RemoteError, match="UNAUTHENTICATED"):
-        predict(server, authority.caller(), token="another")  # noqa: S106
+        predict(server, authority.caller(), token="another")
 
 
 def test_a_caller_without_tls_is_refused(server: RpcServer) -> None:

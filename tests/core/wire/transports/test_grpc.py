@@ -30,7 +30,7 @@ from splitfed_core.wire.transports.grpc_client import Endpoints, GrpcTransport, 
 from splitfed_core.wire.transports.grpc_server import RpcServer
 from splitfed_core.wire.transports.in_process import InProcessTransport
 
-TOKEN = "the-token-of-this-run"  # noqa: S105  of servers that live for a test
+TOKEN = "the-token-of-this-run"
 TRANSPORTS = ("inproc", "grpc", "grpc-stream")
 SMASHED = RAW.encode(np.arange(6, dtype=np.float32).reshape(2, 3))
 LABELS = RAW.encode(np.array([1, 0], np.uint8))
