@@ -65,7 +65,7 @@ class Affine(FloatCodec):
     next in those above. One element that is not finite makes its whole range nan, so that nothing is hidden.
     """
 
-    bits: ClassVar[int]
+    bits: int
     settings: ClassVar[Settings] = {"per": one_of("tensor", "channel"), "rounding": one_of("nearest", "stochastic")}
 
     def __init__(self, per: str = "tensor", rounding: str = "nearest") -> None:

@@ -8,9 +8,13 @@ from splitfed_core.errors import ConfigError
 from splitfed_core.wire.codecs.affine import Int2, Int4, Int8
 from splitfed_core.wire.codecs.base import Codec
 from splitfed_core.wire.codecs.bf16 import BFloat16
+from splitfed_core.wire.codecs.delta import Delta
+from splitfed_core.wire.codecs.fp8 import Float8
 from splitfed_core.wire.codecs.fp16 import Float16
 from splitfed_core.wire.codecs.lossless import STAGES, Staged
+from splitfed_core.wire.codecs.randtopk import RandTopK
 from splitfed_core.wire.codecs.raw import RawCodec
+from splitfed_core.wire.codecs.repeated import Repeated
 from splitfed_core.wire.codecs.settings import Settings
 from splitfed_core.wire.codecs.topk import TopK
 
@@ -30,7 +34,10 @@ class CodecType(Protocol):
         ...
 
 
-CODECS: dict[str, CodecType] = {codec.name: codec for codec in (RawCodec, Float16, BFloat16, Int8, Int4, Int2, TopK)}
+CODECS: dict[str, CodecType] = {
+    codec.name: codec
+    for codec in (RawCodec, Float16, BFloat16, Float8, Int8, Int4, Int2, TopK, RandTopK, Delta, Repeated)
+}
 """Every codec, by its name on the wire: call one with its settings to have it."""
 
 _THEN = "then"

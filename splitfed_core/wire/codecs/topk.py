@@ -112,10 +112,14 @@ class TopK(FloatCodec):
         """Return which elements of each row are kept."""
         k = self.kept(rows.shape[1])
         step = max(1, _BLOCK // rows.shape[1])
-        chosen = [_largest(rows[start : start + step], k) for start in range(0, len(rows), step)]
+        chosen = [self.choose_columns(rows[start : start + step], k, rng) for start in range(0, len(rows), step)]
         places = np.concatenate(chosen)
         places += np.arange(len(rows))[:, None] * rows.shape[1]
         return places
+
+    def choose_columns(self, rows: Array, k: int, rng: np.random.Generator | None) -> Array:
+        """Return the k columns that are kept of each of some rows, ascending."""
+        return largest(rows, k)
 
     def _place_bits(self, elements: int) -> int:
         """Return how many bits the places of an example take."""
@@ -167,7 +171,7 @@ class TopK(FloatCodec):
         return places + starts
 
 
-def _largest(rows: Array, k: int) -> Array:
+def largest(rows: Array, k: int) -> Array:
     """Return the columns of the k elements of largest magnitude in each row, ascending; the first among equal ones.
 
     The bits of a float without its sign are ordered as its magnitude, nan last.
