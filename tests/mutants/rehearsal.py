@@ -58,11 +58,12 @@ class Rehearsal:
         """Return the tests that call a function, those of the module's own file first, then the quickest.
 
         What is outside functions, or in one that is only called when the module is loaded, is held by all that call
-        anything in the module.
+        anything in the module, and by all of the module's own file: a test of a constant need not call anything.
         """
+        own = f"test_{Path(file).stem}.py::"
         of_file = [tests for (path, _), tests in self.calls.items() if path == file]
-        found = self.calls.get((file, function)) or set().union(*of_file)
-        own = f"/test_{Path(file).stem}.py::"
+        own_tests = {test for test in self.took_s if own in test}
+        found = self.calls.get((file, function)) or own_tests.union(*of_file)
         asked: list[str] = []
         used_s = 0.0
         for test in sorted(found - self.failed, key=lambda test: (own not in test, self.took_s[test], test)):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.mutants.equivalents import accepted
 from tests.mutants.operators import mutants
-from tests.mutants.rehearsal import function_of
+from tests.mutants.rehearsal import Rehearsal, function_of
 from tests.mutants.targets import ROOT, TESTS, modules
 
 MODULE = "BOUND = 3\n\n\ndef clipped(value: int) -> int:\n    return min(value, BOUND)\n"
@@ -71,6 +71,15 @@ def test_a_tree_bears_one_change_at_a_time_and_none_in_the_end() -> None:
     source = "x = a + b\ny = a < b"
     trees = [(ast.unparse(tree)) for _, tree in mutants(source)]
     assert trees == ["x = a - b\ny = a < b", "x = a + b\ny = a <= b"]
+
+
+def test_a_test_that_only_reads_a_constant_is_asked_about_what_is_outside_functions() -> None:
+    """Of a function it is asked nothing: it does not call it."""
+    took_s = {"test_planted.py::test_bound": 0.2, "test_planted.py::test_it": 0.1, "test_other.py::test_it": 0.1}
+    calls = {("/planted.py", "clipped"): {"test_planted.py::test_it"}}
+    rehearsal = Rehearsal(frozenset(), calls, took_s, set())
+    assert rehearsal.tests_of("/planted.py", "") == ["test_planted.py::test_it", "test_planted.py::test_bound"]
+    assert rehearsal.tests_of("/planted.py", "clipped") == ["test_planted.py::test_it"]
 
 
 def test_a_lambda_belongs_to_the_function_around_it() -> None:
