@@ -97,7 +97,7 @@ def _series(cell: Sequence[Entry], metric: Metric, commits: Sequence[str]) -> li
     measured = [entry for entry in cell if metric.name in entry.metrics]
     kinds = {(entry.machine.id, _definition(entry, metric)): entry.machine for entry in measured}
     exact = metric.exact and not any(metric.name in entry.noisy for entry in measured)
-    made = []
+    latest, made = cell[-1], []
     for (_, definition), machine in kinds.items():
         of_machine = [entry for entry in measured if entry.machine.id == machine.id]
         here = [entry for entry in of_machine if _definition(entry, metric) == definition]
@@ -105,8 +105,8 @@ def _series(cell: Sequence[Entry], metric: Metric, commits: Sequence[str]) -> li
         points = [_point(commit, list(same), metric, commits) for commit, same in groupby(here, lambda e: e.commit)]
         changes = find_changes(metric, [point.value for point in points], exact=exact)
         pieces = _pieces(points, elsewhere)
-        label, found = cell[-1].label, (tuple(points), pieces, tuple(changes))
-        made.append(Series(metric, cell[-1].cell_id, label, machine, definition, *found))
+        found = (tuple(points), pieces, tuple(changes))
+        made.append(Series(metric, latest.cell_id, latest.label, machine, definition, *found))
     return made
 
 

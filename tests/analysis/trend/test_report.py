@@ -144,3 +144,43 @@ def test_the_first_level_ends_at_the_first_of_its_changes() -> None:
     assert [change.at for change in series.changes] == [6, 12]
     assert series.first_level == 1
     assert series.weight(series.changes[0]) == pytest.approx(1 / MIN_EFFECT[STEP.kind])
+
+
+def test_the_first_level_is_the_median_of_its_own_points() -> None:
+    values = [1.0] * 3 + [1.01] * 3 + [2.0] * 6
+    (series,) = trend([entry(day, value) for day, value in enumerate(values, start=1)], [STEP]).series
+    assert (series.changes[0].at, series.first_level) == (6, 1.005)
+
+
+def test_a_commit_has_the_place_of_its_earliest_measurement() -> None:
+    late, early = entry(5), entry(1)
+    moved = replace(entry(1), committed_at=late.committed_at, measured_at=late.measured_at)
+    made = trend([early, entry(3), moved], [STEP])
+    assert made.commits == (early.commit, entry(3).commit)
+
+
+def test_a_cell_is_called_as_it_was_last() -> None:
+    entries = [replace(entry(day), label=f"label {day}") for day in (4, 2, 1, 3)]
+    assert trend(entries, [STEP]).series[0].label == "label 4"
+
+
+def test_one_noisy_measurement_makes_a_counted_metric_noisy() -> None:
+    entries = [entry(day, 1e6 + day % 2, name="bytes_per_round") for day in range(1, 11)]
+    once = [replace(entries[0], noisy=["bytes_per_round"]), *entries[1:]]
+    assert trend(once, [BYTES]).series[0].changes == ()
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "pieces"),
+    [
+        ([3, 6], ((0, 2), (2, 4), (4, 5))),
+        ([2], ((0, 1), (1, 2), (2, 5))),  # on both machines: no line leads to the point or from it
+        ([8], ((0, 5),)),
+    ],
+)
+def test_every_measurement_on_another_machine_breaks_the_line(
+    elsewhere: list[int], pieces: tuple[tuple[int, int], ...]
+) -> None:
+    here = [entry(day) for day in (1, 2, 4, 5, 7)]
+    made = trend([*here, *(entry(day, machine=B) for day in elsewhere)], [STEP])
+    assert next(series for series in made.series if series.machine == A).pieces == pieces
