@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _BOOTSTRAP_SEED = 20_240_607
-_BOOTSTRAP_CELLS = 10_000_000  # values held at once: fewer draws where there are very many pairs
+_BOOTSTRAP_VALUES = 10_000_000  # values held at once: fewer draws where there are very many pairs
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,14 @@ def _put_back(ordered: Array, order: npt.NDArray[np.int_]) -> Array:
 def bootstrap(sample: Array, level: float = 0.95, draws: int = 2000) -> tuple[float, float]:
     """Return the percentile interval of the Hodges–Lehmann estimate of one sample; for display, never for a verdict."""
     n = len(sample)
-    draws = max(200, min(draws, _BOOTSTRAP_CELLS // (n * (n + 1) // 2)))
-    chosen = np.random.default_rng(_BOOTSTRAP_SEED).integers(0, n, size=(draws, n))
+    chosen = np.random.default_rng(_BOOTSTRAP_SEED).integers(0, n, size=(resamples(n, draws), n))
     low, high = np.quantile(signed_rank(sample[chosen]).estimate, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def resamples(pairs: int, draws: int) -> int:
+    """Return how many resamples are drawn of so many pairs: `draws`, if as many fit into memory, but at least 200."""
+    return max(200, min(draws, _BOOTSTRAP_VALUES // (pairs * (pairs + 1) // 2)))
 
 
 def clopper_pearson(successes: int, trials: int, alpha: float = 0.05) -> tuple[float, float]:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from analysis.compare.attribution import attribute
-from analysis.compare.gate import Judged, Judgement, judge
+from analysis.compare.gate import Judged, Judgement, flagged, judge
 from analysis.compare.measured import Measured
 from analysis.compare.pairing import Pairs
 from analysis.compare.rules import Rules, aa_noise
 from analysis.compare.wording import cell_words, moved_words, phrase, summary, worst_first
+from analysis.stats.verdicts import Verdict
 from splitfed_core.records.metrics import METRICS
 
 JITTER = np.random.default_rng(5).normal(0, 0.01, 10)
@@ -238,3 +239,105 @@ def test_calls_are_compared_exactly_but_not_with_a_version_that_did_not_count_th
     assert (more.verdict.outcome, phrase(more)) == ("regression", "6.7 % more calls")
     assert calls(15, 15)[0].verdict.outcome == "unchanged"
     assert calls(float("nan"), 15) == calls(15, float("nan")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "difference", "change"),
+    [("step_p50_s", 0.25, 0.25), ("steps_per_s", 1.0, -0.5), ("final_eval_loss", 0.25, 0.25),
+     ("final_eval_accuracy", 0.25, -0.25)],
+)  # fmt: skip
+def test_a_difference_is_told_as_a_change_of_head(name: str, difference: float, change: float) -> None:
+    """Differences are positive where HEAD is worse: half the steps per second are twice the time of one."""
+    additive = name.startswith("final")
+    held = difference if additive else math.log1p(difference)
+    judged = Judged(METRICS[name], Verdict("unchanged", "", threshold=held / 2, bar=held))
+    assert judged.change(held) == pytest.approx(change)
+    assert judged.flagged_beyond == pytest.approx(difference)
+    assert judged.min_effect == pytest.approx(difference / 2 if additive else math.sqrt(1 + difference) - 1)
+    assert judged.cells == 1
+
+
+def test_what_is_flagged_asks_where_it_comes_from() -> None:
+    assert not flagged(Verdict("unchanged", ""))
+    assert not flagged(Verdict("inconclusive", ""))
+    assert flagged(Verdict("inconclusive", "", suspect="regression"))
+    assert flagged(Verdict("regression", ""))
+    assert flagged(Verdict("improvement", ""))
+
+
+def test_a_judgement_says_where_the_grid_changed_and_whether_it_was_confirmed() -> None:
+    def cells(step: float) -> list[Pairs]:
+        return [Pairs(c, c, {}, tuple(range(10)), rounds(0.001, 0.3), rounds(0.001, 0.3, step)) for c in "ab"]
+
+    slower, same = decide(*cells(0.02)), decide(*cells(0.01), again=cells(0.01))
+    assert ({moved.of for moved in slower.moved}, slower.confirmed) == ({"step", "round"}, False)
+    assert [moved.phase for moved in slower.moved if moved.named] == ["server_compute_s"]
+    assert (same.moved, same.confirmed) == ((), True)
+
+
+def measured(name: str, base: Sequence[float], head: Sequence[float], **more: dict[str, int]) -> Pairs:
+    """A cell of which one metric was measured."""
+    one = tuple(Measured(values={name: value}) for value in base)
+    other = tuple(Measured(values={name: value}, **more) for value in head)  # type: ignore[arg-type]
+    return Pairs("c", "c", {}, tuple(range(len(base))), one, other)
+
+
+@pytest.mark.parametrize("name", ["final_eval_accuracy", "rpcs_per_round"])
+@pytest.mark.parametrize("side", ["BASE", "HEAD"])
+def test_a_metric_that_one_run_lacks_is_an_error_and_not_left_out(name: str, side: str) -> None:
+    full, short = [0.5] * 6, [math.nan, *[0.5] * 5]
+    pairs = measured(name, *((short, full) if side == "BASE" else (full, short)))
+    (judged,) = judge([pairs], {name: METRICS[name]}, Rules()).cells[0].metrics
+    assert judged.verdict.outcome == "error"
+    assert judged.verdict.reason == f"{name} of {side} is not a number in 1 of 6 runs"
+
+
+@pytest.mark.parametrize(("name", "outcomes"), [("step_p50_s", ["inconclusive"]), ("server_compute_p50_s", [])])
+def test_a_metric_that_was_redefined_is_told_where_it_decides(name: str, outcomes: list[str]) -> None:
+    pairs = measured(name, [0.5] * 6, [0.5] * 6, definitions={name: 2})
+    found = judge([pairs], {name: METRICS[name]}, Rules()).cells[0].metrics
+    assert [judged.verdict.outcome for judged in found] == outcomes
+    told = f"{name} differs in meaning between the sides (definitions 1 and 2): measure both again"
+    assert pairs.redefined(METRICS[name]) == told
+    assert measured(name, [0.5] * 2, [0.5] * 2).redefined(METRICS[name]) is None
+
+
+def test_only_what_decides_has_an_interval_that_is_shown() -> None:
+    (step,) = judge([cell(slower=0.1)], {"step_p50_s": METRICS["step_p50_s"]}, Rules()).cells[0].metrics
+    assert step.shown[0] < math.log(1.1) < step.shown[1]
+    other = judge([cell()], {"step_p50_s": METRICS["step_p50_s"]}, Rules(gates=())).cells[0].metrics[0]
+    assert [math.isnan(end) for end in other.shown] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "outcome"),
+    [("final_train_loss", 0.74, "unchanged"), ("final_train_loss", 0.76, "regression"),
+     ("bytes_per_round", 0.62, "unchanged"), ("bytes_per_round", 0.63, "regression")],
+)  # fmt: skip
+def test_an_effect_that_the_user_chose_is_the_tolerance_of_an_exact_metric(
+    name: str, head: float, outcome: str
+) -> None:
+    """A quarter: of a loss of 0.5 as a difference, of bytes as a share, where 0.625 is the edge."""
+    pairs = replace(measured(name, [0.5], [head]), parameters={"order": "fixed"})
+    (judged,) = judge([pairs], {name: METRICS[name]}, Rules({name: 0.25})).cells[0].metrics
+    assert (judged.verdict.outcome, judged.verdict.exact) == (outcome, True)
+
+
+@pytest.mark.parametrize(
+    ("again", "outcome", "reason"),
+    [
+        (Pairs("c", "c", {}, refusal="HEAD was killed"), "error", "HEAD was killed"),
+        (Pairs("c", "c", {}, refusal="it drifts", refused_as="inconclusive"), "inconclusive", "it drifts"),
+        (measured("bytes_per_round", [0.0] * 6, [0.0] * 6), "error",
+         "bytes_per_round of BASE is 0: no ratio can be made of it"),
+    ],
+)  # fmt: skip
+def test_a_confirming_run_that_cannot_be_compared_says_why(again: Pairs, outcome: str, reason: str) -> None:
+    codecs = {"codec": {"name": "raw", "then": "zstd"}}
+    first = replace(measured("bytes_per_round", [1e6] * 6, [2e6] * 6), parameters=codecs)
+    judgement = judge([first], {"bytes_per_round": METRICS["bytes_per_round"]}, Rules(), [again])
+    (judged,) = judgement.cells[0].metrics
+    assert (judged.verdict.outcome, judged.verdict.reason) == (
+        outcome,
+        f"flagged once; of the confirming run, {reason}",
+    )

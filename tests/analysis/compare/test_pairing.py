@@ -143,3 +143,32 @@ def test_the_reader_is_warned_of_other_versions_and_of_sides_measured_apart() ->
 def test_of_a_single_pair_one_side_is_always_the_first() -> None:
     first, later = (side({0: replace(GOOD, started_at=at)}) for at in ("2030-01-01", "2030-01-02"))
     assert comparison_warnings(first, later, pair_cells(first, later)) == []
+
+
+def test_a_ratio_to_nothing_is_infinite_and_not_equal() -> None:
+    metric, none, some = METRICS["bytes_per_round"], np.zeros(1), np.ones(1)
+    with np.errstate(divide="ignore"):
+        assert differences(metric, none, some).tolist() == [math.inf]
+        assert differences(metric, some, none).tolist() == [-math.inf]
+
+
+def test_of_several_definitions_the_first_that_differ_are_told() -> None:
+    heads = {k: replace(GOOD, definitions={"step_p50_s": number}) for k, number in enumerate((1, 2, 3))}
+    (pairs,) = pair_cells(BASE, side(heads))
+    assert "(definitions 1 and 2)" in (pairs.redefined(METRICS["step_p50_s"]) or "")
+
+
+def test_parameters_are_the_same_in_whatever_order_they_were_written() -> None:
+    one, other = side(ten(GOOD), {"clients": 2, "rounds": 3}), side(ten(GOOD), {"rounds": 3, "clients": 2}, "other")
+    assert pair_cells(one, other)[0].refusal is None
+    assert pair_cells(one, side(ten(GOOD), {"rounds": 3, "clients": 4}, "other"))[0].refusal is not None
+
+
+def test_the_same_identifier_with_another_value_is_another_cell() -> None:
+    one, other = side(ten(GOOD), {"clients": 2, "rounds": 3}), side(ten(GOOD), {"clients": 2, "rounds": 4, "new": 1})
+    assert pair_cells(one, other)[0].refusal == "HEAD does not have this cell"
+
+
+def test_one_pair_without_bytes_makes_no_ratio_of_the_others() -> None:
+    metric, sent = METRICS["bytes_per_round"], np.array([0.0, 5.0])
+    assert unusable(metric, sent, sent, exact=True) == "bytes_per_round of BASE is 0: no ratio can be made of it"

@@ -1,10 +1,13 @@
 """What counts in a comparison: thresholds, bars and families."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from analysis.compare.rules import GATES, Rules
+from analysis.compare.measured import Measured
+from analysis.compare.pairing import Pairs
+from analysis.compare.rules import GATES, Rules, aa_noise
 from splitfed_core.records.metrics import METRICS, MIN_EFFECT
 
 STEP, ROUND = METRICS["step_p50_s"], METRICS["round_p50_s"]
@@ -39,3 +42,13 @@ def test_the_speeds_that_decide_are_one_family_and_each_of_the_others_its_own() 
     assert Rules().families([STEP, LOSS, ROUND]) == [[STEP, ROUND], [LOSS]]
     assert Rules(gates=("step_p50_s",)).families([STEP, LOSS, ROUND]) == [[STEP], [LOSS], [ROUND]]
     assert "server_compute_p50_s" not in GATES
+
+
+def test_bytes_of_nothing_have_no_noise_to_be_measured() -> None:
+    """Where they are compared by ratio, nought on both sides is no pair of the same code."""
+    runs = tuple(Measured(values={"bytes_per_round": sent}) for sent in (0.0, 0.0, 0.0, 0.0, 0.0))
+    pairs = Pairs("c", "c", {"codec": {"name": "raw", "then": "zstd"}}, tuple(range(5)), runs, runs)
+    assert aa_noise([pairs], {BYTES.name: BYTES}) == {}
+    sent = tuple(Measured(values={"bytes_per_round": 100.0}) for _ in runs)
+    assert aa_noise([replace(pairs, base=sent, head=sent)], {BYTES.name: BYTES}) == {("c", "bytes_per_round"): 0}
+    assert aa_noise([replace(pairs, base=sent, head=sent)], {BYTES.name: BYTES}, gates=()) == {}

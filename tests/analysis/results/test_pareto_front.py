@@ -52,3 +52,34 @@ def test_what_is_not_measured_in_all_three_is_not_compared(results: Results) -> 
     assert nothing.empty
     assert {"on_front", "front_share"} <= set(nothing)
     assert isinstance(nothing, pd.DataFrame)
+
+
+def made_of(results: Results, *cells: tuple[float, list[float]]) -> Results:
+    """One cell after the other of the same accuracy: its bytes, and its time in each repeat."""
+    lines = [
+        {"run": "r", "usable": True, "cell_id": f"{number:03d}", "repeat": repeat, "final_eval_accuracy": 0.5,
+         "total_bytes": sent, "train_s": time, "test_examples": np.nan}
+        for number, (sent, times) in enumerate(cells)
+        for repeat, time in enumerate(times)
+    ]  # fmt: skip
+    return replace(results, cells=pd.DataFrame(lines), axes={})
+
+
+@pytest.mark.parametrize(
+    ("sent", "equal"),
+    [((1000, 1004), True), ((1000, 1006), False), ((99_940, 99_949), True), ((99_940, 99_960), False),
+     ((0.1231, 0.1234), True), ((0.1231, 0.1238), False), ((0, 1), False), ((0, 0), True)],
+)  # fmt: skip
+def test_bytes_are_compared_to_three_digits(results: Results, sent: tuple[float, float], equal: bool) -> None:
+    front = front_of(made_of(results, *((each, [10.0]) for each in sent)))
+    assert front["on_front"].tolist() == [True, equal]
+
+
+def test_of_very_many_cells_those_that_the_fewest_beat_are_resampled(results: Results) -> None:
+    """Two are the slowest in the mean of two repeats, and the quickest in every resample that has the first twice."""
+    steady = [(1000.0, [10.0 + i, 10.0 + i]) for i in range(499)]
+    front = front_of(made_of(results, *steady, (1000.0, [1.0, 2000.0]), (1000.0, [1.0, 3000.0])))
+    share = front["front_share"]
+    assert share[499] > 0
+    assert (share[500], share[1]) == (0, 0)
+    assert front["on_front"].tolist() == [True] + [False] * 500

@@ -124,3 +124,12 @@ def test_steps_are_reduced_to_quantiles_least_times_and_kilobits_per_second() ->
     assert steps.network.to_numpy() == pytest.approx(np.array([[0, 610 / (61 + 1830 / 4)], [1, 600 / (60 + 5430 / 4)]]))
     warm = reduce_steps(frame.assign(warmup=frame["round"] == 0))
     assert warm.network.to_numpy() == pytest.approx(np.array([[1, 600 / (60 + 5430 / 4)]]))
+
+
+def test_one_worker_that_compiles_makes_a_round_cold() -> None:
+    rounds = pd.DataFrame({"round": [0, 1, 2], "round_s": [9.0, 2.0, 4.0], "aggregation_s": 0.5})
+    steps = pd.DataFrame(
+        {"round": [0, 0, 1, 2], "step_s": 1.0, "between_s": 0.25, "warmup": [True, False, False, False]}
+    )
+    clients = pd.DataFrame({"round": [0, 1, 2], "worker": 0})
+    assert typical_round(steps, rounds, clients)["round_s"] == 3

@@ -208,3 +208,32 @@ def test_where_nothing_else_varies_one_pair_of_cells_is_compared(results: Result
     ratio = paired_ratio(alone, "cut_layer", "a", "b", "step_p50_s")
     assert ratio is not None
     assert (ratio.cells, ratio.repeats) == (1, 3)
+
+
+def test_what_is_not_positive_makes_no_ratio_and_is_left_out(results: Results) -> None:
+    small = results.cells["step_p50_s"] / 1000
+    ratio = paired_ratio(
+        replace(results, cells=results.cells.assign(step_p50_s=small)), "cut_layer", "a", "b", "step_p50_s"
+    )
+    assert ratio is not None
+    assert ratio.ratio == pytest.approx(math.e)
+    assert ratio.repeats == 3
+    for broken in (0.0, -0.5):
+        gone = results.cells.assign(step_p50_s=small.where(results.cells["repeat"] != 1, broken))
+        ratio = paired_ratio(replace(results, cells=gone), "cut_layer", "a", "b", "step_p50_s")
+        assert ratio is not None
+        assert ratio.ratio == pytest.approx(math.e)
+        assert (ratio.cells, ratio.repeats) == (2, 2)
+
+
+def test_a_ratio_says_what_it_rests_on() -> None:
+    assert (
+        Ratio(2, 1.5, 2.5, cells=2, repeats=3).sure() == "95 % interval 1.5–2.5×, from 2 pairs of cells and 3 repeats"
+    )
+    few = Ratio(2, math.nan, math.nan, cells=1, repeats=1)
+    assert few.sure() == "from 1 pair of cells and 1 repeat, too few for an interval"
+    assert [Ratio(2, low, high, 1, 3).clear for low, high in ((1, 3), (1.01, 3), (0.5, 1), (0.5, 0.99))] == [
+        False,
+        True,
+    ] * 2
+    assert Ratio(2, 1.5, 2.5, 2, 3).inverse() == Ratio(0.5, 0.4, 2 / 3, 2, 3)

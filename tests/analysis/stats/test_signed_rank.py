@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, wilcoxon
 
-from analysis.stats.signed_rank import adjust, bootstrap, clopper_pearson, fewest_pairs, signed_rank, signed_rank_tail
+from analysis.stats.signed_rank import (
+    adjust,
+    bootstrap,
+    clopper_pearson,
+    fewest_pairs,
+    resamples,
+    signed_rank,
+    signed_rank_tail,
+)
 
 NUMBERS = st.lists(st.integers(-1000, 1000), min_size=1, max_size=9).map(lambda values: np.array(values) / 64)
 
@@ -43,6 +51,8 @@ def test_with_five_pairs_the_bound_is_the_smallest_difference() -> None:
 def test_four_pairs_bound_nothing() -> None:
     low, high = signed_rank(np.array([0.4, 0.1, 0.3, 0.2])).bounds(0.05)
     assert [low, high] == [-np.inf, np.inf]
+    low, high = signed_rank(np.zeros((2, 3, 4))).bounds(0.05)
+    assert (-low).tolist() == high.tolist() == np.full((2, 3), np.inf).tolist()
 
 
 @given(NUMBERS, st.integers(-1000, 1000))
@@ -108,3 +118,21 @@ def test_clopper_pearson_is_that_of_scipy_and_the_rule_of_three() -> None:
     assert clopper_pearson(7, 50) == pytest.approx((expected.low, expected.high))
     assert clopper_pearson(0, 1000)[1] == pytest.approx(1 - 0.05 ** (1 / 1000))
     assert clopper_pearson(9, 9) == pytest.approx((exp(np.log(0.05) / 9), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "draws", "count"),
+    [(10, 2000, 2000), (10, 100, 200), (100, 2000, 1980), (99, 2000, 2000), (141, 2000, 998), (400, 2000, 200),
+     (1, 20_000_000, 10_000_000), (4, 2_000_000, 1_000_000)],
+)  # fmt: skip
+def test_of_very_many_pairs_fewer_resamples_are_drawn(pairs: int, draws: int, count: int) -> None:
+    assert resamples(pairs, draws) == count
+
+
+def test_the_bootstrap_interval_is_the_same_to_the_digit() -> None:
+    """What a report shows must not depend on the day."""
+    assert bootstrap(np.array([0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])) == (1, 18)
+    assert bootstrap(np.array([0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]), level=0.5) == (3.5, 9.25)
+    sample = np.random.default_rng(3).normal(0.1, 0.05, 20)
+    intervals = [bootstrap(sample, 0.95, draws) for draws in (1999, 2000, 2001)]
+    assert [bootstrap(sample) == each for each in intervals] == [False, True, False]

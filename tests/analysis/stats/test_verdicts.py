@@ -14,6 +14,8 @@ from analysis.stats.verdicts import (
     decide_family,
     grid_threshold,
     noise,
+    outcomes,
+    signed_rank_tests,
 )
 
 SPREAD = np.array([-0.02, -0.012, -0.005, -0.001, 0.0, 0.002, 0.004, 0.009, 0.011, 0.018])
@@ -227,3 +229,42 @@ def test_the_grid_weighs_its_thresholds_by_their_squares() -> None:
 def test_noise_counts_in_both_directions() -> None:
     assert noise(np.array([0.05, -0.01, -0.02, 0.0, -0.03])) == 0.05
     assert noise(np.array([0.02, 0.03, 0.04, 0.05, 0.06])) == 0.06
+
+
+def test_a_verdict_and_a_question_begin_with_nothing_known() -> None:
+    verdict = Verdict("error", "of two codes")
+    assert (verdict.pairs, verdict.threshold, verdict.bar, verdict.suspect, verdict.exact) == (0, 0, 0, None, False)
+    assert (verdict.low, verdict.high, math.isnan(verdict.estimate)) == (-math.inf, math.inf, True)
+    assert (Question(SPREAD, 0.03).bar, Question(SPREAD, 0.03).cell) == (0, 0)
+    assert decide_family([]) == []
+
+
+@pytest.mark.parametrize(("by", "outcome"), [(0.2, "regression"), (-0.2, "improvement")])
+def test_a_p_value_equal_to_the_level_rejects(by: float, outcome: str) -> None:
+    """Five pairs on one side have 2^-5, to the bit."""
+    at, below = decide([by] * 5, 0.03, alpha=1 / 32), decide([by] * 5, 0.03, alpha=1 / 33)
+    assert (at.outcome, at.suspect) == (outcome, outcome)
+    assert (below.outcome, below.suspect) == ("inconclusive", None)
+
+
+def test_questions_on_any_axes_are_each_about_another_cell_unless_told() -> None:
+    """Of six pairs p is 2^-6: four times that is more than 5 %, three times and twice are not."""
+    ranked = signed_rank_tests(np.full((2, 3, 4, 6), 0.2), 0.03)
+    assert ranked.threshold.tolist() == ranked.bar.tolist() == np.full((2, 3, 4), 0.03).tolist()
+    assert set(outcomes(ranked).flat) == {"inconclusive"}
+    assert set(outcomes(ranked, cells=np.array([0, 1, 2, 2])).flat) == {"regression"}
+
+
+def test_a_cell_all_of_whose_numbers_move_counts_once_in_what_is_told() -> None:
+    moved = np.full(5, 0.2)
+    reasons = [v.reason for v in decide_family(asked(moved, moved, SPREAD[:5], SPREAD[:5], per_cell=2))]
+    assert reasons[0] == reasons[1]
+    assert reasons[0].startswith("stands out by itself, but with 2 results looked at, that takes at least 6 pairs")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("nearest", [0.03, 0.0])
+def test_a_bound_at_the_margin_has_not_cleared_it(sign: int, nearest: float) -> None:
+    (verdict,) = decide_family([Question(sign * np.array([nearest, 0.2, 0.2, 0.2, 0.2]), 0.03)])
+    assert (verdict.outcome, verdict.suspect) == ("inconclusive", None)
+    assert verdict.reason == "the interval crosses the minimum effect; more pairs would tell"

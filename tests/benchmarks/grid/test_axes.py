@@ -65,7 +65,14 @@ def test_ends_that_are_no_powers_of_two_are_refused(ends: str, grid_of: GridOf) 
         ("{range: [1, 9], step: 0}", "step 0 must be a number above 0"),
         ("{log: [1, 9], num: 1}", "num 1 must be a whole number of at least 2"),
         ("{log: [0, 9], num: 3}", "a logarithmic axis begins above 0"),
+        ("{range: [1, 9], step: true}", "step True must be a number above 0"),
+        ("{range: [1, 9], step: .nan}", "step nan must be a number above 0"),
+        ("{range: [1, 9], step: .inf}", "step inf must be a number above 0"),
+        ("{log: [1, 9], num: true}", "num True must be a whole number of at least 2"),
         ("{range: [9, 1]}", "needs two numbers, the smaller one first"),
+        ("{range: [1, .inf]}", "needs two numbers, the smaller one first"),
+        ("{range: [false, 9]}", "needs two numbers, the smaller one first"),
+        ("{range: [1, true]}", "needs two numbers, the smaller one first"),
     ],
 )
 def test_a_short_form_that_has_no_end_is_refused(form: str, told: str, grid_of: GridOf) -> None:

@@ -93,6 +93,7 @@ def test_no_text_gets_anything_but_an_answer_or_a_refusal(text: str) -> None:
     [("on", True), ("off", False), ("true", True), ("false", False), ("null is None", True), ("on == true", True),
      ("examples < 1", False), ("examples > 1", False), ("examples <= 1", False), ("1 >= examples", False),
      ("1 < examples", False), ("1 > examples", False), ("1 <= examples", False), ("examples >= 1", False),
+     ("(clients > 9) == off", True), ("(clients < 9) == on", True),
      ("clients - 10 == -2", True), ("clients / 16 == 0.5", True), ("clients % 3 == 2", True),
      ("clients <= 8", True), ("clients < 8", False), ("clients >= 8", True), ("clients > 8", False),
      ("clients != 8", False), ("examples + 1 is null", True), ("1 * examples is not null", False)],

@@ -100,3 +100,11 @@ def test_the_options_choose_together_and_are_told_as_they_were_written() -> None
 def test_a_choice_of_nothing_is_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=re.escape(told)):
         parse_selection(**options).choose(runs_of(3, 2), {})
+
+
+def test_a_condition_chooses_the_cells_for_which_it_holds() -> None:
+    configs = [CellConfig.parse({"clients": clients}) for clients in (2, 3, 4)]
+    runs = [CellRun(config, 0, 1, f"cell{config.num_clients}") for config in configs]
+    assert [run.cell_id for run in parse_selection(only="clients > 2").choose(runs, {})] == ["cell3", "cell4"]
+    both = parse_selection(only="clients > 2", cells=["cell2", "cell4"])
+    assert [run.cell_id for run in both.choose(runs, {})] == ["cell4"]

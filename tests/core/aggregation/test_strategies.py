@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from splitfed_core.aggregation import STRATEGIES, Weights, check_strategy, fedavg, make_strategy
+from splitfed_core.aggregation.rules import yogi
 from splitfed_core.config.choice import Named
 from splitfed_core.errors import CellError, ConfigError
 from splitfed_core.verification.rounding import rounding
@@ -131,6 +132,7 @@ def test_statistics_are_averaged_whatever_the_strategy(name: str) -> None:
         (Named(name="trimmed_mean", trim=0.3), 3, "at least 4 clients"),
         (Named(name="krum", malicious=1), 4, "at least 5 clients"),
         (Named(name="krum", keep=4), 3, "at least 4 clients"),
+        (Named(name="fedavg"), 0, "at least 1 clients"),
     ],
 )
 def test_strategies_that_cannot_work_are_refused(choice: Named, clients: int, words: str) -> None:
@@ -153,3 +155,14 @@ def test_the_defaults_are_those_of_the_papers() -> None:
     (one_step,) = momentum.aggregate([(0, [np.array([1.0])], 1)], [np.array([0.0])])
     (two_steps,) = momentum.aggregate([(0, [one_step + 1], 1)], [one_step])
     assert two_steps[0] - one_step[0] == pytest.approx(1.9, rel=rounding(10))
+
+
+def test_krum_keeps_one_model_by_default() -> None:
+    models = [(i, one(value), 1) for i, value in enumerate([0, 1, 3])]
+    (kept,) = make_strategy(Named(name="krum")).aggregate(models, one(0))
+    assert kept.tolist() == [0]
+
+
+def test_yogis_second_moment_stays_where_it_is_the_squared_update() -> None:
+    v, squared = np.array([0.25, 0.25, 0.25]), np.array([0.25, 1.25, 0.0])
+    assert yogi(v, squared, 0.75).tolist() == [0.25, 0.25 + 0.25 * 1.25, 0.25]

@@ -155,6 +155,7 @@ def test_progress_bars_and_warnings_stay_inside(digits: Dataset, capfd: pytest.C
             "partitioner",
             "with 20 clients: no draw of 11",
         ),
+        (Named(name="dirichlet", alpha=-1.0, min_partition_size=9), 2, "partitioner", "greater than zero"),
         (Named(name="natural_id"), 2, "partitioner", "needs the setting 'partition_by'"),
         (Named(name="natural_id", partition_by="writer"), 31, "partitioner", "makes 30 shards; set clients to 30"),
         (Named(name="natural_id", partition_by="pen"), 2, "partitioner", "no column 'pen' .* one of writer, tenth"),

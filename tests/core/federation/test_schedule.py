@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from splitfed_core.config.cell_config import CellConfig
-from splitfed_core.federation.schedule import evaluated, participants, round_size
+from splitfed_core.federation.schedule import evaluated, in_order, participants, round_size, turns
 from splitfed_core.records.results import CellKey
 from splitfed_core.seeding import stream
 
@@ -50,3 +50,15 @@ def test_a_federation_trains_as_if_those_without_examples_did_not_exist(
     assert [row.loss for row in empty.steps] == [row.loss for row in without.steps]
     assert [(r.row.clients_ok, r.row.clients_lost) for r in empty.rounds] == [(2, 0)] * 2
     assert [r.row.eval_accuracy for r in empty.rounds] == [r.row.eval_accuracy for r in without.rounds]
+
+
+def test_the_order_of_a_round_is_the_seeds_and_the_same_for_ever() -> None:
+    """Whoever changes it changes what a fixed order trains; fewer clients are the same order with gaps."""
+    assert in_order(ALL, range(8), 0) == [5, 3, 1, 0, 4, 6, 7, 2]
+    assert in_order(ALL, range(8), 1) == [2, 0, 5, 3, 1, 6, 7, 4]
+    assert in_order(ALL, [6, 2, 3], 0) == [3, 6, 2]
+
+
+def test_turns_go_step_by_step_until_the_last_client_has_finished() -> None:
+    assert list(turns([5, 3, 1], {1: 3, 3: 1, 5: 2})) == [(5, 0), (3, 0), (1, 0), (5, 1), (1, 1), (1, 2)]
+    assert list(turns([], {})) == []

@@ -65,3 +65,8 @@ def test_a_state_is_at_one_of_several_sets_of_variables_and_goes_to_any() -> Non
     assert [[array.numpy().tolist() for array in first.peek(owner)] for owner in "abc"] == [[[0, 1]]] * 3
     second.restart([np.array([1, 2], np.float32)])
     assert [[array.numpy().tolist() for array in r.peek("a")] for r in (first, second)] == [[[0, 1]], [[1, 2]]]
+
+
+def test_loading_says_whether_a_state_had_to_be_moved(variable: keras.Variable) -> None:
+    state_swap = StateSwap([variable])
+    assert [state_swap.load(owner) for owner in ("a", "a", "b", "a")] == [True, False, True, True]
