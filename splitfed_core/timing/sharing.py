@@ -80,11 +80,15 @@ class FairShare:
         self._lanes = {client: _Lane(path) for client, path in enumerate(paths)}
         self._settled_s = _NEVER
         self._passed: dict[Message, tuple[float, float]] = {}  # of what has left altogether: free, delivered
+        self._final: set[Message] = set()  # of these, what was delivered: kept until the client sends another
         self._expected: dict[Message, tuple[float, float]] | None = None
 
     def offer(self, flow: Flow) -> float:
         """Take a message; returns when it will be there if no other joins."""
         flow = flow._replace(sent_s=max(flow.sent_s, self._settled_s))
+        for old in [message for message in self._final if message.client == flow.message.client]:
+            self._final.remove(old)
+            del self._passed[old]
         self._lanes[flow.message.client].waiting.append(_Underway(flow, flow.wire_bits))
         self._expected = None
         return self._times(flow.message)[1]
@@ -94,7 +98,7 @@ class FairShare:
         free_s, delivered_s = self._times(message)
         if delivered_s <= now_s:
             self._settle(free_s)
-            self._passed.pop(message, None)
+            self._final.add(message)
         return delivered_s
 
     def _times(self, message: Message) -> tuple[float, float]:
@@ -104,7 +108,7 @@ class FairShare:
             lanes = {client: lane.copy() for client, lane in self._lanes.items() if lane.waiting}
             self._expected = _advance(lanes, self._rates_bps, self._settled_s, inf)
         if message not in self._expected:
-            raise ValueError(f"{message} was not offered, or is delivered")
+            raise ValueError(f"{message} was never offered, or is long delivered")
         return self._expected[message]
 
     def _settle(self, until_s: float) -> None:

@@ -67,12 +67,19 @@ def listening(bind: Callable[[str], int]) -> Iterator[str]:
     Yields:
         The address for callers.
     """
-    folder = _short_folder()
-    try:
+    with private_folder() as folder:
         address = f"unix:{folder}/rpc"
         if folder is None or not _bound(bind, address):
             address = f"127.0.0.1:{bind('127.0.0.1:0')}"
         yield address
+
+
+@contextmanager
+def private_folder() -> Iterator[Path | None]:
+    """Make a folder that only this user can enter, and remove it in the end; None where no path is short enough."""
+    folder = _short_folder()
+    try:
+        yield folder
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
