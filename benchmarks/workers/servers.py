@@ -14,9 +14,11 @@ from benchmarks.workers.base import Process
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.federation.build_fed import build_fed_server
+from splitfed_core.federation.build_links import link_gates
 from splitfed_core.records.results import CellKey, DataShape
 from splitfed_core.wire.call import Call, Reply
 from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.layers.link import HostClock
 from splitfed_core.wire.layers.stack import server_gate
 from splitfed_core.wire.transports.addresses import PublicAddress
 from splitfed_core.wire.transports.base import Service
@@ -43,6 +45,7 @@ class ServerProcess(Process):
 
     def _begin(self) -> None:
         self._cleanup = ExitStack()
+        self._link_clock = HostClock()
 
     def _serve(self, server: RpcServer) -> str:
         """Listen until the end of the cell; returns the address."""
@@ -57,7 +60,8 @@ class ServerProcess(Process):
         return process_time()
 
     def end_cell(self) -> dict[str, float]:
-        """Stop to serve; returns resident memory (bytes)."""
+        """Stop to serve, also what links still hold; returns resident memory (bytes)."""
+        self._link_clock.stop()
         self._cleanup.close()
         return {"rss_bytes": psutil.Process().memory_info().rss}
 
@@ -87,7 +91,7 @@ class MainServerProcess(ServerProcess):
 
         self._main = build_main_server(key, config, shape, examples, usable_cores(), self._step_cache)
         self._cleanup.callback(self._main.close)
-        self._service = server_gate(self._main)
+        self._service = server_gate(self._main, more=link_gates(config, self._link_clock))
         if config.transport == "ray":
             return ""
         return self._serve(
@@ -125,7 +129,8 @@ class FedServerProcess(ServerProcess):
         self._begin()
         if own := own_processes(config.algorithm):
             return self._cleanup.enter_context(own.fed_server(config, token)).address
-        self._service = server_gate(build_fed_server(key, config, start.weights, start.trainable))
+        server = build_fed_server(key, config, start.weights, start.trainable)
+        self._service = server_gate(server, more=link_gates(config, self._link_clock))
         if config.transport == "ray":
             return ""
         return self._serve(

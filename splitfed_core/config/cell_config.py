@@ -196,6 +196,11 @@ class CellConfig(BaseModel):
         return not self.method.has_servers or self.transport == "inproc"
 
     @property
+    def has_links(self) -> bool:
+        """Whether links are emulated between the clients and the servers."""
+        return self.link is not None or self.server_link is not None
+
+    @property
     def has_main_server(self) -> bool:
         """Whether the network is split, so that steps go to a main server."""
         return self.method.server != "none"

@@ -10,11 +10,14 @@ from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.errors import ConfigError
+from splitfed_core.federation.build_links import link_layers
 from splitfed_core.federation.schedule import in_order, participants
 from splitfed_core.records.results import EVALUATION_BATCH, CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.roles.client import Client, Worker
 from splitfed_core.roles.exchange import ledger_factory
+from splitfed_core.timing.holds import EmulatedShare, StepShares
 from splitfed_core.timing.pace import Pace
+from splitfed_core.timing.queues import Arbiter
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.training.loss import Objective
 from splitfed_core.training.pace import pace_of
@@ -24,6 +27,7 @@ from splitfed_core.wire.call import Address, Call, Kind
 from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
 from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.layers.counters import Counters
+from splitfed_core.wire.layers.link import HostClock, LinkClock
 from splitfed_core.wire.layers.stack import client_stack
 from splitfed_core.wire.transports.base import NoServer, Transport
 
@@ -41,6 +45,8 @@ class ClientGroup:
         worker: int = 0,
         step_cache: CompiledStepCache | None = None,
         pace: Pace | None = None,
+        link_clock: LinkClock | None = None,
+        arbiter: Arbiter | None = None,
     ) -> None:
         """Build the clients' part of the network.
 
@@ -53,6 +59,8 @@ class ClientGroup:
             worker: Number of this process among those that hold clients.
             step_cache: Compiled steps of earlier cells in this process.
             pace: Of these clients, if it is not the one that the environment asks for.
+            link_clock: Of emulated links, if it is not this host's.
+            arbiter: Of links that clients share.
         """
         if config.method.client_round is None:
             raise ConfigError(f"algorithm {config.algorithm!r} trains in processes of its own only", "algorithm")
@@ -62,6 +70,8 @@ class ClientGroup:
         self.segment: ClientSegment = (step_cache or CompiledStepCache()).client(network)
         self._key, self._config, self._shards, self._worker = key, config, shards, Worker(worker, config.warmup_steps)
         self._pace = pace or pace_of()
+        self._link_clock, self._arbiter = link_clock or HostClock(), arbiter
+        self._shares = StepShares(_emulated(config))
         self._objective = Objective(config.loss, shape.num_classes)
         self._test = test
         self._clients: dict[int, Client] = {}
@@ -81,8 +91,10 @@ class ClientGroup:
             fed: The way to the fed server, where there is one.
             clock: How far the servers' clock is ahead.
         """
+        here = [shard.client_id for shard in self._shards]
+        links = link_layers(self._key, self._config, here, self._shares, self._link_clock, self._arbiter)
         self._main, to_fed = (
-            NoServer() if end is None else client_stack(end, self._counters, clock) for end in (main, fed)
+            NoServer() if end is None else client_stack(end, self._counters, clock, more=links) for end in (main, fed)
         )
         ledger = ledger_factory(self.segment, self._main, self._pace)
         for shard in self._shards:
@@ -151,3 +163,8 @@ class ClientGroup:
         if self._config.has_main_server:
             (output,) = self._main.exchange(Call(Kind.PREDICT, Address(client_id), (output,))).tensors
         return self.segment.infer_tail(output)
+
+
+def _emulated(config: CellConfig) -> list[EmulatedShare]:
+    """Return what is emulated of the steps of a cell: links only where steps cross them."""
+    return ["link_uplink_s", "link_downlink_s", "late_s"] if config.has_links and config.has_main_server else []

@@ -9,13 +9,16 @@ from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.federation.build_fed import build_fed_server
+from splitfed_core.federation.build_links import link_gates
 from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.federation.client_group import ClientGroup
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.timing.pace import Pace
+from splitfed_core.timing.queues import Arbiter
 from splitfed_core.training.segment import ClientSegment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.layers.link import HostClock, LinkClock
 from splitfed_core.wire.layers.stack import server_gate
 from splitfed_core.wire.security.tokens import new_token
 from splitfed_core.wire.transports.base import Transport
@@ -36,6 +39,8 @@ class LocalFederation:
         test: tuple[Array, Array],
         step_cache: CompiledStepCache | None = None,
         pace: Pace | None = None,
+        link_clock: LinkClock | None = None,
+        arbiter: Arbiter | None = None,
     ) -> None:
         """Build the roles and connect them.
 
@@ -47,10 +52,24 @@ class LocalFederation:
             test: Inputs and labels of the test set.
             step_cache: Compiled steps of earlier cells in this process.
             pace: Of all roles, if it is not the one that the environment asks for.
+            link_clock: Of emulated links, on both sides, if it is not this host's.
+            arbiter: Of links that clients share.
         """
         self.key = key
         self._stack = ExitStack()
-        self._group = ClientGroup(key, config, shape, shards, test, step_cache=step_cache, pace=pace)
+        host_clock = HostClock()
+        self._link_clock, self._arbiter = link_clock or host_clock, arbiter
+        self._group = ClientGroup(
+            key,
+            config,
+            shape,
+            shards,
+            test,
+            step_cache=step_cache,
+            pace=pace,
+            link_clock=self._link_clock,
+            arbiter=arbiter,
+        )
         self.facts: ModelFacts = self._group.facts
         self.segment: ClientSegment = self._group.segment
         self.main = self.fed = None
@@ -61,10 +80,12 @@ class LocalFederation:
         if config.exchanges_models:
             self.fed = build_fed_server(key, config, *self.start(), pace=pace)
         self._group.connect(*self._connect(config))
+        self._stack.callback(host_clock.stop)  # first of all: a message that is held keeps its thread
 
     def _connect(self, config: CellConfig) -> tuple[Transport[EncodedTensor] | None, Transport[EncodedTensor] | None]:
-        main = server_gate(self.main) if self.main else None
-        fed = server_gate(self.fed) if self.fed else None
+        links = link_gates(config, self._link_clock, self._arbiter)
+        main = server_gate(self.main, more=links) if self.main else None
+        fed = server_gate(self.fed, more=links) if self.fed else None
         if config.in_one_process:
             return InProcessTransport(main) if main else None, InProcessTransport(fed) if fed else None
         token = new_token()
