@@ -28,6 +28,10 @@ class StepRow:
     `between_s` is the time since the last step of the same worker process, whichever client's that was; the first one
     of a round counts from when the round's command reached the worker. `cpu_s` is the processor time of the client's
     process during the step, all its threads together.
+
+    Where a cell emulates links or devices, what it waited for stands beside the phases that it is a part of:
+    `link_uplink_s` and `link_downlink_s` of the way, `device_s` of the client's computing and coding, `server_device_s`
+    of `server_compute_s`. `late_s` is how much later than due all of these and the computing itself were.
     """
 
     cell_id: str
@@ -57,6 +61,11 @@ class StepRow:
     started_s: float
     between_s: float | None = None
     cpu_s: float | None = None
+    link_uplink_s: float | None = None
+    link_downlink_s: float | None = None
+    device_s: float | None = None
+    server_device_s: float | None = None
+    late_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

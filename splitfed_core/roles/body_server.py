@@ -6,6 +6,7 @@ from splitfed_core.arrays import Array
 from splitfed_core.errors import CellError
 from splitfed_core.roles.main_server import SplitServer
 from splitfed_core.roles.step_order import Turns
+from splitfed_core.timing.holds import StepShares
 from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.training.ushape_step import BodyStep, Pullback
 from splitfed_core.wire.call import Call, Kind, Reply, ServerStamps
@@ -14,9 +15,18 @@ from splitfed_core.wire.call import Call, Kind, Reply, ServerStamps
 class BodyServer(SplitServer[BodyStep]):
     """Has the middle of the network and never sees a label: two exchanges a step."""
 
-    def __init__(self, step: BodyStep, turns: Turns, *, hold: bool, participants: int, pace: Pace = NO_PACE) -> None:
+    def __init__(
+        self,
+        step: BodyStep,
+        turns: Turns,
+        *,
+        hold: bool,
+        participants: int,
+        pace: Pace = NO_PACE,
+        shares: StepShares | None = None,
+    ) -> None:
         """Serve; with `hold` a step keeps its turn across both exchanges, else others may come between."""
-        super().__init__([step], turns, copies=False, participants=participants, pace=pace)
+        super().__init__([step], turns, copies=False, participants=participants, pace=pace, shares=shares)
         self._hold = hold
         self._open: dict[int, tuple[int, Pullback]] = {}  # examples of each client's forward exchange, and its way back
         self._answers |= {Kind.FORWARD_BODY: self.forward, Kind.BACKWARD_BODY: self.backward}
@@ -59,7 +69,7 @@ class BodyServer(SplitServer[BodyStep]):
             model.end_turn()
             raise
         computed = perf_counter()
-        self._updates[client_id, round].append(model.update_then_end(gradients))
+        self._updates[client_id, round].append(model.update_then_end(client_id, gradients))
         return Reply((of_smashed,), stamps=ServerStamps(decoded=decoded, started=started, computed=computed))
 
     def predict(self, call: Call[Array]) -> Reply[Array]:

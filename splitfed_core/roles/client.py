@@ -14,6 +14,7 @@ from splitfed_core.records.results import CellKey
 from splitfed_core.records.rows import ClientRow, StepRow
 from splitfed_core.roles.batches import Batch, mini_batches
 from splitfed_core.roles.exchange import LedgerFactory
+from splitfed_core.timing.holds import StepShares
 from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.timing.stopwatch import MODEL_EXCHANGE, Share, Stopwatch
 from splitfed_core.training.segment import Segment
@@ -51,6 +52,7 @@ class Client:
         fed: Transport[Array],
         worker: Worker,
         pace: Pace = NO_PACE,
+        shares: StepShares | None = None,
     ) -> None:
         """Give a client its data and its ways to the servers, where the algorithm has any.
 
@@ -64,6 +66,7 @@ class Client:
             fed: The way to the fed server.
             worker: Its process.
             pace: How long it waits between its steps.
+            shares: What was emulated of its steps.
         """
         self.client_id = shard.client_id
         self.examples = len(shard.y)
@@ -71,7 +74,7 @@ class Client:
         self._segment, self._ledger, self._transport, self._fed = segment, ledger, transport, fed
         self._steps_done = 0
         self._model_round = -1  # whose aggregate it has
-        self._pace = pace
+        self._pace, self._shares = pace, shares or StepShares()
         self.begin_round()
 
     def begin_round(self) -> None:
@@ -90,11 +93,14 @@ class Client:
         self._load_state()
         warms_up = self._worker.begin_step(self._segment)
         ledger = self._ledger(self.client_id, batch.round, batch.step)
+        self._shares.take(self.client_id)  # of the models that it sent and fetched since its last step
         cpu = process_time()
         started = self._lap("local")
         ledger.run(batch.x, batch.labels)
         ended = self._lap("local")
         cpu_s = process_time() - cpu
+        columns = ledger.columns(started, ended)
+        columns.update(self._shares.take(self.client_id))
         between_s = self._worker.stopwatch.between_s(started, ended)
         row = StepRow(
             cell_id=self._key.cell_id,
@@ -109,17 +115,23 @@ class Client:
             started_s=started,
             between_s=between_s,
             cpu_s=cpu_s,
-            **ledger.columns(started, ended),
+            **columns,
         )
         self._rows.append(row)
         self._steps_done += 1
         self._lap("local")
 
     def end_server_round(self, round: int) -> None:
-        """Tell the main server that this client's round is over, and hear how long its updates took."""
+        """Tell the main server that this client's round is over, and hear what its steps took there after the reply."""
         reply = self._transport.exchange(Call(Kind.END_ROUND, Address(self.client_id, round)))
         pairs = zip(self._rows, reply.server_update_s, strict=True)
         self._rows = [replace(row, server_update_s=update_s) for row, update_s in pairs]
+        if reply.server_late_s:
+            held = zip(self._rows, reply.server_device_s, reply.server_late_s, strict=True)
+            self._rows = [
+                replace(row, server_device_s=device_s, late_s=(row.late_s or 0.0) + late_s)
+                for row, device_s, late_s in held
+            ]
         self._lap("end_round")
 
     def push_model(self, round: int) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,7 @@ from splitfed_core.aggregation import cast
 from splitfed_core.algorithms import AverageCopies
 from splitfed_core.arrays import Array
 from splitfed_core.roles.step_order import Turns
+from splitfed_core.timing.holds import StepShares
 from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.training.batch_spec import check_labels
 from splitfed_core.training.segment import ServerSegment
@@ -28,6 +29,20 @@ SHARED = "shared"
 S = TypeVar("S", bound=ServerSegment)
 
 
+class AfterReply(NamedTuple):
+    """What a step took that its reply could not tell yet, s; the last two are of an emulated cell.
+
+    Attributes:
+        update_s: The optimizer.
+        device_s: How much of the computing before the reply was held.
+        late_s: How much later than due both were.
+    """
+
+    update_s: float
+    device_s: float | None
+    late_s: float | None
+
+
 class ServerModel(Generic[S]):
     """One compiled server-side model, and the thread of its optimizer.
 
@@ -35,25 +50,37 @@ class ServerModel(Generic[S]):
     optimizer runs after it, on a thread of its own, which ends the turn when it is done.
     """
 
-    def __init__(self, segment: S, end_turn: Callable[[], None], failures: list[Exception]) -> None:
+    def __init__(
+        self,
+        segment: S,
+        end_turn: Callable[[], None],
+        failures: list[Exception],
+        pace: Pace,
+        shares: StepShares,
+    ) -> None:
         self.segment = segment
         self.end_turn = end_turn
         self._failures = failures  # of updates, whose replies are out already
+        self._pace, self._shares = pace, shares
         self._updater = ThreadPoolExecutor(1, thread_name_prefix="server-update")
 
-    def update_then_end(self, gradients: list[tf.Tensor]) -> Future[float]:
-        """Run the optimizer beside whatever follows, then end the turn; returns how long it will have taken."""
-        return self._updater.submit(self._update, gradients)
+    def update_then_end(self, client_id: int, gradients: list[tf.Tensor]) -> Future[AfterReply]:
+        """Run the optimizer beside whatever follows, then end the turn; returns what that will have taken."""
+        return self._updater.submit(self._update, client_id, gradients, self._shares.take(client_id))
 
     def close(self) -> None:
         """Wait for the last update and end its thread."""
         self._updater.shutdown()
 
-    def _update(self, gradients: list[tf.Tensor]) -> float:
+    def _update(self, client_id: int, gradients: list[tf.Tensor], before: dict[str, float]) -> AfterReply:
         started = perf_counter()
         try:
+            self._pace.begin(client_id)
             self.segment.update(gradients)
-            return perf_counter() - started
+            self._pace.hold("server_update", client_id)
+            update_s, after = perf_counter() - started, self._shares.take(client_id)
+            late_s = before["late_s"] + after["late_s"] if after else None
+            return AfterReply(update_s, before.get("device_s"), late_s)
         except Exception as error:  # nobody waits for it here: the next call raises it
             self._failures.append(error)
             raise
@@ -73,6 +100,7 @@ class SplitServer(ABC, Generic[S]):
         average: AverageCopies | None = None,
         participants: int,
         pace: Pace,
+        shares: StepShares | None,
     ) -> None:
         """Serve.
 
@@ -83,11 +111,13 @@ class SplitServer(ABC, Generic[S]):
             average: What is made of the copies at the end of a round; None leaves each as it is.
             participants: Number of clients in a round.
             pace: How long a step takes beyond its computing.
+            shares: What was emulated of the steps here.
         """
         self._turns = turns
+        shares = shares or StepShares()
         self._failures: list[Exception] = []
         self._models = [
-            ServerModel(segment, partial(turns.release, number), self._failures)
+            ServerModel(segment, partial(turns.release, number), self._failures, pace, shares)
             for number, segment in enumerate(segments)
         ]
         for segment in segments[1:]:
@@ -98,7 +128,7 @@ class SplitServer(ABC, Generic[S]):
         self._takes, self._gives = segments[0].takes, segments[0].gives
         self._ended: dict[int, dict[int, int]] = defaultdict(dict)  # round: examples of each client that is done
         self._examples: defaultdict[tuple[int, int], int] = defaultdict(int)
-        self._updates: defaultdict[tuple[int, int], list[Future[float]]] = defaultdict(list)
+        self._updates: defaultdict[tuple[int, int], list[Future[AfterReply]]] = defaultdict(list)
         self._closing = threading.Lock()
         self._pace = pace
         self._answers: dict[Kind, Callable[[Call[Array]], Reply[Array]]] = {
@@ -124,7 +154,7 @@ class SplitServer(ABC, Generic[S]):
         """Close a client's round; the last one averages the copies, where there are copies."""
         client_id, round, _ = call.address
         self._check()
-        times = tuple(update.result() for update in self._updates.pop((client_id, round), []))
+        updates = [update.result() for update in self._updates.pop((client_id, round), [])]
         with self._closing:
             ended = self._ended[round]
             ended[client_id] = self._examples.pop((client_id, round), 0)
@@ -132,7 +162,11 @@ class SplitServer(ABC, Generic[S]):
                 if self._average is not None:
                     self._merge_copies(self._average, ended)
                 del self._ended[round]
-        return Reply(server_update_s=times)
+        return Reply(
+            server_update_s=tuple(update.update_s for update in updates),
+            server_device_s=tuple(update.device_s for update in updates if update.device_s is not None),
+            server_late_s=tuple(update.late_s for update in updates if update.late_s is not None),
+        )
 
     @abstractmethod
     def predict(self, call: Call[Array]) -> Reply[Array]:
@@ -199,8 +233,11 @@ class MainServer(SplitServer[ServerStep]):
         average: AverageCopies | None = None,
         participants: int,
         pace: Pace = NO_PACE,
+        shares: StepShares | None = None,
     ) -> None:
-        super().__init__(steps, turns, copies=copies, average=average, participants=participants, pace=pace)
+        super().__init__(
+            steps, turns, copies=copies, average=average, participants=participants, pace=pace, shares=shares
+        )
         self._classes = int(self._gives.example[-1] or 0)
         self._answers[Kind.TRAIN_STEP] = self.step
 
@@ -223,7 +260,7 @@ class MainServer(SplitServer[ServerStep]):
             model.end_turn()
             raise
         computed = perf_counter()
-        self._updates[client_id, round].append(model.update_then_end(gradients))
+        self._updates[client_id, round].append(model.update_then_end(client_id, gradients))
         stamps = ServerStamps(decoded=decoded, started=started, computed=computed)
         return Reply((gradient,), loss, correct, stamps=stamps)
 

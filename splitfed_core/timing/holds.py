@@ -33,13 +33,13 @@ class StepShares:
     def __init__(self, columns: Collection[EmulatedShare] = ()) -> None:
         """Keep these columns, the ones that a cell's emulation fills; others are not kept, so that they stay empty."""
         self._columns = tuple(columns)
-        self._spent: defaultdict[int, dict[EmulatedShare, float]] = defaultdict(lambda: dict.fromkeys(columns, 0.0))
+        self._spent: defaultdict[int, dict[str, float]] = defaultdict(lambda: dict.fromkeys(columns, 0.0))
 
     def add(self, client_id: int, share: EmulatedShare, seconds: float) -> None:
         """Add to a share of this client's step."""
         if share in self._columns:
             self._spent[client_id][share] += seconds
 
-    def take(self, client_id: int) -> dict[EmulatedShare, float]:
+    def take(self, client_id: int) -> dict[str, float]:
         """Return all shares of this client since the last call, by their columns; the next step begins with none."""
         return self._spent.pop(client_id, None) or dict.fromkeys(self._columns, 0.0)

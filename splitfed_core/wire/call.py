@@ -130,6 +130,8 @@ class Reply(Generic[T]):
         loss: Of a step: mean over its examples.
         correct: Of a step: examples classified correctly.
         server_update_s: At the end of a round: how long the optimizer took after each of the client's steps.
+        server_device_s: Likewise, in an emulated cell: how much of the server's computing was held.
+        server_late_s: Likewise: how much later than due its computing and its update were.
         waited_s: With an aggregate: how long it waited for the models of others.
         stamps: When the server did what.
         transit: What the client's transport saw: set there.
@@ -139,10 +141,22 @@ class Reply(Generic[T]):
     loss: float = nan
     correct: int = 0
     server_update_s: tuple[float, ...] = ()
+    server_device_s: tuple[float, ...] = ()
+    server_late_s: tuple[float, ...] = ()
     waited_s: float = 0.0
     stamps: ServerStamps = _NOT_STAMPED
     transit: Transit = _NOT_SENT
 
     def carrying(self, tensors: tuple[U, ...], stamps: ServerStamps) -> "Reply[U]":
         """Return the same reply with other tensors and stamps."""
-        return Reply(tensors, self.loss, self.correct, self.server_update_s, self.waited_s, stamps, self.transit)
+        return Reply(
+            tensors,
+            self.loss,
+            self.correct,
+            self.server_update_s,
+            self.server_device_s,
+            self.server_late_s,
+            self.waited_s,
+            stamps,
+            self.transit,
+        )

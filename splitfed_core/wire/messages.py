@@ -37,16 +37,16 @@ class _Format:
     tells: tuple[str, ...] = ()
 
 
+_REPEATED = ("server_update_s", "server_device_s", "server_late_s")  # none of them is an answer too
 _FORMATS = {
     Kind.TRAIN_STEP: _Format(pb.TrainStepRequest, pb.TrainStepResponse, tells=("loss", "correct", "stamps")),
     Kind.FORWARD_BODY: _Format(pb.ForwardBodyRequest, pb.ForwardBodyResponse, tells=("stamps",)),
     Kind.BACKWARD_BODY: _Format(pb.BackwardBodyRequest, pb.BackwardBodyResponse, tells=("stamps",)),
-    Kind.END_ROUND: _Format(pb.EndRoundRequest, pb.EndRoundResponse, ("client_id", "round"), ("server_update_s",)),
+    Kind.END_ROUND: _Format(pb.EndRoundRequest, pb.EndRoundResponse, ("client_id", "round"), _REPEATED),
     Kind.PREDICT: _Format(pb.PredictRequest, pb.PredictResponse, ("client_id",)),
     Kind.PUSH_MODEL: _Format(pb.PushRequest, pb.PushResponse, ("client_id", "round", "examples")),
     Kind.GET_AGGREGATE: _Format(pb.GetAggregateRequest, pb.GetAggregateResponse, ("client_id", "round"), ("waited_s",)),
 }
-_REPEATED = "server_update_s"  # none of them is an answer too
 _DELIVER, _ENCODED = "deliver_s", "encoded_s"  # where there is an emulated link
 
 
@@ -96,14 +96,13 @@ def read_reply(kind: Kind, data: bytes, transit: Transit) -> Reply[EncodedTensor
     """Parse the reply to a call of this kind and add what the transport saw."""
     names = _FORMATS[kind].tells
     small, tensors = _split(data, kind.gives)
-    message = _parse(_FORMATS[kind].response, small, *(name for name in names if name != _REPEATED))
+    message = _parse(_FORMATS[kind].response, small, *(name for name in names if name not in _REPEATED))
     told = {name: getattr(message, name) for name in names}
     if "stamps" in told:
         told["stamps"] = ServerStamps(*(getattr(message.stamps, f"{name}_s") for name in _STAMPS))
     elif kind.uses_link and message.HasField(_ENCODED):
         told["stamps"] = ServerStamps(encoded=message.encoded_s)
-    if _REPEATED in told:
-        told[_REPEATED] = tuple(told[_REPEATED])
+    told |= {name: tuple(told[name]) for name in _REPEATED if name in told}
     return Reply(tensors, transit=transit, **told)
 
 

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError
+from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.wire.call import Call, Kind, Reply, ServerStamps, names_of
 from splitfed_core.wire.codecs import make_codec
 from splitfed_core.wire.codecs.base import Codec, EncodedTensor
@@ -22,15 +23,23 @@ def codecs_for(codec: str) -> Codecs:
 
 
 class CodecLayer:
-    """The client's side: encodes a call and decodes its reply."""
+    """The client's side: encodes a call and decodes its reply, at the client's pace; evaluation is not slowed."""
 
-    def __init__(self, inner: Transport[EncodedTensor], codecs: Codecs) -> None:
-        self._inner, self._codecs = inner, codecs
+    def __init__(self, inner: Transport[EncodedTensor], codecs: Codecs, pace: Pace = NO_PACE) -> None:
+        self._inner, self._codecs, self._pace = inner, codecs, pace
 
     def exchange(self, call: Call[Array]) -> Reply[Array]:
         """Exchange arrays as tensors."""
-        reply = self._inner.exchange(call.carrying(_encode(self._codecs, call.kind.takes, call.tensors)))
-        return reply.carrying(_decode(self._codecs, call.kind.gives, reply.tensors), reply.stamps)
+        pace = NO_PACE if call.kind is Kind.PREDICT else self._pace
+        client_id = call.address.client_id
+        pace.begin(client_id)
+        encoded = _encode(self._codecs, call.kind.takes, call.tensors)
+        pace.hold("client_encode", client_id)
+        reply = self._inner.exchange(call.carrying(encoded))
+        pace.begin(client_id)
+        decoded = _decode(self._codecs, call.kind.gives, reply.tensors)
+        pace.hold("client_decode", client_id)
+        return reply.carrying(decoded, reply.stamps)
 
     def close(self) -> None:
         """Close what it is round."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from splitfed_core.arrays import Array
+from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
 from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.layers.base import MakeGate, MakeLayer
@@ -19,6 +20,7 @@ def client_stack(
     clock: ClockOffset = NO_OFFSET,
     codec: str = "raw",
     more: Sequence[MakeLayer] = (),
+    pace: Pace = NO_PACE,
 ) -> Transport[Array]:
     """Put the client's layers round a transport.
 
@@ -28,6 +30,7 @@ def client_stack(
         clock: How far the server's clock is ahead.
         codec: Name of the cell's codec.
         more: Further layers, the first of them next to the others.
+        pace: How long the client's coding takes beyond its own time.
     """
     layers: list[MakeLayer] = [
         partial(CountingLayer, counters=counters),
@@ -36,7 +39,7 @@ def client_stack(
     ]
     for put_round in layers:
         transport = put_round(transport)
-    return CodecLayer(transport, codecs_for(codec))
+    return CodecLayer(transport, codecs_for(codec), pace)
 
 
 def server_gate(service: Service[Array], codec: str = "raw", more: Sequence[MakeGate] = ()) -> Service[EncodedTensor]:

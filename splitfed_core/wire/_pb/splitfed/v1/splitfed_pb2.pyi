@@ -141,10 +141,14 @@ class EndRoundRequest(_message.Message):
     def __init__(self, client_id: _Optional[int] = ..., round: _Optional[int] = ...) -> None: ...
 
 class EndRoundResponse(_message.Message):
-    __slots__ = ("server_update_s",)
+    __slots__ = ("server_update_s", "server_device_s", "server_late_s")
     SERVER_UPDATE_S_FIELD_NUMBER: _ClassVar[int]
+    SERVER_DEVICE_S_FIELD_NUMBER: _ClassVar[int]
+    SERVER_LATE_S_FIELD_NUMBER: _ClassVar[int]
     server_update_s: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, server_update_s: _Optional[_Iterable[float]] = ...) -> None: ...
+    server_device_s: _containers.RepeatedScalarFieldContainer[float]
+    server_late_s: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, server_update_s: _Optional[_Iterable[float]] = ..., server_device_s: _Optional[_Iterable[float]] = ..., server_late_s: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class PredictRequest(_message.Message):
     __slots__ = ("client_id", "smashed")
