@@ -14,6 +14,8 @@ from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.roles.body_server import BodyServer
 from splitfed_core.roles.main_server import MainServer
 from splitfed_core.roles.step_order import ArrivalTurns
+from splitfed_core.timing.holds import StepShares
+from splitfed_core.timing.pace import Place
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.verification.rounding import difference, rounding
 from splitfed_core.wire.call import Address, Call, Kind, Reply
@@ -58,6 +60,65 @@ def make(federations: Any) -> Iterator[Make]:
     yield build
     for server in made:
         server.close()
+
+
+class Diary:
+    """A pace that notes, and holds as long as it is told to before it lets go."""
+
+    def __init__(self, shares: StepShares) -> None:
+        self.events: list[str] = []
+        self._shares = shares
+
+    def begin(self, client_id: int) -> None:
+        self.events.append(f"begin {client_id}")
+
+    def hold(self, place: Place, client_id: int) -> None:
+        self.events.append(f"hold {place} {client_id}")
+        self._shares.add(client_id, "device_s", {"server_compute": 0.5, "server_forward": 0.25}.get(place, 8.0))
+        self._shares.add(client_id, "late_s", 0.125)
+
+
+class NotedTurns(ArrivalTurns):
+    """Turns whose ends are noted."""
+
+    def __init__(self, events: list[str]) -> None:
+        super().__init__()
+        self._events = events
+
+    def release(self, model: int) -> None:
+        self._events.append("end of turn")
+        super().release(model)
+
+
+def test_a_slow_server_holds_its_step_and_its_update_inside_the_turn(federations: Any) -> None:
+    shares = StepShares(["device_s", "late_s"])
+    pace, config = Diary(shares), federations.config(clients=2)
+    step = CellNetwork(config, federations.shape, 7).server_segment()
+    server = MainServer([step], NotedTurns(pace.events), participants=2, pace=pace, shares=shares)
+    for client in (0, 1):
+        server.step(request(client, 0))
+    ended = server.end_round(Call(Kind.END_ROUND, Address(1, 0)))
+    server.close()
+    of_a_step = "begin {0}", "hold server_compute {0}", "begin {0}", "hold server_update {0}", "end of turn"
+    assert pace.events == [event.format(client) for client in (0, 1) for event in of_a_step]
+    assert (ended.server_device_s, ended.server_late_s) == ((0.5,), (0.25,))  # late: both; held: the computing alone
+
+
+def test_a_slow_body_holds_both_its_passes_and_its_update(federations: Any) -> None:
+    shares = StepShares(["device_s", "late_s"])
+    pace = Diary(shares)
+    config = federations.config(clients=1, algorithm="ushape", cut_layer=["dense1", "dense2"])
+    body = CellNetwork(config, federations.shape, 7).body_segment()
+    server = BodyServer(body, NotedTurns(pace.events), hold=False, participants=1, pace=pace, shares=shares)
+    smashed = request(0, 0).tensors[0]
+    (output,) = server.forward(Call(Kind.FORWARD_BODY, Address(0), (smashed,))).tensors
+    server.backward(Call(Kind.BACKWARD_BODY, Address(0), (output,)))
+    ended = server.end_round(Call(Kind.END_ROUND, Address(0)))
+    server.close()
+    forward, backward = ["begin 0", "hold server_forward 0"], ["begin 0", "hold server_compute 0"]
+    update = ["begin 0", "hold server_update 0", "end of turn"]
+    assert pace.events == [*forward, "end of turn", *backward, *update]
+    assert (ended.server_device_s, ended.server_late_s) == ((0.75,), (0.375,))
 
 
 class Watched(ArrivalTurns):

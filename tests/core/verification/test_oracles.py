@@ -66,7 +66,7 @@ def test_the_losses_of_a_single_client_are_those_of_their_steps(bench: _Bench, m
 
 
 def test_a_forgotten_update_of_the_server_is_seen(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def end(self: server.ServerModel[Any], *arguments: object) -> AfterReply:
+    def end(self: server.ServerModel[Any], *arguments: object) -> server.AfterReply:
         self.end_turn()
         return server.AfterReply(0.0, None, None)
 

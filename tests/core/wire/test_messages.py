@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -161,16 +162,22 @@ def test_models_are_what_protobuf_writes(
     assert all(alike(*pair) for read in (back, got) for pair in zip(read.tensors, weights, strict=True))
 
 
-@given(IDS, IDS, st.lists(TIMES, max_size=4))
-def test_the_end_of_a_round_is_what_protobuf_writes(client: int, round: int, times: list[float]) -> None:
+@given(IDS, IDS, st.lists(st.tuples(TIMES, TIMES, TIMES), max_size=4), st.booleans())
+def test_the_end_of_a_round_is_what_protobuf_writes(
+    client: int, round: int, times: list[tuple[float, float, float]], emulated: bool
+) -> None:
+    names = ("server_update_s", "server_device_s", "server_late_s")[: 3 if emulated else 1]
+    lists = {name: tuple(of_step[i] for of_step in times) for i, name in enumerate(names)}
     ends = same(
         messages.call_parts(Call(Kind.END_ROUND, Address(client, round))),
         pb.EndRoundRequest(client_id=client, round=round),
     )
-    told = messages.reply_parts(Kind.END_ROUND, Reply(server_update_s=tuple(times)))
-    reply = messages.read_reply(Kind.END_ROUND, same(told, pb.EndRoundResponse(server_update_s=times)), TRANSIT)
+    answer: Reply[EncodedTensor] = Reply(**lists)  # type: ignore[arg-type]
+    told = messages.reply_parts(Kind.END_ROUND, answer)
+    reply = messages.read_reply(Kind.END_ROUND, same(told, pb.EndRoundResponse(**lists)), TRANSIT)
     assert messages.read_call(Kind.END_ROUND, ends, 0.0).address == (client, round, 0)
-    assert reply.server_update_s == tuple(times)
+    assert {name: getattr(reply, name) for name in names} == lists
+    assert replace(reply, transit=answer.transit) == answer
 
 
 @given(IDS, tensors())

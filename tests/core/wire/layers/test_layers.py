@@ -10,7 +10,7 @@ from splitfed_core.errors import CellError
 from splitfed_core.wire import messages
 from splitfed_core.wire.call import Address, Call, Kind, Reply, ServerStamps
 from splitfed_core.wire.clock import ClockOffset
-from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.codecs.base import EncodedTensor, Limit
 from splitfed_core.wire.codecs.raw import RAW, RawCodec
 from splitfed_core.wire.layers import codec as codec_module
 from splitfed_core.wire.layers.codec import CodecGate, CodecLayer
@@ -105,3 +105,43 @@ def test_closing_the_stack_closes_the_transport() -> None:
 def test_a_call_to_a_server_that_the_algorithm_does_not_have_is_told_so() -> None:
     with pytest.raises(CellError, match="push: this cell's algorithm has no server for it"):
         NoServer().exchange(Call(Kind.PUSH_MODEL, Address(0)))
+
+
+class Noted(RawCodec):
+    """A pace, a way to a server and a codec that note in which order things happen."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def begin(self, client_id: int) -> None:
+        self.events.append(f"begin {client_id}")
+
+    def hold(self, place: str, client_id: int) -> None:
+        self.events.append(f"hold {place} {client_id}")
+
+    def encode(self, array: Array, rng: np.random.Generator | None = None) -> EncodedTensor:
+        self.events.append("encode")
+        return super().encode(array, rng)
+
+    def decode(self, tensor: EncodedTensor, limit: Limit | None = None) -> Array:
+        self.events.append("decode")
+        return super().decode(tensor, limit)
+
+    def exchange(self, call: Call[EncodedTensor]) -> Reply[EncodedTensor]:
+        self.events.append("message")
+        return Reply(call.tensors[:1])
+
+    def close(self) -> None: ...
+
+
+def test_a_slow_client_holds_its_message_and_what_it_makes_of_the_reply() -> None:
+    noted = Noted()
+    CodecLayer(noted, {"smashed": noted, "gradient": noted}, noted).exchange(STEP)
+    before, after = ["begin 7", "encode", "hold client_encode 7"], ["begin 7", "decode", "hold client_decode 7"]
+    assert noted.events == [*before, "message", *after]
+
+
+def test_coding_is_not_slowed_in_an_evaluation() -> None:
+    noted = Noted()
+    CodecLayer(noted, {}, noted).exchange(Call(Kind.PREDICT, Address(7), (SMASHED,)))
+    assert noted.events == ["message"]
