@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import ray
+from psutil import virtual_memory
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from benchmarks.machine.environment import usable_cores
@@ -58,6 +59,11 @@ class Placement:
     def cores(self) -> int:
         """The cores of all nodes."""
         return sum(node.cores for node in self.nodes)
+
+    @property
+    def free_bytes(self) -> int:
+        """The memory that is free; of several nodes what Ray counts on."""
+        return sum(node.memory_bytes for node in self.nodes) if self.several else int(virtual_memory().available)
 
     @property
     def several(self) -> bool:

@@ -1,7 +1,7 @@
 """The processes of a sweep, warm between its cells."""
 
 import tempfile
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from contextlib import ExitStack, chdir, suppress
 from dataclasses import asdict
 from functools import partial
@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import ray
-from psutil import virtual_memory
 
 from benchmarks.cluster.calls import get_all
 from benchmarks.cluster.cell_processes import CellProcesses, Processes
@@ -19,7 +18,7 @@ from benchmarks.cluster.logs import Logs
 from benchmarks.cluster.nodes import NodeFacts, check_versions, describe_nodes, explain_loss
 from benchmarks.cluster.placement import Node, find_nodes, on
 from benchmarks.cluster.ray_start import join_ray, start_ray
-from benchmarks.estimate.memory import check_memory
+from benchmarks.estimate.memory import check_memory, check_processes
 from benchmarks.machine.code import merged
 from benchmarks.runner import CellObserver, CellRun
 from benchmarks.workers.client_worker import WorkerProcess
@@ -62,6 +61,7 @@ class Cluster:
             join_ray(ray_address) if ray_address else start_ray()
         self._stack.callback(ray.shutdown)
         self._placement = find_nodes()
+        self._free_bytes = self._placement.free_bytes  # before anything of the sweep is there
 
     @property
     def cores(self) -> int:
@@ -69,23 +69,25 @@ class Cluster:
         return self._placement.cores
 
     def check(self, configs: Sequence[CellConfig]) -> dict[int, ConfigError]:
-        """Deal every data set and build every network once; see `CellRunner.check`.
-
-        All processes that the first of these cells needs start meanwhile.
-        """
-        alike = [config for config in configs if config.threads == configs[0].threads]
-        servers = {name for config in alike for name in servers_of(config)}
-        self._warm(configs[0].threads, max(map(self._workers, alike)), servers)
-        check_versions(self._described())
+        """Deal every data set and build every network once; see `CellRunner.check`. The processes start meanwhile."""
         refused: dict[int, ConfigError] = {}
-        partitioned: dict[Hashable, ConfigError | None] = {}
-        for step in (partial(self._deal_once, partitioned), self._network):  # data first: the processes start meanwhile
+
+        def check_each(step: Callable[[CellConfig], object]) -> None:
             for number, config in enumerate(configs):
                 try:
                     if number not in refused:
                         step(config)
                 except ConfigError as error:
                     refused[number] = error
+
+        check_each(self._check_place)
+        if held := [config for number, config in enumerate(configs) if number not in refused]:
+            alike = [config for config in held if config.threads == held[0].threads]
+            servers = {name for config in alike for name in servers_of(config)}
+            self._warm(held[0].threads, max(map(self._workers, alike)), servers)
+            check_versions(self._described())
+        check_each(partial(self._deal_once, {}))  # data first: the processes start meanwhile
+        check_each(self._network)
         return refused
 
     def code(self, configs: Sequence[CellConfig]) -> dict[str, str]:
@@ -93,6 +95,16 @@ class Cluster:
         models = sorted({config.model for config in configs})
         processes = self._processes.all() if self._processes else ()
         return merged(get_all([process.code.remote(models) for process in processes], deadline=None))
+
+    def _check_place(self, config: CellConfig) -> None:
+        """Refuse what these nodes cannot hold, before anything is started for it."""
+        if config.has_links and self._placement.several:
+            raise ConfigError(
+                "link: messages are held by the clock that both sides share, and this cluster has "
+                f"{len(self._placement.nodes)} nodes; measure links on one host, without --ray-address",
+                "link",
+            )
+        check_processes(config, self._free_bytes)
 
     def _deal_once(self, partitioned: dict[Hashable, ConfigError | None], config: CellConfig) -> None:
         """Deal a data set as a cell wants it, unless that was tried for another; raises what it raised then."""
@@ -136,14 +148,12 @@ class Cluster:
         began = perf_counter()
         config = run.config
         deadline = monotonic() + config.timeout_s
+        self._check_place(config)
         if config.isolation == "cell":
             self._end_processes()
         sizes = self._network(config)
         placement = self._placement
-        free_bytes = virtual_memory().available
-        if placement.several:
-            free_bytes = sum(node.memory_bytes for node in placement.nodes)
-        check_memory(config, sizes, free_bytes)
+        check_memory(config, sizes, placement.free_bytes)
         dataset, shared = self._dataset(config.dataset)
         indices = assign_examples(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator
 
 from benchmarks.workers.topology import worker_count
 from splitfed_core.config.cell_config import CellConfig
-from splitfed_core.errors import CellError
+from splitfed_core.errors import CellError, ConfigError
 from splitfed_core.records.results import ModelFacts
 
 _SLOTS = {"adam": 2, "sgd": 0}
 """Arrays of an optimizer beside each weight."""
+
+PROCESS_BYTES = 750_000_000
+"""What a process takes with TensorFlow, the data and a compiled step of a small network in it."""
 
 
 def overcommitted(configs: Iterable[CellConfig], cores: int) -> Iterator[str]:
@@ -60,4 +63,24 @@ def check_memory(config: CellConfig, facts: ModelFacts, free_bytes: int) -> None
         raise CellError(
             f"{config.num_clients} clients need {needed / 1e9:.1f} GB for their weights and optimizer states, but "
             f"{free_bytes / 1e9:.1f} GB are free: fewer clients, a smaller network or cut, or optimizer sgd"
+        )
+
+
+def check_processes(config: CellConfig, free_bytes: int) -> None:
+    """Refuse a cell that needs a process for each client where memory does not hold so many.
+
+    Args:
+        config: The cell.
+        free_bytes: What is free before any of its processes is there.
+
+    Raises:
+        ConfigError: With the number of clients that fit.
+    """
+    fit = max(free_bytes // PROCESS_BYTES - config.has_main_server, 0)
+    if config.emulates and config.num_clients > fit:
+        raise ConfigError(
+            f"clients {config.num_clients}: with a link or a device each has a process of its own, of some "
+            f"{PROCESS_BYTES / 1e9:g} GB, and {free_bytes / 1e9:.1f} GB are free, which hold {fit} beside the servers; "
+            "use fewer clients",
+            "clients",
         )

@@ -71,6 +71,8 @@ def worker_count(config: CellConfig, cores: int | None = None) -> int:
         return config.num_clients
     if isinstance(config.workers, int):
         return min(config.workers, config.num_clients)
+    if config.emulates:  # who waits for a link or a device must not keep others waiting
+        return config.num_clients
     return _even_workers(config.num_clients, cores or usable_cores())
 
 

@@ -49,6 +49,13 @@ def _invalid_link(values: Mapping[str, Any]) -> tuple[str, str] | None:
             who = f"{values['algorithm']} sends messages of its own, which no link holds"
             return parameter, f"{parameter} {values[parameter].plain()!r}: {who}; use another algorithm, or no link"
     link, clients = values["link"], values["clients"]
+    workers = values["workers"]
+    if (link or values["server_link"]) is not None and isinstance(workers, int) and workers < clients:
+        return (
+            "workers",
+            f"workers {workers}: the clients of a process take turns, so they would wait for each other's links; "
+            f"with a link give each of the {clients} its own: workers auto",
+        )
     if link is None:
         return None
     of = link.settings.get("of")

@@ -201,6 +201,11 @@ class CellConfig(BaseModel):
         return self.link is not None or self.server_link is not None
 
     @property
+    def emulates(self) -> bool:
+        """Whether links or devices are emulated, in real time: then every client has a process of its own."""
+        return self.has_links
+
+    @property
     def has_main_server(self) -> bool:
         """Whether the network is split, so that steps go to a main server."""
         return self.method.server != "none"

@@ -2,9 +2,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.estimate.memory import check_memory, needed_bytes, overcommitted, sharing
+from benchmarks.estimate.memory import (
+    PROCESS_BYTES,
+    check_memory,
+    check_processes,
+    needed_bytes,
+    overcommitted,
+    sharing,
+)
 from splitfed_core.config.cell_config import CellConfig
-from splitfed_core.errors import CellError
+from splitfed_core.errors import CellError, ConfigError
 from splitfed_core.records.results import ModelFacts
 
 FACTS = ModelFacts(10, 5, 1000, 100, smashed_bytes_per_example=4, largest_bytes_per_example=4)
@@ -29,6 +36,16 @@ def test_clients_that_cannot_fit_are_refused_with_the_estimate() -> None:
     check_memory(config, FACTS, free_bytes=needed_bytes(config, FACTS))
     with pytest.raises(CellError, match=r"1000000 clients need 4\.0 GB .* but 3\.9 GB are free: fewer clients"):
         check_memory(config, FACTS, free_bytes=3_900_000_000)
+
+
+@pytest.mark.parametrize(("algorithm", "servers"), [("sflv2", 1), ("sl", 1), ("fl", 0)])
+def test_a_link_takes_a_process_for_each_client_and_as_many_as_fit(algorithm: str, servers: int) -> None:
+    config = CellConfig.parse({"clients": 6, "participation": 0.5, "link": "lte", "algorithm": algorithm})
+    check_processes(config, (6 + servers) * PROCESS_BYTES)
+    with pytest.raises(ConfigError, match=r"clients 6: .* which hold 5 beside the servers; use fewer") as refused:
+        check_processes(config, (6 + servers) * PROCESS_BYTES - 1)
+    assert refused.value.parameter == "clients"
+    check_processes(CellConfig.parse({"clients": 6}), 0)  # those share processes
 
 
 def test_more_than_there_are_cores_is_told_once_for_each_value() -> None:

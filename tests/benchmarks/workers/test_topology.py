@@ -27,10 +27,23 @@ def test_clients_are_shared_evenly_by_as_many_processes_as_there_are_cores(
         ({"clients": 8, "transport": "inproc"}, 1),
         ({"algorithm": "central"}, 1),
         ({"clients": 8, "algorithm": "notebook"}, 8),
+        ({"clients": 9, "link": "lte"}, 9),
+        ({"clients": 9, "server_link": {"uplink_mbit": 100}, "algorithm": "sl"}, 9),
+        ({"clients": 9, "participation": 2, "link": "loopback", "algorithm": "fl"}, 9),  # another two in each round
+        ({"clients": 9, "link": "lte", "workers": 12}, 9),
+        ({"clients": 9, "link": "lte", "transport": "inproc"}, 1),
+        ({"algorithm": "central", "link": "lte"}, 1),
     ],
 )
 def test_a_number_is_taken_as_it_is_and_one_process_is_one(parameters: dict[str, object], workers: int) -> None:
     assert worker_count(CellConfig.parse(parameters), 4) == workers
+
+
+@pytest.mark.parametrize("where", [{"link": "lte"}, {"server_link": {"uplink_mbit": 100}}])
+def test_clients_with_links_that_would_wait_for_each_other_are_left_out(where: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"workers 8: .* each of the 9 its own: workers auto") as refused:
+        CellConfig.parse({"clients": 9, "workers": 8, **where})
+    assert refused.value.parameter == "workers"
 
 
 def test_the_digest_of_data_is_that_of_their_content() -> None:
