@@ -5,7 +5,7 @@ from typing import Any
 
 from splitfed_core.algorithms import ALGORITHMS
 from splitfed_core.config.link_choice import form_of
-from splitfed_core.timing.links import most_sharers
+from splitfed_core.timing.link_forms import most_sharers
 
 
 def without_effect(values: Mapping[str, Any]) -> set[str]:

@@ -64,3 +64,26 @@ def test_every_parameter_is_offered_with_its_purpose() -> None:
     assert {name: axis["description"] for name, axis in axes.items()} == {
         name: field.description for name, field in CellConfig.model_fields.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("link", "valid"),
+    [
+        ("lte", True),
+        ("lite", False),
+        ({"uplink_mbit": 1, "tcp": "on"}, True),
+        ({"uplink_mbit": 0}, False),
+        ({"name": "mix", "of": {"lte": 0.7, "wifi": 0.3}}, True),
+        ({"name": "mix", "of": {"lte": 70}}, False),
+        ({"name": "per_client", "of": ["lte", {"rtt_ms": 3}]}, True),
+        (None, True),
+    ],
+)
+def test_an_editor_knows_links(validator: Any, link: object, valid: bool) -> None:
+    assert validator.is_valid({"base": {"link": link}}) is valid
+    assert validator.is_valid({"axes": {"link": [link]}}) is valid
+
+
+def test_the_servers_have_no_fleet_of_links(validator: Any) -> None:
+    assert validator.is_valid({"base": {"server_link": {"uplink_mbit": 100, "rtt_ms": 1}}})
+    assert not validator.is_valid({"base": {"server_link": {"name": "mix", "of": {"lte": 1}}}})

@@ -1,7 +1,7 @@
 import pytest
 
 from splitfed_core.errors import ConfigError
-from splitfed_core.timing.links import canonical_link
+from splitfed_core.timing.link_forms import canonical_link
 
 
 @pytest.mark.parametrize(
