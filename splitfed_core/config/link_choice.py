@@ -30,7 +30,8 @@ class _Schema:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         name = {"type": "string", "enum": [*PRESETS, CUSTOM]}
         own = {"type": "object", "properties": {"name": name, **self._settings}, "additionalProperties": False}
-        one = [{"type": "string", "enum": list(PRESETS)}, {**own, "minProperties": 1}]
+        own |= {"minProperties": 1, "not": {"anyOf": _CONTRADICTIONS}}
+        one = [{"type": "string", "enum": list(PRESETS)}, own]
         fleet = [
             _object(name={"const": PER_CLIENT}, of={"type": "array", "items": {"anyOf": one}, "minItems": 1}),
             _object(
@@ -43,6 +44,12 @@ class _Schema:
             ),
         ]
         return {"anyOf": [*one, *(fleet if self._fleet else []), {"type": "null"}]}
+
+
+_CONTRADICTIONS = [
+    {"required": both} for both in (["delay_ms", "rtt_ms"], ["trace", "uplink_mbit"], ["trace", "downlink_mbit"])
+]
+"""What a link cannot say at the same time."""
 
 
 def _object(**properties: object) -> dict[str, object]:
