@@ -7,7 +7,8 @@ import textwrap
 
 from rich.console import Console
 from rich.measure import Measurement
-from rich.table import Table
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 PIPE_WIDTH = 160
@@ -31,6 +32,19 @@ def make_console(*, stderr: bool = False) -> Console:
 def can_redraw(console: Console) -> bool:
     """Whether lines that were shown may be drawn anew: in a terminal, if its user does not mind escape codes."""
     return console.file.isatty() and not console.is_dumb_terminal and not _without_escapes()
+
+
+def make_spinner() -> Progress:
+    """Return a line on stderr that says what is being done, and goes in the end; nothing where none can be redrawn."""
+    console = make_console(stderr=True)
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not can_redraw(console),
+        transient=True,
+    )
 
 
 def say(console: Console, text: str, *, indent: int = 0, wrap: bool = True) -> None:

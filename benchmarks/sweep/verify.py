@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Table
 
 from benchmarks.grid.load import Grid, load_grid
 from benchmarks.grid.plan import make_plan
-from benchmarks.sweep.console import can_redraw, make_console, print_table
+from benchmarks.sweep.console import make_console, make_spinner, print_table
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import load_dataset
 from splitfed_core.errors import ConfigError, ExitCode
@@ -34,7 +33,7 @@ def verify(grid: Path, settings: Sequence[str] = ()) -> int:
     cases = distinct(cell.config for cell in plan.cells)
     console = make_console()
     verdicts: list[Verdict] = []
-    with _progress() as progress:
+    with make_spinner() as progress:
         task = progress.add_task("starting TensorFlow")
         for config in cases:
             for verdict in _verdicts(loaded, config, plan.seed):
@@ -56,18 +55,6 @@ def _verdicts(grid: Grid, config: CellConfig, seed: int) -> Iterator[Verdict]:
         yield from verify_cell(config, load_dataset(config.dataset), seed)
     except ConfigError as error:
         raise grid.error(error) from None
-
-
-def _progress() -> Progress:
-    console = make_console(stderr=True)
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not can_redraw(console),
-        transient=True,
-    )
 
 
 def _table(verdicts: list[Verdict]) -> Table:
