@@ -98,9 +98,21 @@ def sweep(
 def verify(
     grid: Grid = None,
     bundled: Bundled = None,
+    links: Annotated[
+        bool, typer.Option("--links", help="Check instead by how much emulated links are off; some minutes.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --links: print JSON instead of the table.")] = False,
 ) -> None:
     """Check that a grid trains correctly: run the correctness oracles on its networks and cuts."""
     require_run("sfbench verify")
+    if links:
+        if grid or bundled:
+            raise UsageError(f"--links and {grid or bundled}: emulated links are checked without a grid; leave it out")
+        from benchmarks.links.verify import verify_links
+
+        raise typer.Exit(verify_links(as_json=as_json))
+    if as_json:
+        raise UsageError("--json: only --links prints JSON; add it, or leave --json out")
     from benchmarks.grid.starter import choose_grid
 
     raise typer.Exit(_run_oracles(choose_grid(grid, bundled, say), ()))
