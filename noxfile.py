@@ -125,7 +125,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the quick grid and its report, whose path is the last line; or `-- speed`, `-- micro`, `-- ab BASE`."""
+    """Run the quick grid and its report, whose path is the last line; or `-- speed`, `links`, `micro`, `ab BASE`."""
     install(session, "test")
     what, *arguments = session.posargs or ["quick"]
     if what not in BENCHES:
@@ -147,6 +147,12 @@ def speed(session: nox.Session, *goals: str) -> Path:
     return Path("reports/speed/speed.md")
 
 
+def links(session: nox.Session, *parts: str) -> Path:
+    """Measure how far emulated links are off, against two witnesses: the tables of docs/guides/links.md."""
+    session.run("python", "-m", "benchmarks.links", "reports/links", *parts)
+    return Path("reports/links/links.md")
+
+
 def micro(session: nox.Session, *arguments: str) -> Path:
     """Time the parts of a step with pytest-benchmark; `sfbench compare` reads the JSON."""
     result = Path("reports/micro/micro.json")
@@ -162,4 +168,4 @@ def ab(session: nox.Session, base: str = "main", *arguments: str) -> Path:
     return Path("runs/ab/verdict.md")
 
 
-BENCHES = {"quick": quick, "speed": speed, "micro": micro, "ab": ab}
+BENCHES = {"quick": quick, "speed": speed, "links": links, "micro": micro, "ab": ab}
