@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from splitfed_core.algorithms import ALGORITHMS
+from splitfed_core.config.choice import Named
 from splitfed_core.config.link_choice import form_of
 from splitfed_core.timing.link_forms import most_sharers
 
@@ -18,6 +19,10 @@ def without_effect(values: Mapping[str, Any]) -> set[str]:
         lacking |= {"eval_clients"}  # after aggregation there is one client-side model to evaluate
     if values.get("transport") == "inproc" or (algorithm and not algorithm.has_servers):
         lacking |= {"link", "server_link"}  # nothing crosses a network
+    if algorithm and not algorithm.has_servers:
+        lacking |= {"server_slowdown"}
+    if "clients" in lacking:
+        lacking |= {"device"}
     return lacking
 
 
@@ -39,7 +44,18 @@ def invalid_combination(values: Mapping[str, Any]) -> tuple[str, str] | None:
         return "participation", f"participation {chosen}: there are {clients} clients; give at most that, or a share"
     if values["order"] == "fixed" and values["threads"] != 1:
         return "threads", f"threads {values['threads']}: order fixed repeats to the bit only with threads: 1"
-    return _invalid_link(values)
+    return _shared_processes(values) or _invalid_device(values) or _invalid_link(values)
+
+
+def _shared_processes(values: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return why clients that wait for emulated links or devices need a process each."""
+    kinds = {"link": ("link", "server_link"), "device": ("device", "server_slowdown")}
+    kind = next((kind for kind, names in kinds.items() if any(values[name] is not None for name in names)), None)
+    workers, clients = values["workers"], values["clients"]
+    if kind is None or not isinstance(workers, int) or workers >= clients:
+        return None
+    turns = f"the clients of a process take turns, so they would wait for each other's {kind}s"
+    return "workers", f"workers {workers}: {turns}; with a {kind} give each of the {clients} its own: workers auto"
 
 
 def _invalid_link(values: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -49,19 +65,38 @@ def _invalid_link(values: Mapping[str, Any]) -> tuple[str, str] | None:
             who = f"{values['algorithm']} sends messages of its own, which no link holds"
             return parameter, f"{parameter} {values[parameter].plain()!r}: {who}; use another algorithm, or no link"
     link, clients = values["link"], values["clients"]
-    workers = values["workers"]
-    if (link or values["server_link"]) is not None and isinstance(workers, int) and workers < clients:
-        return (
-            "workers",
-            f"workers {workers}: the clients of a process take turns, so they would wait for each other's links; "
-            f"with a link give each of the {clients} its own: workers auto",
-        )
     if link is None:
         return None
-    of = link.settings.get("of")
-    if isinstance(of, list) and len(of) != clients:
-        return "link", f"link per_client names {len(of)}, but there are {clients} clients; name one for each of them"
+    if (problem := _miscounted("link", link, clients)) is not None:
+        return problem
     sharers = most_sharers(form_of(link))
     if sharers > clients:
         return "link", f"link {link.plain()!r}: {sharers} share one, but there are {clients} clients; give at most that"
     return None
+
+
+def _invalid_device(values: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return why devices and slow servers make no sense together with the other parameters of a cell."""
+    device = values["device"]
+    for parameter, value in (("device", device and device.plain()), ("server_slowdown", values["server_slowdown"])):
+        if value is None:
+            continue
+        if ALGORITHMS[values["algorithm"]].client_round is None:
+            who = f"{values['algorithm']} computes in processes of its own, which nothing slows"
+            return parameter, f"{parameter} {value!r}: {who}; use another algorithm, or leave it out"
+        if values["transport"] == "inproc":
+            why = "with transport inproc all are in one process, and would wait for each other's devices"
+            return parameter, f"{parameter} {value!r}: {why}; use grpc, grpc-stream or ray"
+        if values["threads"] != 1:
+            why = f"it slows the processor time of one thread, and this cell computes with {values['threads']}"
+            return parameter, f"{parameter} {value!r}: {why}; use threads: 1"
+    return None if device is None else _miscounted("device", device, values["clients"])
+
+
+def _miscounted(parameter: str, choice: Named, clients: int) -> tuple[str, str] | None:
+    """Return why a choice for each client is not one for each."""
+    of = choice.settings.get("of")
+    if not isinstance(of, list) or len(of) == clients:
+        return None
+    counts = f"names {len(of)}, but there are {clients} clients"
+    return parameter, f"{parameter} per_client {counts}; name one for each of them"

@@ -26,6 +26,7 @@ from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.config.algorithm_name import AlgorithmName
 from splitfed_core.config.applicability import invalid_combination, without_effect
 from splitfed_core.config.choice import Choice, Named
+from splitfed_core.config.device_choice import DeviceChoice, ServerSlowdown
 from splitfed_core.config.link_choice import LinkChoice, ServerLinkChoice
 from splitfed_core.errors import ConfigError
 
@@ -92,6 +93,10 @@ class CellConfig(BaseModel):
         None, description="between each client and the servers: lte, wifi, dsl …, custom, or a mix"
     )
     server_link: ServerLinkChoice = Field(None, description="the servers' own link, which all clients share")
+    device: DeviceChoice = Field(
+        None, description="what each client computes on: raspberry_pi_4, phone_low …, {slowdown: 4}, or a mix"
+    )
+    server_slowdown: ServerSlowdown = Field(None, description="how many times as slow as this host the servers compute")
     workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] | None = Field(
         "auto", description="processes that hold the clients"
     )
@@ -203,7 +208,7 @@ class CellConfig(BaseModel):
     @property
     def emulates(self) -> bool:
         """Whether links or devices are emulated, in real time: then every client has a process of its own."""
-        return self.has_links
+        return self.has_links or self.device is not None or self.server_slowdown is not None
 
     @property
     def has_main_server(self) -> bool:

@@ -11,16 +11,16 @@ from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.errors import ConfigError
 from splitfed_core.federation.build_links import link_layers
+from splitfed_core.federation.build_paces import client_pace, client_shares
 from splitfed_core.federation.schedule import in_order, participants
 from splitfed_core.records.results import EVALUATION_BATCH, CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.roles.client import Client, Worker
 from splitfed_core.roles.exchange import ledger_factory
-from splitfed_core.timing.holds import EmulatedShare, StepShares
 from splitfed_core.timing.pace import Pace
+from splitfed_core.timing.processor_time import ProcessorTime
 from splitfed_core.timing.queues import Arbiter
 from splitfed_core.training.cell_network import CellNetwork
 from splitfed_core.training.loss import Objective
-from splitfed_core.training.pace import pace_of
 from splitfed_core.training.segment import ClientSegment
 from splitfed_core.training.step_cache import CompiledStepCache
 from splitfed_core.wire.call import Address, Call, Kind
@@ -45,6 +45,7 @@ class ClientGroup:
         worker: int = 0,
         step_cache: CompiledStepCache | None = None,
         pace: Pace | None = None,
+        processor: ProcessorTime | None = None,
         link_clock: LinkClock | None = None,
         arbiter: Arbiter | None = None,
     ) -> None:
@@ -58,7 +59,8 @@ class ClientGroup:
             test: Inputs and labels of the test set.
             worker: Number of this process among those that hold clients.
             step_cache: Compiled steps of earlier cells in this process.
-            pace: Of these clients, if it is not the one that the environment asks for.
+            pace: Of these clients beside that of their devices, if it is not the one that the environment asks for.
+            processor: Of this process, if somebody else computes in it too.
             link_clock: Of emulated links, if it is not this host's.
             arbiter: Of links that clients share.
         """
@@ -69,9 +71,9 @@ class ClientGroup:
         self.facts: ModelFacts = network.facts()
         self.segment: ClientSegment = (step_cache or CompiledStepCache()).client(network)
         self._key, self._config, self._shards, self._worker = key, config, shards, Worker(worker, config.warmup_steps)
-        self._pace = pace or pace_of()
         self._link_clock, self._arbiter = link_clock or HostClock(), arbiter
-        self._shares = StepShares(_emulated(config))
+        self._shares = client_shares(config)
+        self._pace = client_pace(key, config, self._shares, processor or ProcessorTime(), pace)
         self._objective = Objective(config.loss, shape.num_classes)
         self._test = test
         self._clients: dict[int, Client] = {}
@@ -94,12 +96,22 @@ class ClientGroup:
         here = [shard.client_id for shard in self._shards]
         links = link_layers(self._key, self._config, here, self._shares, self._link_clock, self._arbiter)
         self._main, to_fed = (
-            NoServer() if end is None else client_stack(end, self._counters, clock, more=links) for end in (main, fed)
+            NoServer() if end is None else client_stack(end, self._counters, clock, more=links, pace=self._pace)
+            for end in (main, fed)
         )
         ledger = ledger_factory(self.segment, self._main, self._pace)
         for shard in self._shards:
             self._clients[shard.client_id] = Client(
-                self._key, self._config, shard, self.segment, ledger, self._main, to_fed, self._worker, self._pace
+                self._key,
+                self._config,
+                shard,
+                self.segment,
+                ledger,
+                self._main,
+                to_fed,
+                self._worker,
+                self._pace,
+                self._shares,
             )
 
     def train_round(self, round: int) -> list[WorkerRound]:
@@ -163,8 +175,3 @@ class ClientGroup:
         if self._config.has_main_server:
             (output,) = self._main.exchange(Call(Kind.PREDICT, Address(client_id), (output,))).tensors
         return self.segment.infer_tail(output)
-
-
-def _emulated(config: CellConfig) -> list[EmulatedShare]:
-    """Return what is emulated of the steps of a cell: links only where steps cross them."""
-    return ["link_uplink_s", "link_downlink_s", "late_s"] if config.has_links and config.has_main_server else []

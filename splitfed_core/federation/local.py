@@ -14,6 +14,7 @@ from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.federation.client_group import ClientGroup
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.timing.pace import Pace
+from splitfed_core.timing.processor_time import ProcessorTime
 from splitfed_core.timing.queues import Arbiter
 from splitfed_core.training.segment import ClientSegment
 from splitfed_core.training.step_cache import CompiledStepCache
@@ -51,13 +52,13 @@ class LocalFederation:
             shards: The data of every client.
             test: Inputs and labels of the test set.
             step_cache: Compiled steps of earlier cells in this process.
-            pace: Of all roles, if it is not the one that the environment asks for.
+            pace: Of all roles beside that of their devices, if it is not the one that the environment asks for.
             link_clock: Of emulated links, on both sides, if it is not this host's.
             arbiter: Of links that clients share.
         """
         self.key = key
         self._stack = ExitStack()
-        host_clock = HostClock()
+        host_clock, processor = HostClock(), ProcessorTime()
         self._link_clock, self._arbiter = link_clock or host_clock, arbiter
         self._group = ClientGroup(
             key,
@@ -67,6 +68,7 @@ class LocalFederation:
             test,
             step_cache=step_cache,
             pace=pace,
+            processor=processor,
             link_clock=self._link_clock,
             arbiter=arbiter,
         )
@@ -75,10 +77,12 @@ class LocalFederation:
         self.main = self.fed = None
         if config.has_main_server:
             examples = {shard.client_id: len(shard.y) for shard in shards}
-            self.main = build_main_server(key, config, shape, examples, step_cache=step_cache, pace=pace)
+            self.main = build_main_server(
+                key, config, shape, examples, step_cache=step_cache, pace=pace, processor=processor
+            )
             self._stack.callback(self.main.close)
         if config.exchanges_models:
-            self.fed = build_fed_server(key, config, *self.start(), pace=pace)
+            self.fed = build_fed_server(key, config, *self.start(), pace=pace, processor=processor)
         self._group.connect(*self._connect(config))
         self._stack.callback(host_clock.stop)  # first of all: a message that is held keeps its thread
 

@@ -1,7 +1,7 @@
 """The values that the processes of a cell hand to each other. Light: whoever only carries them needs no TensorFlow."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from splitfed_core.records.rows import ClientRow, StepRow
 from splitfed_core.timing.stopwatch import Span
@@ -12,12 +12,14 @@ class CellKey:
     """Which cell and repeat a row belongs to, the seed from which all of its random streams come, and who sits out.
 
     `empty` are the clients whom the partitioner gave no examples: every process leaves them out of every round.
+    `slowdowns` say of each client with an emulated device how many times as slow as this host it computes.
     """
 
     cell_id: str
     repeat: int
     seed: int
     empty: frozenset[int] = frozenset()
+    slowdowns: Mapping[int, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

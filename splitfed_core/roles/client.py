@@ -126,12 +126,12 @@ class Client:
         reply = self._transport.exchange(Call(Kind.END_ROUND, Address(self.client_id, round)))
         pairs = zip(self._rows, reply.server_update_s, strict=True)
         self._rows = [replace(row, server_update_s=update_s) for row, update_s in pairs]
+        if reply.server_device_s:
+            held = zip(self._rows, reply.server_device_s, strict=True)
+            self._rows = [replace(row, server_device_s=device_s) for row, device_s in held]
         if reply.server_late_s:
-            held = zip(self._rows, reply.server_device_s, reply.server_late_s, strict=True)
-            self._rows = [
-                replace(row, server_device_s=device_s, late_s=(row.late_s or 0.0) + late_s)
-                for row, device_s, late_s in held
-            ]
+            late = zip(self._rows, reply.server_late_s, strict=True)
+            self._rows = [replace(row, late_s=(row.late_s or 0.0) + late_s) for row, late_s in late]
         self._lap("end_round")
 
     def push_model(self, round: int) -> None:
