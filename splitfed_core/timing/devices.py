@@ -137,7 +137,7 @@ def slowdown_of(form: Form, host: HostSpeed | None) -> float:
     if slowdown < 1:
         what = f"{cores} of its cores compute" if cores > 1 else "one of its cores computes"
         raise ConfigError(
-            f"device {name!r}: {what} {speed:.1f} GFLOP/s, one thread of this host {host.gflops:.1f}, and a host cannot "
+            f"device {name!r}: {what} {speed:.1f} GFLOP/s, one thread of this host {host.gflops:.1f}: a host cannot "
             "be faster than itself; use a faster host, or a slower device",
             _PARAMETER,
         )
