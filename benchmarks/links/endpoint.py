@@ -6,11 +6,14 @@ Standard library only, so that it starts at once.
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 from time import perf_counter
 from typing import Self
 
@@ -131,11 +134,22 @@ def prepare(connection: socket.socket) -> None:
 
 
 def main() -> None:
-    """Obey until stdin ends."""
-    end = _End()
+    """Obey until stdin ends, also in the middle of a message: the other end may never come to send the rest of it."""
+    commands: SimpleQueue[str] = SimpleQueue()
+    Thread(target=_obey, args=(commands,), daemon=True).start()
     for line in sys.stdin:
-        command, *words = line.split()
-        print(json.dumps(getattr(end, command)(*words)), flush=True)
+        commands.put(line)
+
+
+def _obey(commands: "SimpleQueue[str]") -> None:
+    end = _End()
+    try:
+        while True:
+            command, *words = commands.get().split()
+            print(json.dumps(getattr(end, command)(*words)), flush=True)
+    except OSError as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)  # who waits for an answer sees that there is none
 
 
 if __name__ == "__main__":

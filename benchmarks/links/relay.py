@@ -82,17 +82,22 @@ def _carry(source: socket.socket, target: socket.socket, pacer: Pacer) -> None:
     threading.Thread(target=let_out, args=(stream, waiting, _wait_until), daemon=True).start()
 
 
-def main(target: str, uplink_mbit: float, downlink_mbit: float, delay_ms: float) -> None:
-    """Relay one connection to the port `target` of this host; the own port is the first line; ends with stdin."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        print(listener.getsockname()[1], flush=True)
-        caller, _ = listener.accept()
-    server = socket.create_connection(("127.0.0.1", int(target)))
+def _relay(listener: socket.socket, target: int, uplink: Pacer, downlink: Pacer) -> None:
+    caller, _ = listener.accept()
+    server = socket.create_connection(("127.0.0.1", target))
     prepare(caller)
     prepare(server)
-    _carry(caller, server, Pacer(uplink_mbit, delay_ms))
-    _carry(server, caller, Pacer(downlink_mbit, delay_ms))
-    sys.stdin.read()
+    _carry(caller, server, uplink)
+    _carry(server, caller, downlink)
+
+
+def main(target: str, uplink_mbit: float, downlink_mbit: float, delay_ms: float) -> None:
+    """Relay one connection to the port `target` of this host until stdin ends; the own port is the first line."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print(listener.getsockname()[1], flush=True)
+        pacers = Pacer(uplink_mbit, delay_ms), Pacer(downlink_mbit, delay_ms)
+        threading.Thread(target=_relay, args=(listener, int(target), *pacers), daemon=True).start()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from queue import Queue
 
 import pytest
 
+from benchmarks.links.endpoint import Endpoint
 from benchmarks.links.relay import Pacer, Stream, let_out, take_in
 from benchmarks.links.witness import Relayed
 
@@ -57,3 +58,20 @@ def test_real_bytes_take_at_least_what_the_link_takes_in_each_direction() -> Non
     with Relayed(uplink_mbit=12.112, downlink_mbit=24.224, delay_ms=20) as relay:
         assert relay.transfer("uplink", 144_800) >= 100 * FRAME_S + 0.020
         assert relay.transfer("downlink", 144_800) >= 50 * FRAME_S + 0.020
+
+
+def test_an_end_that_waits_for_a_message_ends_with_the_pipe() -> None:
+    with Endpoint() as waiting, Endpoint() as silent:
+        (port,) = waiting.ask("listen", "127.0.0.1")
+        waiting.tell("accept")
+        silent.ask("connect", "127.0.0.1", int(port))
+        waiting.answer()
+        waiting.tell("take", 0, 1_000)  # that nobody sends
+        assert waiting.process.stdin is not None
+        waiting.process.stdin.close()  # as the system does when who started it was killed
+        assert waiting.process.wait(timeout=30) == 0
+
+
+def test_an_end_that_cannot_go_on_is_an_error_and_not_a_wait() -> None:
+    with Endpoint() as alone, pytest.raises(ConnectionError, match="a process of the witness has ended"):
+        alone.ask("connect", "127.0.0.1", 1)  # where nobody listens
