@@ -19,6 +19,8 @@ from analysis.stats.verdicts import ALPHA, Ranked, grid_threshold, noise, outcom
 EFFECTS = (0.0, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2)
 GRID_EFFECTS = (0.0, 0.01, 0.02, 0.03, 0.05)
 PAIRS = (5, 10, 15, 20)
+GRIDS = 2000
+"""As many are simulated for each number of docs/gate.md."""
 
 _SEED = 7
 _TIMES = 2  # of a cell: its step and its round
@@ -216,16 +218,22 @@ def whole_grid(world: World) -> list[list[str]]:
 
 def false_alarms(world: World) -> list[list[str]]:
     """Return how many grids in which nothing changed have anything flagged: count, and upper bound of the rate."""
-    worlds = {f"{noise:.0%}": replace(world, noise=noise) for noise in (0.01, 0.04, 0.08)}
-    worlds["4%, rounds apart from steps"] = replace(world, correlation=0.0)
-    worlds["8%, with `--noise` of 5 pairs"] = replace(world, noise=0.08, same_code=5)
-    worlds["1% and 4% shared"] = replace(world, noise=0.01, shared=0.04)
     lines = []
-    for label, each in worlds.items():
+    for label, each in kinds_of_noise(world).items():
         found = [simulate(replace(each, pairs=pairs)) for pairs in PAIRS]
         lines.append([f"{label}, at once", *(_bounded(rates.wrong, world.grids) for rates in found)])
         lines.append([f"{label}, confirmed", *(_bounded(rates.wrong_confirmed, world.grids) for rates in found)])
     return lines
+
+
+def kinds_of_noise(world: World) -> dict[str, World]:
+    """Return worlds in which runs differ from each other in another way."""
+    return {
+        **{f"{noise:.0%}": replace(world, noise=noise) for noise in (0.01, 0.04, 0.08)},
+        "4%, rounds apart from steps": replace(world, correlation=0.0),
+        "8%, with `--noise` of 5 pairs": replace(world, noise=0.08, same_code=5),
+        "1% and 4% shared": replace(world, noise=0.01, shared=0.04),
+    }
 
 
 def losses(grids: int) -> list[list[str]]:
@@ -274,4 +282,4 @@ def _markdown(corner: str, lines: list[list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    print(tables(grids=2000))
+    print(tables(GRIDS))

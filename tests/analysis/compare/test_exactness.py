@@ -33,7 +33,7 @@ def test_what_repeats_to_the_bit_by_the_parameters_of_a_cell(
 ) -> None:
     assert {repeats(METRICS[name], parameters) for name in ("bytes_per_round", "rpcs_per_round")} == {sizes}
     assert {repeats(METRICS[name], parameters) for name in ("final_train_loss", "final_eval_accuracy")} == {losses}
-    assert not repeats(METRICS["step_p50_s"], parameters)
+    assert repeats(METRICS["step_p50_s"], parameters) is False
     assert repeats(METRICS["client_parameters"], parameters)
 
 

@@ -341,3 +341,33 @@ def test_a_confirming_run_that_cannot_be_compared_says_why(again: Pairs, outcome
         outcome,
         f"flagged once; of the confirming run, {reason}",
     )
+
+
+def phases(name: str, base: dict[str, float], head: dict[str, float], repeats: Sequence[int] = range(6)) -> Pairs:
+    """A cell with a ledger in which nothing but HEAD differs."""
+    one, other = (tuple(Measured(phases=each) for _ in repeats) for each in (base, head))
+    return Pairs(name, name, {}, tuple(repeats), one, other)
+
+
+def test_a_part_of_less_than_a_tenth_of_the_change_is_not_named() -> None:
+    """Of 10 ms of a step of 100: 9 ms and 1 ms are named, 0.9 ms are not, though they are as sure."""
+    base = {"server_compute_s": 0.05, "server_queue_s": 0.05}
+    for queue, named in ((0.0511, True), (0.0509, False)):
+        compute, waiting = attribute([phases("c", base, {"server_compute_s": 0.059, "server_queue_s": queue})])
+        assert (compute.phase, compute.named, waiting.named) == ("server_compute_s", True, named)
+        assert compute.share == pytest.approx(0.09)
+        assert compute.change_s == pytest.approx(0.009)
+
+
+def test_parts_and_cells_that_runs_lack_are_left_out() -> None:
+    base, head = {"server_compute_s": 0.05, "server_queue_s": 0.05}, {"server_compute_s": 0.06, "server_queue_s": 0.05}
+    whole, old = phases("c", base, head), phases("d", base, {"server_compute_s": 0.07})
+    assert [moved.phase for moved in attribute([phases("c", base, head, [0])])] == [
+        "server_compute_s",
+        "server_queue_s",
+    ]
+    assert [moved.phase for moved in attribute([whole, old])] == ["server_compute_s"]
+    partly = replace(old, head=(Measured(), *old.head[1:]))  # of one run nothing is known
+    assert [moved.share for moved in attribute([whole, partly])] == pytest.approx([0.1, 0])
+    assert attribute([whole, phases("d", base, {"client_forward_s": 0.1})]) == ()
+    assert attribute([whole, phases("d", base, head, [7, 8])]) == ()

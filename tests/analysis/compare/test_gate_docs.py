@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.stats.gate_simulation import World, simulate, tables
+from analysis.stats.gate_simulation import GRIDS, World, simulate, tables
 
 DOCS = (Path(__file__).parents[3] / "docs" / "gate.md").read_text()
-GRIDS = 2000
 
 
 def test_the_documented_detection_of_ten_percent_by_ten_pairs_is_what_is_simulated() -> None:
@@ -15,6 +14,10 @@ def test_the_documented_detection_of_ten_percent_by_ten_pairs_is_what_is_simulat
     lines = [line.split("|")[3].strip() for line in DOCS.splitlines() if line.startswith("| +10.0% ")]
     confirmed, at_once = lines[0], lines[2]
     assert (confirmed, at_once) == (f"{found.confirmed / GRIDS:.1%}", f"{found.cell / GRIDS:.1%}")
+
+
+def test_the_page_says_over_how_many_grids() -> None:
+    assert f"{GRIDS:,} grids of {World().cells} cells for each number" in DOCS
 
 
 @pytest.mark.slow

@@ -52,3 +52,15 @@ def test_the_links_are_of_round_bandwidths() -> None:
         ("100 Mbit/s", 1e8),
         ("10 Mbit/s", 1e7),
     ]
+
+
+def test_without_aggregation_and_where_all_ran_the_same_algorithm_a_round_is_its_steps(results: Results) -> None:
+    cells = results.cells.assign(aggregation_p50_s=float("nan"), model_bytes_per_round=0.0)
+    found = predict(replace(results, cells=cells.drop(columns="algorithm", errors="ignore")))
+    assert found["round_s"].tolist() == pytest.approx([0.1, 0.088, 0.1, 0.28])
+    assert found.index.tolist() == [0, 1, 2, 3]
+
+
+def test_the_axes_stand_beside_the_key(results: Results) -> None:
+    found = predict(replace(results, axes={"run": ("quick",), "clients": (2, 3)}))
+    assert list(found) == ["run", "cell_id", "repeat", "clients", "link", "step_s", "round_s"]

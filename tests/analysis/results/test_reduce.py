@@ -133,3 +133,11 @@ def test_one_worker_that_compiles_makes_a_round_cold() -> None:
     )
     clients = pd.DataFrame({"round": [0, 1, 2], "worker": 0})
     assert typical_round(steps, rounds, clients)["round_s"] == 3
+
+
+def test_a_round_whose_workers_are_not_recorded_has_no_parts_of_its_own() -> None:
+    rounds = pd.DataFrame({"round": [0, 1], "round_s": [2.0, 4.0], "aggregation_s": 0.5})
+    steps = pd.DataFrame({"round": [0, 1], "step_s": [1.0, 7.0], "between_s": 0.25, "warmup": False})
+    clients = pd.DataFrame({"round": [0, 1], "worker": [0, np.nan]})
+    parts = typical_round(steps, rounds, clients)
+    assert parts == {"round_s": 3, "aggregation_s": 0.5, "steps_s": 1, "between_steps_s": 0.25}

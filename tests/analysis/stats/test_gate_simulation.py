@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from analysis.stats.gate_simulation import LossWorld, World, simulate, simulate_losses, tables
+from analysis.stats.gate_simulation import LossWorld, World, kinds_of_noise, simulate, simulate_losses, tables
 from analysis.stats.signed_rank import clopper_pearson
 
 
@@ -83,6 +83,10 @@ LOSSES = LossWorld(pairs=8, cells=5, min_effect=0.01, grids=200)
         (W, (78, 110, 49, 0, 0, 0)),
         (replace(W, rounds_alone=True, pairs=7), (0, 37, 11, 0, 0, 0)),
         (replace(W, effect=0.02, noise=0.01, min_effect=0.02, same_code=0), (1, 0, 1, 29, 0, 0)),
+        (World(effect=1.0, noise=1.0, changed=2, cells=3, pairs=8, grids=400), (109, 77, 54, 0, 6, 1)),
+        (World(effect=0.2, changed=1, cells=6, min_effect=0.0, pairs=8, grids=400), (400, 400, 366, 0, 23, 9)),
+        (World(cells=6, min_effect=0.0, pairs=8, shared=0.3, noise=0.01, grids=400), (0, 0, 1, 0, 31, 1)),
+        (LossWorld(pairs=8, cells=3, seeds=1.0, runs=1.0, min_effect=0.01, grids=400), (0, 0, 0, 0, 146, 17)),
         (replace(W, effect=0.0, changed=0, min_effect=0.0, same_code=0), (0, 0, 0, 0, 29, 12)),
         (LOSSES, (0, 0, 0, 0, 38, 3)),
         (replace(LOSSES, same_seeds=True), (0, 0, 0, 0, 38, 80)),
@@ -91,3 +95,20 @@ LOSSES = LossWorld(pairs=8, cells=5, min_effect=0.01, grids=200)
 def test_a_simulated_world_is_the_same_to_the_count(world: World | LossWorld, counts: tuple[int, ...]) -> None:
     found = simulate(world) if isinstance(world, World) else simulate_losses(world)
     assert astuple(found) == counts
+
+
+def test_what_is_not_said_of_a_world_is_as_in_the_docs() -> None:
+    assert World() == World(0.0, 10, 24, 0, False, 0.04, 0.0, 0.8, 0, 0.03, 1000)
+    assert LossWorld() == LossWorld(10, 24, 0.1, 0.01, False, 3, 0.05, 1000)
+
+
+def test_the_kinds_of_noise_are_what_their_names_say() -> None:
+    found = {name: (w.noise, w.shared, w.correlation, w.same_code) for name, w in kinds_of_noise(World()).items()}
+    assert found == {
+        "1%": (0.01, 0, 0.8, 0),
+        "4%": (0.04, 0, 0.8, 0),
+        "8%": (0.08, 0, 0.8, 0),
+        "4%, rounds apart from steps": (0.04, 0, 0, 0),
+        "8%, with `--noise` of 5 pairs": (0.08, 0, 0.8, 5),
+        "1% and 4% shared": (0.01, 0.04, 0.8, 0),
+    }

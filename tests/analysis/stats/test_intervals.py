@@ -196,7 +196,8 @@ def test_a_band_is_the_interval_at_each_point(values: list[float], reach: float)
 def test_the_interval_of_a_ratio_of_accuracies_holds_what_test_examples_decide(results: Results) -> None:
     """Relative variances of 0.8 and 0.4 on 100 examples: 0.2 ÷ 80 and 0.6 ÷ 40; the repeats all agree."""
     accuracy = np.where(results.cells["cut_layer"] == "a", 0.8, 0.4)
-    tested = replace(results, cells=results.cells.assign(final_eval_accuracy=accuracy, test_examples=100))
+    examples = np.where(results.cells["batch_size"] == 1, 100, 400)  # the fewest count
+    tested = replace(results, cells=results.cells.assign(final_eval_accuracy=accuracy, test_examples=examples))
     ratio = paired_ratio(tested, "cut_layer", "a", "b", "final_eval_accuracy")
     assert ratio is not None
     reach = 1.959964 * math.sqrt(0.2 / 80 + 0.6 / 40)
@@ -237,3 +238,28 @@ def test_a_ratio_says_what_it_rests_on() -> None:
         True,
     ] * 2
     assert Ratio(2, 1.5, 2.5, 2, 3).inverse() == Ratio(0.5, 0.4, 2 / 3, 2, 3)
+
+
+def test_runs_are_compared_with_each_other_unless_a_metric_was_redefined(make_run: MakeRun) -> None:
+    one, two = make_run("one", {"clients": [2, 3]}, repeats=3), make_run("two", {"clients": [2, 3]}, repeats=3)
+    loaded = load(one, two)
+    timed = loaded.cells.assign(step_p50_s=np.where(loaded.cells["run"] == "two", 0.75, 0.25))
+    ratio = paired_ratio(replace(loaded, cells=timed), "run", "two", "one", "step_p50_s")
+    assert ratio is not None
+    assert (round(ratio.ratio, 12), ratio.cells, ratio.repeats) == (3, 2, 3)
+    for path in two.glob("cells/*/*/manifest.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"definitions": {"step_p50_s": 77}}))
+    redefined = replace(load(one, two), cells=timed)
+    assert paired_ratio(redefined, "run", "two", "one", "step_p50_s") is None
+    assert paired_ratio(redefined, "clients", 3, 2, "step_p50_s") is not None
+
+
+def test_cells_of_several_runs_are_paired_within_their_run(results: Results) -> None:
+    """`a` takes twice as long in one run, and eight times in the other, which is slower altogether."""
+    times = {("r", "a"): 2.0, ("r", "b"): 1.0, ("s", "a"): 800.0, ("s", "b"): 100.0}
+    runs = pd.concat([results.cells, results.cells.assign(run="s")], ignore_index=True)
+    runs["step_p50_s"] = [times[key] for key in zip(runs["run"], runs["cut_layer"], strict=True)]
+    both = replace(results, cells=runs, axes={**results.axes, "run": ("r", "s")})
+    ratio = paired_ratio(both, "cut_layer", "a", "b", "step_p50_s")
+    assert ratio is not None
+    assert (round(ratio.ratio, 12), ratio.cells, ratio.repeats) == (4, 2, 6)

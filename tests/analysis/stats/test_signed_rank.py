@@ -103,6 +103,7 @@ def test_many_samples_at_once_give_what_each_gives_alone() -> None:
     low, high = signed_rank(samples).bounds(0.05)
     assert (low[2, 1], high[2, 1]) == signed_rank(samples[2, 1]).bounds(0.05)
     assert signed_rank(samples).p_above(np.full((3, 4), 0.2))[0, 3] == signed_rank(samples[0, 3]).p_above(0.2)
+    assert signed_rank(samples).p_below(np.full((3, 4), 0.2))[0, 3] == signed_rank(samples[0, 3]).p_below(0.2)
 
 
 def test_the_bootstrap_interval_repeats_and_covers() -> None:
@@ -136,3 +137,12 @@ def test_the_bootstrap_interval_is_the_same_to_the_digit() -> None:
     sample = np.random.default_rng(3).normal(0.1, 0.05, 20)
     intervals = [bootstrap(sample, 0.95, draws) for draws in (1999, 2000, 2001)]
     assert [bootstrap(sample) == each for each in intervals] == [False, True, False]
+
+
+def test_ties_speak_for_the_value_and_a_level_that_is_just_met_bounds() -> None:
+    """Of 1 to 5, 14 of 15 Walsh averages lie above 1 and below 5; T >= 14 has 2 of 32 signs, T = 15 has one."""
+    seen = signed_rank(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    assert [float(p) for p in (seen.p_above(1), seen.p_below(5))] == [2 / 32, 2 / 32]
+    assert [float(p) for p in (seen.p_above(0.5), seen.p_below(5.5))] == [1 / 32, 1 / 32]
+    assert [float(bound) for bound in seen.bounds(1 / 32)] == [1, 5]
+    assert [float(bound) for bound in seen.bounds(1 / 33)] == [-np.inf, np.inf]
