@@ -14,6 +14,7 @@ from splitfed_core.wire.codecs.settings import Settings, one_of
 _BLOCK = 1 << 15
 """Elements that are worked on at a time, so that what is in between stays in the cache."""
 
+_WIDE = 1024
 _ORDINARY_WIDTH, _ORDINARY_SIZE = 2.0**-100, 2.0**126
 """Ranges for which float32 is enough to compute with: neither the step nor its inverse nor a sum leaves it."""
 
@@ -41,17 +42,28 @@ class Layout:
         """Elements that share a range."""
         return self.columns if self.axis == 1 else self.rows
 
-    def ranges(self, ends: Array) -> Array:
-        """Shape the ends of the ranges so that they fit the matrix."""
-        return ends.reshape((-1, 1) if self.axis == 1 else (1, -1))
+    def spread(self, ends: Array, length: int) -> Array:
+        """Shape what each range has one of so that `of_block` fits it to the blocks of that length.
+
+        Of columns it is repeated for every row of a block: NumPy works through two equal shapes in one go.
+        """
+        return ends[:, None] if self.axis == 1 else np.tile(ends, (self._step(length), 1))
+
+    def of_block(self, spread: Array, across: slice, block: Array) -> Array:
+        """Return that part of what was spread which belongs to a block."""
+        return spread[across] if self.axis == 1 else spread[: len(block)]
 
     def blocks(self, length: int) -> Iterator[tuple[slice, int, int]]:
         """Yield rows (columns, where these have the ranges) and a stretch of the axis, so many elements at a time."""
-        step = max(1, min(length, _BLOCK if self.axis == 1 else _BLOCK // self.columns))
+        step = self._step(length)
         across = max(1, _BLOCK // step) if self.axis == 1 else self.columns
         for first in range(0, self.groups, across):
             for start in range(0, length, step):
                 yield slice(first, first + across), start, min(start + step, length)
+
+    def _step(self, length: int) -> int:
+        """Return how long a stretch is that makes a block."""
+        return max(1, min(length, _BLOCK if self.axis == 1 else _BLOCK // self.columns))
 
     def part(self, matrix: Array, across: slice, start: int, stop: int) -> Array:
         """Return a block of a matrix, or less where it ends."""
@@ -100,8 +112,7 @@ class Affine(FloatCodec):
         if array.size:
             values = array.astype("<f4", copy=False).reshape(layout.rows, layout.columns)
             ends, codes = self._split(packed, layout)
-            values.min(axis=layout.axis, out=ends[0])
-            values.max(axis=layout.axis, out=ends[1])
+            ends[:] = _extreme(values, layout, np.minimum), _extreme(values, layout, np.maximum)
             ends[:, ~np.isfinite(ends).all(axis=0)] = np.nan
             self._quantise(values, layout, ends, codes, rng if self.random else None)
         return packed
@@ -123,7 +134,8 @@ class Affine(FloatCodec):
         low, high = values.min(axis=layout.axis), values.max(axis=layout.axis)
         half_steps = (high - low) / self._top * (1.0 if self.random else 0.5)
         bound = half_steps + np.maximum(np.abs(low), np.abs(high)) * 2.0**-21 + 2.0**-149
-        return np.broadcast_to(layout.ranges(bound), values.shape).reshape(array.shape)
+        across = bound[:, None] if layout.axis == 1 else bound
+        return np.broadcast_to(across, values.shape).reshape(array.shape)
 
     @property
     def _top(self) -> int:
@@ -149,17 +161,17 @@ class Affine(FloatCodec):
         self, values: Array, layout: Layout, ends: Array, codes: Array, rng: np.random.Generator | None
     ) -> None:
         """Fill in the codes: (value - low) ÷ step, rounded; adding 2²³ (2⁵²) leaves that integer in the low bits."""
-        kind, low, width = _arithmetic(layout, ends)
-        single = kind is np.float32
-        magic, whole = (kind(2.0**23), np.uint32) if single else (kind(2.0**52), np.uint64)
+        stride = codes.shape[layout.axis]
+        kind, low, width = _arithmetic(ends)
+        magic, whole = (kind(2.0**23), np.uint32) if kind is np.float32 else (kind(2.0**52), np.uint64)
         inverse = np.divide(self._top, width, out=np.zeros_like(width), where=width != 0).astype(kind)
-        for across, start, stop in layout.blocks(codes.shape[layout.axis]):
+        low, inverse = layout.spread(low, stride), layout.spread(inverse, stride)
+        for across, start, stop in layout.blocks(stride):
             target = layout.part(codes, across, start, stop)
             for plane in range(self._planes):
-                shift = plane * codes.shape[layout.axis]
-                part = layout.part(values, across, start + shift, stop + shift)
-                level = np.subtract(part, _group(low, layout, across), dtype=kind)
-                level *= _group(inverse, layout, across)
+                part = layout.part(values, across, start + plane * stride, stop + plane * stride)
+                level = np.subtract(part, layout.of_block(low, across, part), dtype=kind)
+                level *= layout.of_block(inverse, across, part)
                 if rng is not None:
                     level += rng.random(level.shape, dtype=kind)
                     np.floor(np.minimum(level, self._top, out=level), out=level)
@@ -173,35 +185,42 @@ class Affine(FloatCodec):
 
     def _restore(self, ends: Array, codes: Array, layout: Layout, values: Array) -> None:
         """Fill in the values: low + code · step."""
-        kind, low, width = _arithmetic(layout, ends)
-        step = (width / self._top).astype(kind)
-        for across, start, stop in layout.blocks(codes.shape[layout.axis]):
+        stride = codes.shape[layout.axis]
+        kind, low, width = _arithmetic(ends)
+        low, step = layout.spread(low, stride), layout.spread((width / self._top).astype(kind), stride)
+        for across, start, stop in layout.blocks(stride):
             packed = layout.part(codes, across, start, stop)
             for plane in range(self._planes):
-                shift = plane * codes.shape[layout.axis]
-                target = layout.part(values, across, start + shift, stop + shift)
+                target = layout.part(values, across, start + plane * stride, stop + plane * stride)
                 code = layout.part(packed, slice(None), 0, target.shape[layout.axis])
                 if self._planes > 1:
                     code = (code >> plane * self.bits) & self._top
                 level = target if kind is np.float32 else np.empty(target.shape, kind)
                 np.copyto(level, code)
-                level *= _group(step, layout, across)
-                level += _group(low, layout, across)
+                level *= layout.of_block(step, across, target)
+                level += layout.of_block(low, across, target)
                 if level is not target:
                     np.copyto(target, level, casting="same_kind")
 
 
-def _arithmetic(layout: Layout, ends: Array) -> tuple[type[np.float32] | type[np.float64], Array, Array]:
+def _arithmetic(ends: Array) -> tuple[type[np.float32] | type[np.float64], Array, Array]:
     """Return in which type to compute, the low ends in it, and the widths of the ranges in float64."""
     low, high = ends.astype(np.float64)
     width, size = high - low, np.maximum(np.abs(low), np.abs(high))
     ordinary = ((width == 0) | (width > _ORDINARY_WIDTH)) & (size < _ORDINARY_SIZE)
     kind = np.float32 if ordinary.all() else np.float64
-    return kind, layout.ranges(low.astype(kind)), layout.ranges(width)
+    return kind, low.astype(kind), width
 
 
-def _group(ends: Array, layout: Layout, across: slice) -> Array:
-    return ends[across] if layout.axis == 1 else ends
+def _extreme(values: Array, layout: Layout, reduce: np.ufunc) -> Array:
+    """Return the smallest or largest of each range; narrow columns side by side first, which is much faster."""
+    if layout.axis == 1:
+        return np.asarray(reduce.reduce(values, axis=1))
+    fold = max(1, min(_WIDE // layout.columns, layout.rows))
+    whole = layout.rows - layout.rows % fold
+    wide = reduce.reduce(values[:whole].reshape(-1, fold * layout.columns), axis=0)
+    folded = reduce.reduce(wide.reshape(fold, layout.columns), axis=0)
+    return np.asarray(reduce.reduce(np.vstack([folded, values[whole:]]), axis=0))
 
 
 class Int8(Affine):
