@@ -28,10 +28,15 @@ class RawCodec:
         Raises:
             RemoteError: The payload does not have the size that dtype and shape ask for, or there is no such dtype.
         """
-        expected = checked_size(tensor, limit)
-        if tensor.codec != self.name or tensor.num_bytes != expected:
+        dtype = tensor.numpy_dtype()
+        expected = dtype.itemsize * prod(tensor.shape)
+        if tensor.codec != self.name or tensor.num_bytes != expected or (limit and expected > limit.num_bytes):
+            checked_size(tensor, limit)
             raise misfit(tensor, self.name, expected)
-        return np.frombuffer(tensor.payload, dtype=tensor.numpy_dtype()).reshape(tensor.shape)
+        try:
+            return np.frombuffer(tensor.payload, dtype=dtype).reshape(tensor.shape)
+        except ValueError:
+            raise misfit(tensor, self.name, "another number of") from None
 
     def num_bytes(self, shape: tuple[int, ...], dtype: DType) -> int:
         """Return elements times the size of one."""
