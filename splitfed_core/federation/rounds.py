@@ -102,6 +102,9 @@ def _result(
         clients_cpu_s=_sum([group.cpu_s for group in groups]),
         main_server_cpu_s=servers_cpu_s.get("main_server"),
         fed_server_cpu_s=servers_cpu_s.get("fed_server"),
+        transfer_s=_mean([_both(row.push_s, row.pull_s) for row in clients]),
+        wait_s=_mean([row.wait_s for row in clients]),
+        link_transfer_s=_mean([_both(row.link_push_s, row.link_pull_s) for row in clients]),
     )
     return RoundResult([replace(step, started_s=step.started_s - epoch) for step in steps], clients, row, epoch)
 
@@ -118,3 +121,14 @@ def _sum(amounts: Sequence[T | None]) -> T | None:
     """Return the sum of what all of them have; nothing where one has nothing."""
     there = [amount for amount in amounts if amount is not None]
     return sum(there[1:], there[0]) if there and len(there) == len(amounts) else None
+
+
+def _both(push: float | None, pull: float | None) -> float | None:
+    """Return the sum of two times, of which one may not have been; nothing where neither was."""
+    return None if push is None and pull is None else (push or 0.0) + (pull or 0.0)
+
+
+def _mean(times: Sequence[float | None]) -> float | None:
+    """Return the mean over all clients, of whom one without such a time has none; nothing where nobody has."""
+    there = [time for time in times if time is not None]
+    return sum(there) / len(times) if there else None

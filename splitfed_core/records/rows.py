@@ -76,6 +76,8 @@ class RoundRow:
     that part of it in which at least one worker was training, `aggregation_s` the other part. `workers_s` is what the
     driver saw the workers take, summed over those that had clients in the round, and `unexplained_s` what is left of it
     after all times of `clients.csv`. `*_cpu_s` is the processor time of the processes of each role in the round.
+    `transfer_s` is how long the models of a client were on their way, `wait_s` how long it waited for those of others,
+    each the mean of the clients of the round; `link_transfer_s` is what emulated links took of the transfer.
     `rpcs` counts the calls of all clients to the servers, an exchange on a stream as one, without those of evaluation;
     empty where nobody counted them (the notebook's own messages).
     """
@@ -102,6 +104,9 @@ class RoundRow:
     clients_cpu_s: float | None = None
     main_server_cpu_s: float | None = None
     fed_server_cpu_s: float | None = None
+    transfer_s: float | None = None
+    wait_s: float | None = None
+    link_transfer_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,7 @@ class ClientRow:
     others), `push_s` and `pull_s` (its model on its way to the fed server and back), `wait_s` (for the models of
     others) and `end_round_s` (its goodbye to the main server). `aggregation_wait_s` is push, pull and wait together,
     `span_s` the time from the begin of its first step to the end of its last one, with the steps of its neighbours.
+    `link_push_s` and `link_pull_s` are what an emulated link took of `push_s` and `pull_s`, there and back.
     """
 
     cell_id: str
@@ -132,6 +138,8 @@ class ClientRow:
     pull_s: float | None = None
     wait_s: float | None = None
     end_round_s: float | None = None
+    link_push_s: float | None = None
+    link_pull_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from splitfed_core.timing.holds import StepShares
 from splitfed_core.timing.pace import NO_PACE, Pace
 from splitfed_core.timing.stopwatch import MODEL_EXCHANGE, Share, Stopwatch
 from splitfed_core.training.segment import Segment
-from splitfed_core.wire.call import Address, Call, Kind
+from splitfed_core.wire.call import Address, Call, Kind, Transit
 from splitfed_core.wire.transports.base import Transport
 
 
@@ -81,6 +81,7 @@ class Client:
         """Forget the last round's rows."""
         self._rows: list[StepRow] = []  # their `started_s` still on the monotonic clock
         self.aggregation_bytes = [0, 0]  # up, down
+        self._link_s: dict[Share, float] = {}  # of its models, where a link is emulated
 
     def batches(self, round: int) -> Iterator[Batch]:
         """Yield this client's mini-batches of a round."""
@@ -164,14 +165,22 @@ class Client:
 
     def _push(self, round: int, arrays: Sequence[Array]) -> None:
         call = Call(Kind.PUSH_MODEL, Address(self.client_id, round), tuple(arrays), self.examples)
-        self.aggregation_bytes[0] += self._fed.exchange(call).transit.uplink_bytes
+        transit = self._fed.exchange(call).transit
+        self.aggregation_bytes[0] += transit.uplink_bytes
+        self._note_link("push", transit)
         self._lap("push")
 
     def _pull(self, round: int) -> list[Array]:
         reply = self._fed.exchange(Call(Kind.GET_AGGREGATE, Address(self.client_id, round)))
         self.aggregation_bytes[1] += reply.transit.downlink_bytes
+        self._note_link("pull", reply.transit)
         self._worker.stopwatch.lap(self.client_id, "pull", waited_s=reply.waited_s)
         return list(reply.tensors)
+
+    def _note_link(self, share: Share, transit: Transit) -> None:
+        """Add what an emulated link took, there and back, of a share."""
+        if transit.link_uplink_s is not None and transit.link_downlink_s is not None:
+            self._link_s[share] = self._link_s.get(share, 0.0) + transit.link_uplink_s + transit.link_downlink_s
 
     def _load_state(self) -> None:
         """Bring the client's state into the compiled step that it shares with others."""
@@ -204,6 +213,8 @@ class Client:
             pull_s=spent_s("pull"),
             wait_s=spent_s("wait"),
             end_round_s=spent_s("end_round"),
+            link_push_s=self._link_s.get("push"),
+            link_pull_s=self._link_s.get("pull"),
         )
 
 

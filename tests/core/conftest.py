@@ -17,6 +17,7 @@ from splitfed_core.timing.pace import Pace
 
 if TYPE_CHECKING:
     from splitfed_core.federation.local import LocalFederation
+    from splitfed_core.wire.layers.link import LinkClock
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,20 @@ class Federations:
         """Return shards of these sizes, each with data of its own; a client without examples has none."""
         return [ClientShard(client, *self.examples(size, seed=client)) for client, size in enumerate(sizes) if size]
 
-    def build(self, config: CellConfig, shards: list[ClientShard], pace: Pace | None = None) -> "LocalFederation":
+    def build(
+        self,
+        config: CellConfig,
+        shards: list[ClientShard],
+        pace: Pace | None = None,
+        link_clock: "LinkClock | None" = None,
+    ) -> "LocalFederation":
         """Build a federation of the holders of these shards."""
         from splitfed_core.federation.local import LocalFederation
 
         holders = {shard.client_id for shard in shards}
         key = replace(self.key, empty=frozenset(range(config.num_clients)) - holders)
-        return LocalFederation(key, config, self.shape, shards, self.examples(30, seed=99), pace=pace)
+        test = self.examples(30, seed=99)
+        return LocalFederation(key, config, self.shape, shards, test, pace=pace, link_clock=link_clock)
 
     def train(self, *sizes: int, **parameters: Any) -> Trained:
         """Train a cell, whose clients hold so many examples each, to its end."""
