@@ -1,4 +1,4 @@
-"""The array type that roles, codecs and data share."""
+"""The array types that roles, codecs and data share."""
 
 from typing import Any
 
@@ -6,4 +6,5 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+IndexArray = npt.NDArray[np.int64]
 DType = np.dtype[Any]

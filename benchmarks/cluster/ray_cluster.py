@@ -29,6 +29,7 @@ from splitfed_core.config.choice import Named
 from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards, warnings_of
 from splitfed_core.data.deal import assign_examples, shape_of
 from splitfed_core.errors import CellError, ConfigError, SfbenchError
+from splitfed_core.federation.codecs import largest_message_bytes
 from splitfed_core.federation.rounds import train_rounds
 from splitfed_core.records.results import CellKey, ModelFacts
 from splitfed_core.wire.security.tls import Authority
@@ -169,7 +170,7 @@ class Cluster:
             deadline=deadline,
             token=self._token,
             authority=self._authority,
-            max_message_bytes=sizes.largest_message_bytes(config.batch_size),
+            max_message_bytes=largest_message_bytes(config, sizes),
         )
         facts = cell.begin(shared, indices)
         cell.code()  # as soon as it is imported: what is edited while the cell runs is not what runs

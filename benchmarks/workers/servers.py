@@ -15,6 +15,7 @@ from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.federation.build_fed import build_fed_server
 from splitfed_core.federation.build_links import link_gates
+from splitfed_core.federation.codecs import aggregate_coder, cut_coder
 from splitfed_core.records.results import CellKey, DataShape
 from splitfed_core.wire.call import Call, Reply
 from splitfed_core.wire.codecs.base import EncodedTensor
@@ -91,7 +92,8 @@ class MainServerProcess(ServerProcess):
 
         self._main = build_main_server(key, config, shape, examples, usable_cores(), self._step_cache)
         self._cleanup.callback(self._main.close)
-        self._service = server_gate(self._main, more=link_gates(config, self._link_clock))
+        cut = cut_coder(key, config, examples, self._main.largest_example_bytes, max_message_bytes)
+        self._service = server_gate(self._main, cut, link_gates(config, self._link_clock))
         if config.transport == "ray":
             return ""
         return self._serve(
@@ -129,8 +131,9 @@ class FedServerProcess(ServerProcess):
         self._begin()
         if own := own_processes(config.algorithm):
             return self._cleanup.enter_context(own.fed_server(config, token)).address
-        server = build_fed_server(key, config, start.weights, start.trainable)
-        self._service = server_gate(server, more=link_gates(config, self._link_clock))
+        fed = build_fed_server(key, config, start.weights, start.trainable)
+        models = aggregate_coder(key, config, start.weights, max_message_bytes)
+        self._service = server_gate(fed, models, link_gates(config, self._link_clock))
         if config.transport == "ray":
             return ""
         return self._serve(

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from splitfed_core.algorithms import ALGORITHMS
+from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.config.choice import Named
+from splitfed_core.config.codec_choice import invalid_codecs
 from splitfed_core.config.link_choice import form_of
 from splitfed_core.timing.link_forms import most_sharers
 
@@ -23,7 +24,16 @@ def without_effect(values: Mapping[str, Any]) -> set[str]:
         lacking |= {"server_slowdown"}
     if "clients" in lacking:
         lacking |= {"device"}
-    return lacking
+    return lacking | (_codecs_without_effect(values, algorithm, lacking) if algorithm else set())
+
+
+def _codecs_without_effect(values: Mapping[str, Any], algorithm: Algorithm, lacking: set[str]) -> set[str]:
+    """Return the codecs of what is never sent: nothing at all, nothing across a cut, or no model."""
+    if "transport" in lacking or values.get("transport") == "inproc":  # messages of its own, or none
+        return {"codec", "gradient_codec", "model_codec"}
+    crossing = {"codec", "gradient_codec"} if algorithm.cuts == 0 else set()
+    no_model = algorithm.handover == "none" or values.get("aggregation") is False
+    return crossing | ({"model_codec"} if no_model else set())
 
 
 def invalid_combination(values: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -44,7 +54,12 @@ def invalid_combination(values: Mapping[str, Any]) -> tuple[str, str] | None:
         return "participation", f"participation {chosen}: there are {clients} clients; give at most that, or a share"
     if values["order"] == "fixed" and values["threads"] != 1:
         return "threads", f"threads {values['threads']}: order fixed repeats to the bit only with threads: 1"
-    return _shared_processes(values) or _invalid_device(values) or _invalid_link(values)
+    return (
+        _shared_processes(values)
+        or _invalid_device(values)
+        or _invalid_link(values)
+        or invalid_codecs(values, in_line=algorithm.in_line)
+    )
 
 
 def _shared_processes(values: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -26,6 +26,7 @@ from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.config.algorithm_name import AlgorithmName
 from splitfed_core.config.applicability import invalid_combination, without_effect
 from splitfed_core.config.choice import Choice, Named
+from splitfed_core.config.codec_choice import CodecChoice
 from splitfed_core.config.device_choice import DeviceChoice, ServerSlowdown
 from splitfed_core.config.link_choice import LinkChoice, ServerLinkChoice
 from splitfed_core.errors import ConfigError
@@ -97,6 +98,15 @@ class CellConfig(BaseModel):
         None, description="what each client computes on: raspberry_pi_4, phone_low …, {slowdown: 4}, or a mix"
     )
     server_slowdown: ServerSlowdown = Field(None, description="how many times as slow as this host the servers compute")
+    codec: CodecChoice | None = Field(
+        Named(name="raw"), description="how what the forward pass sends across a cut is encoded"
+    )
+    gradient_codec: CodecChoice | None = Field(
+        Named(name="raw"), description="how what the backward pass sends across a cut is encoded"
+    )
+    model_codec: CodecChoice | None = Field(
+        Named(name="raw"), description="how client-side models are encoded, to and from the fed server"
+    )
     workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] | None = Field(
         "auto", description="processes that hold the clients"
     )

@@ -22,7 +22,7 @@ class Named(BaseModel):
     @classmethod
     def of(cls, value: "Named | str | Mapping[str, Any]") -> "Named":
         """Read what a grid could hold: a name, or a mapping with `name`."""
-        return cls.model_validate(_name_to_mapping(value))
+        return cls.model_validate(name_to_mapping(value))
 
     def plain(self) -> str | dict[str, Any]:
         """Return the shortest form a grid could hold: the bare name where there are no settings."""
@@ -33,8 +33,9 @@ class Named(BaseModel):
         return hash(json.dumps(self.plain(), sort_keys=True))
 
 
-def _name_to_mapping(value: object) -> object:
+def name_to_mapping(value: object) -> object:
+    """Turn a bare name into the mapping that it stands for."""
     return {"name": value} if isinstance(value, str) else value
 
 
-Choice = Annotated[Named, BeforeValidator(_name_to_mapping), PlainSerializer(Named.plain)]
+Choice = Annotated[Named, BeforeValidator(name_to_mapping), PlainSerializer(Named.plain)]

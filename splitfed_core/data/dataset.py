@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from splitfed_core.arrays import Array
+from splitfed_core.arrays import Array, IndexArray
 from splitfed_core.records.rows import LabelRow
 from splitfed_core.seeding import stream
 
-IndexArray = NDArray[np.int64]
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]  # height, width

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from splitfed_core.arrays import IndexArray
 from splitfed_core.config.choice import Named
-from splitfed_core.data.dataset import Dataset, IndexArray
+from splitfed_core.data.dataset import Dataset
 from splitfed_core.errors import ConfigError
 from splitfed_core.seeding import stream
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from splitfed_core.arrays import Array
+from splitfed_core.arrays import Array, IndexArray
 from splitfed_core.config.cell_config import CellConfig
-from splitfed_core.data.dataset import Dataset, IndexArray, Labels
+from splitfed_core.data.dataset import Dataset, Labels
 
 _FEW_TESTS = 100
 """With fewer, one test example is more than a point of accuracy."""

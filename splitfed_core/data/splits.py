@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from splitfed_core.arrays import Array
+from splitfed_core.arrays import Array, IndexArray
 from splitfed_core.config.choice import Named
-from splitfed_core.data.dataset import IndexArray, held_out
+from splitfed_core.data.dataset import held_out
 from splitfed_core.errors import ConfigError, one_line
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from splitfed_core.data import ClientShard
 from splitfed_core.errors import ConfigError
 from splitfed_core.federation.build_links import link_layers
 from splitfed_core.federation.build_paces import client_pace, client_shares
+from splitfed_core.federation.codecs import cut_coder, largest_message_bytes, model_coder
 from splitfed_core.federation.schedule import in_order, participants
 from splitfed_core.records.results import EVALUATION_BATCH, CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.roles.client import Client, Worker
@@ -93,11 +94,17 @@ class ClientGroup:
             fed: The way to the fed server, where there is one.
             clock: How far the servers' clock is ahead.
         """
-        here = [shard.client_id for shard in self._shards]
-        links = link_layers(self._key, self._config, here, self._shares, self._link_clock, self._arbiter)
+        limit = largest_message_bytes(self._config, self.facts)
+        examples = {shard.client_id: len(shard.y) for shard in self._shards}
+        most_bytes = self.facts.largest_bytes_per_example
+        links = link_layers(self._key, self._config, list(examples), self._shares, self._link_clock, self._arbiter)
+        ways = (
+            (main, cut_coder(self._key, self._config, examples, most_bytes, limit)),
+            (fed, model_coder(self._key, self._config, self.segment.get_weights(), limit)),
+        )
         self._main, to_fed = (
-            NoServer() if end is None else client_stack(end, self._counters, clock, more=links, pace=self._pace)
-            for end in (main, fed)
+            NoServer() if end is None else client_stack(end, self._counters, clock, coder, links, self._pace)
+            for end, coder in ways
         )
         ledger = ledger_factory(self.segment, self._main, self._pace)
         for shard in self._shards:

@@ -12,6 +12,7 @@ from splitfed_core.federation.build_fed import build_fed_server
 from splitfed_core.federation.build_links import link_gates
 from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.federation.client_group import ClientGroup
+from splitfed_core.federation.codecs import aggregate_coder, cut_coder, largest_message_bytes
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.timing.pace import Pace
 from splitfed_core.timing.processor_time import ProcessorTime
@@ -75,10 +76,10 @@ class LocalFederation:
         self.facts: ModelFacts = self._group.facts
         self.segment: ClientSegment = self._group.segment
         self.main = self.fed = None
+        self._examples = {shard.client_id: len(shard.y) for shard in shards}
         if config.has_main_server:
-            examples = {shard.client_id: len(shard.y) for shard in shards}
             self.main = build_main_server(
-                key, config, shape, examples, step_cache=step_cache, pace=pace, processor=processor
+                key, config, shape, self._examples, step_cache=step_cache, pace=pace, processor=processor
             )
             self._stack.callback(self.main.close)
         if config.exchanges_models:
@@ -88,12 +89,16 @@ class LocalFederation:
 
     def _connect(self, config: CellConfig) -> tuple[Transport[EncodedTensor] | None, Transport[EncodedTensor] | None]:
         links = link_gates(config, self._link_clock, self._arbiter)
-        main = server_gate(self.main, more=links) if self.main else None
-        fed = server_gate(self.fed, more=links) if self.fed else None
+        limit = largest_message_bytes(config, self.facts)
+        main = fed = None
+        if self.main:
+            cut = cut_coder(self.key, config, self._examples, self.main.largest_example_bytes, limit)
+            main = server_gate(self.main, cut, links)
+        if self.fed:
+            fed = server_gate(self.fed, aggregate_coder(self.key, config, self.start()[0], limit), links)
         if config.in_one_process:
             return InProcessTransport(main) if main else None, InProcessTransport(fed) if fed else None
         token = new_token()
-        limit = self.facts.largest_message_bytes(config.batch_size)
         server = RpcServer(token=token, callers=config.num_clients, max_message_bytes=limit, main=main, fed=fed)
         self._stack.enter_context(server)
         ends = Endpoints(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from splitfed_core.arrays import Array
+from splitfed_core.arrays import Array, IndexArray
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.records.results import CellKey
@@ -14,13 +14,14 @@ from splitfed_core.seeding import stream
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """One mini-batch, ready before its step starts; `step` counts within the round."""
+    """One mini-batch, ready before its step starts; `step` counts within the round, `ids` within the client's shard."""
 
     round: int
     local_epoch: int
     step: int
     x: tf.Tensor
     labels: Array
+    ids: IndexArray
 
 
 def mini_batches(key: CellKey, config: CellConfig, shard: ClientShard, round: int) -> Iterator[Batch]:
@@ -30,5 +31,6 @@ def mini_batches(key: CellKey, config: CellConfig, shard: ClientShard, round: in
         order = stream(key.seed, "batches", shard.client_id, round, local_epoch).permutation(examples)
         x, y = shard.x[order], shard.y[order]
         for start in range(0, examples, size):
-            yield Batch(round, local_epoch, step, tf.constant(x[start : start + size]), y[start : start + size])
+            rows = slice(start, start + size)
+            yield Batch(round, local_epoch, step, tf.constant(x[rows]), y[rows], order[rows])
             step += 1

@@ -97,7 +97,7 @@ class Client:
         self._shares.take(self.client_id)  # of the models that it sent and fetched since its last step
         cpu = process_time()
         started = self._lap("local")
-        ledger.run(batch.x, batch.labels)
+        ledger.run(batch.x, batch.labels, batch.ids)
         ended = self._lap("local")
         cpu_s = process_time() - cpu
         columns = ledger.columns(started, ended)

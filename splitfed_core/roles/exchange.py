@@ -8,7 +8,7 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from splitfed_core.arrays import Array
+from splitfed_core.arrays import Array, IndexArray
 from splitfed_core.records.rows import PHASES
 from splitfed_core.roles.ledger import Columns, bytes_of, durations_of, named_phases, stamps_of
 from splitfed_core.timing.pace import Pace
@@ -28,8 +28,8 @@ from splitfed_core.wire.transports.base import Transport
 class Ledger(Protocol):
     """Takes one client through one step and says what it came to."""
 
-    def run(self, x: tf.Tensor, labels: Array) -> None:
-        """Train on one mini-batch."""
+    def run(self, x: tf.Tensor, labels: Array, ids: IndexArray | None = None) -> None:
+        """Train on one mini-batch, of these examples of the client's."""
         ...
 
     def columns(self, started: float, ended: float) -> Columns:
@@ -52,12 +52,13 @@ class SplitLedger:
         self._reply: Reply[Array]
         self._forwarded = self._decoded = 0.0
 
-    def run(self, x: tf.Tensor, labels: Array) -> None:
+    def run(self, x: tf.Tensor, labels: Array, ids: IndexArray | None = None) -> None:
         """Forward → main server → backward and update."""
 
         def exchange(smashed: Array) -> Array:
             self._forwarded = perf_counter()
-            self._reply = self._transport.exchange(Call(Kind.TRAIN_STEP, self._address, (smashed, labels)))
+            call = Call(Kind.TRAIN_STEP, self._address, (smashed, labels), example_ids=ids)
+            self._reply = self._transport.exchange(call)
             self._decoded = perf_counter()
             (gradient,) = self._reply.tensors
             return gradient
@@ -84,12 +85,12 @@ class UShapeLedger:
         self._exchanges: list[tuple[float, Reply[Array], float]] = []  # in hand before, reply, in hand after
         self._loss, self._correct = float("nan"), 0
 
-    def run(self, x: tf.Tensor, labels: Array) -> None:
+    def run(self, x: tf.Tensor, labels: Array, ids: IndexArray | None = None) -> None:
         """Head → body → tail and loss → body → head; then update both outer segments."""
 
         def exchange(kind: Kind, array: Array) -> Array:
             before = perf_counter()
-            reply = self._transport.exchange(Call(kind, self._address, (array,)))
+            reply = self._transport.exchange(Call(kind, self._address, (array,), example_ids=ids))
             self._exchanges.append((before, reply, perf_counter()))
             (answer,) = reply.tensors
             return answer
@@ -116,7 +117,7 @@ class WholeLedger:
         self._step = step
         self._loss, self._correct = float("nan"), 0
 
-    def run(self, x: tf.Tensor, labels: Array) -> None:
+    def run(self, x: tf.Tensor, labels: Array, ids: IndexArray | None = None) -> None:
         """Forward, backward and update of the unsplit model."""
         self._loss, self._correct = self._step(x, labels)
 

@@ -141,6 +141,11 @@ class SplitServer(ABC, Generic[S]):
         """How many clients can be trained at the same time."""
         return len(self._models)
 
+    @property
+    def largest_example_bytes(self) -> int:
+        """The most that one example has in what crosses a cut."""
+        return max(self._takes.example_bytes, self._gives.example_bytes)
+
     def handle(self, call: Call[Array]) -> Reply[Array]:
         """Answer a call of any of the server's kinds."""
         return self._answers[call.kind](call)

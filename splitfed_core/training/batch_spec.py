@@ -1,8 +1,10 @@
 """What a main server takes: looked at before a turn is taken, so that a wrong message costs its sender alone."""
 
 from dataclasses import dataclass
+from math import prod
 
 import keras
+import numpy as np
 
 from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError
@@ -22,6 +24,12 @@ class BatchSpec:
     def of(cls, tensor: keras.KerasTensor) -> "BatchSpec":
         """Return the spec of a symbolic input or output of a Keras model."""
         return cls(str(tensor.dtype), tuple(tensor.shape[1:]))
+
+    @property
+    def example_bytes(self) -> int:
+        """The size of one example; where it may be any, that of the largest array."""
+        size = prod(size or 0 for size in self.example)
+        return size * int(np.dtype(self.dtype).itemsize) if None not in self.example else 2**63 - 1
 
     def check(self, field: str, batch: Array, examples: int | None = None) -> None:
         """Refuse what is not a batch, of so many examples if a number is given.

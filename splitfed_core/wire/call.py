@@ -5,10 +5,12 @@ call carries.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from math import nan
 from typing import Generic, NamedTuple, TypeVar
+
+from splitfed_core.arrays import IndexArray
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -99,6 +101,8 @@ class Call(Generic[T]):
         examples: With a model: its weight in the average.
         received_s: When it reached the server, on that one's monotonic clock: set on arrival.
         deliver_s: When an emulated link has delivered it, on the clock that both sides share; None: there is no link.
+        example_ids: Which of the client's examples the batch is of. They stay above the codec: one that needs them on
+            the other side too puts them into its payload.
     """
 
     kind: Kind
@@ -107,6 +111,7 @@ class Call(Generic[T]):
     examples: int = 0
     received_s: float = nan
     deliver_s: float | None = None
+    example_ids: IndexArray | None = field(default=None, compare=False)
 
     def carrying(self, tensors: tuple[U, ...]) -> "Call[U]":
         """Return the same call with other tensors."""

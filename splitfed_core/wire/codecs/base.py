@@ -15,7 +15,8 @@ _NAME_LENGTH = 20  # of what a stranger sent, as far as it is repeated
 _SHOWN_AXES = 6
 _MOST_AXES = 32
 _MOST_BYTES = 2**63 - 1
-_SAME = "both sides must run the same version and cell"
+SAME = "both sides must run the same version and cell"
+"""What remedies a tensor that does not fit: the end of each such error."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,7 @@ def _numpy_dtype(name: str) -> "np.dtype[np.generic]":
         dtype = None
     if dtype is None or dtype.hasobject or not dtype.itemsize or dtype.name != name:
         shown = name[:_NAME_LENGTH]
-        raise RemoteError(f"{shown!r} is not a data type that NumPy takes: {_SAME}")
+        raise RemoteError(f"{shown!r} is not a data type that NumPy takes: {SAME}")
     return dtype.newbyteorder("<")
 
 
@@ -85,6 +86,9 @@ class Limit:
     """
 
     num_bytes: int
+
+
+UNLIMITED = Limit(2**63 - 1)
 
 
 class Codec(Protocol):
@@ -140,13 +144,13 @@ def checked_size(tensor: EncodedTensor, limit: Limit | None) -> int:
     dtype, shape = tensor.numpy_dtype(), tensor.shape
     size = dtype.itemsize * prod(shape)
     if len(shape) > _MOST_AXES or min(shape, default=0) < 0:
-        raise RemoteError(f"{described(tensor)} is not the shape of an array: {_SAME}")
+        raise RemoteError(f"{described(tensor)} is not the shape of an array: {SAME}")
     if limit is not None and size > limit.num_bytes:
         raise RemoteError(
-            f"{described(tensor)} would take {size} bytes; this cell's tensors take {limit.num_bytes} at most: {_SAME}"
+            f"{described(tensor)} would take {size} bytes; this cell's tensors take {limit.num_bytes} at most: {SAME}"
         )
     if not 0 < size < _MOST_BYTES and dtype.itemsize * prod(filter(None, shape)) > _MOST_BYTES:
-        raise RemoteError(f"{described(tensor)} is more than memory can hold: {_SAME}")  # of nothing, too, for NumPy
+        raise RemoteError(f"{described(tensor)} is more than memory can hold: {SAME}")  # of nothing, too, for NumPy
     return size
 
 
@@ -154,7 +158,7 @@ def misfit(tensor: EncodedTensor, name: str, expected: int | str) -> RemoteError
     """Return the error of a tensor that the codec of this name did not make."""
     return RemoteError(
         f"{described(tensor)} came as {tensor.num_bytes} bytes of codec {tensor.codec[:_NAME_LENGTH]!r}; "
-        f"codec {name!r} needs {expected} bytes: {_SAME}"
+        f"codec {name!r} needs {expected} bytes: {SAME}"
     )
 
 

@@ -86,6 +86,14 @@ class Staged:
         Raises:
             RemoteError: It is not what `encode` makes, or would become more than the limit.
         """
+        return self.inner.decode(self.expanded(tensor, limit), limit)
+
+    def expanded(self, tensor: EncodedTensor, limit: Limit | None = None) -> EncodedTensor:
+        """Return the tensor as the codec before the stage made it.
+
+        Raises:
+            RemoteError: It is not what `encode` makes, or would become more than the limit.
+        """
         checked_size(tensor, limit)
         name, stage = tensor.codec.rpartition("+")[::2]
         dtype = tensor.numpy_dtype()
@@ -99,7 +107,7 @@ class Staged:
             except RemoteError as error:
                 raise RemoteError(f"{described(tensor)}: {error}") from None
             payload = _together(whole, self._word(dtype)).data
-        return self.inner.decode(EncodedTensor(tensor.dtype, tensor.shape, name, payload), limit)
+        return EncodedTensor(tensor.dtype, tensor.shape, name, payload)
 
     def num_bytes(self, shape: tuple[int, ...], dtype: DType) -> int:
         """Return the size before the stage: what comes after it depends on the values."""

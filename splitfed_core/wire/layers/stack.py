@@ -9,7 +9,7 @@ from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
 from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.layers.base import MakeGate, MakeLayer
 from splitfed_core.wire.layers.clock_shift import ClockShiftLayer
-from splitfed_core.wire.layers.codec import CodecGate, CodecLayer, codecs_for
+from splitfed_core.wire.layers.codec import RAW_CODER, CodecGate, CodecLayer, Coder
 from splitfed_core.wire.layers.counters import Counters, CountingLayer
 from splitfed_core.wire.transports.base import Service, Transport
 
@@ -18,7 +18,7 @@ def client_stack(
     transport: Transport[EncodedTensor],
     counters: Counters,
     clock: ClockOffset = NO_OFFSET,
-    codec: str = "raw",
+    coder: Coder = RAW_CODER,
     more: Sequence[MakeLayer] = (),
     pace: Pace = NO_PACE,
 ) -> Transport[Array]:
@@ -28,7 +28,7 @@ def client_stack(
         transport: The way to a server.
         counters: Count what goes over it.
         clock: How far the server's clock is ahead.
-        codec: Name of the cell's codec.
+        coder: Says how arrays become tensors.
         more: Further layers, the first of them next to the others.
         pace: How long the client's coding takes beyond its own time.
     """
@@ -39,18 +39,20 @@ def client_stack(
     ]
     for put_round in layers:
         transport = put_round(transport)
-    return CodecLayer(transport, codecs_for(codec), pace)
+    return CodecLayer(transport, coder, pace)
 
 
-def server_gate(service: Service[Array], codec: str = "raw", more: Sequence[MakeGate] = ()) -> Service[EncodedTensor]:
+def server_gate(
+    service: Service[Array], coder: Coder = RAW_CODER, more: Sequence[MakeGate] = ()
+) -> Service[EncodedTensor]:
     """Put the server's gates, which mirror the client's layers, round a service.
 
     Args:
         service: The server.
-        codec: Name of the cell's codec.
+        coder: Says how arrays become tensors.
         more: Further gates, the last of them next to the wire.
     """
-    gate: Service[EncodedTensor] = CodecGate(service, codecs_for(codec))
+    gate: Service[EncodedTensor] = CodecGate(service, coder)
     for put_round in more:
         gate = put_round(gate)
     return gate

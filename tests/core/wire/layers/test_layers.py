@@ -13,7 +13,7 @@ from splitfed_core.wire.clock import ClockOffset
 from splitfed_core.wire.codecs.base import EncodedTensor, Limit
 from splitfed_core.wire.codecs.raw import RAW, RawCodec
 from splitfed_core.wire.layers import codec as codec_module
-from splitfed_core.wire.layers.codec import CodecGate, CodecLayer
+from splitfed_core.wire.layers.codec import RAW_CODER, CodecGate, CodecLayer, PlainCoder
 from splitfed_core.wire.layers.counters import Counters
 from splitfed_core.wire.layers.stack import client_stack, server_gate
 from splitfed_core.wire.transports.base import NoServer
@@ -48,7 +48,7 @@ class Mirror:
 
 def test_raw_arrays_reach_the_wire_and_come_back_without_a_copy() -> None:
     mirror = Mirror()
-    (gradient,) = CodecLayer(mirror, {}).exchange(STEP).tensors
+    (gradient,) = CodecLayer(mirror, RAW_CODER).exchange(STEP).tensors
     payloads = [np.frombuffer(tensor.payload, np.uint8) for tensor in mirror.call.tensors]
     assert [np.shares_memory(*pair) for pair in zip(payloads, STEP.tensors, strict=True)] == [True, True]
     assert np.shares_memory(gradient, SMASHED)
@@ -65,7 +65,7 @@ def test_the_gate_stamps_the_reply_when_it_is_encoded_and_keeps_the_other_stamps
             return super().encode(array, rng)
 
     monkeypatch.setattr(codec_module, "perf_counter", lambda: now[0])
-    reply = CodecGate(Answering(), {"gradient": Slow()}).handle(ENCODED.received(1.0))
+    reply = CodecGate(Answering(), PlainCoder({"gradient": Slow()})).handle(ENCODED.received(1.0))
     assert reply.stamps == ServerStamps(1.0, 2.0, 4.0, 8.0, 24.0)
 
 
@@ -136,12 +136,12 @@ class Noted(RawCodec):
 
 def test_a_slow_client_holds_its_message_and_what_it_makes_of_the_reply() -> None:
     noted = Noted()
-    CodecLayer(noted, {"smashed": noted, "gradient": noted}, noted).exchange(STEP)
+    CodecLayer(noted, PlainCoder({"smashed": noted, "gradient": noted}), noted).exchange(STEP)
     before, after = ["begin 7", "encode", "hold client_encode 7"], ["begin 7", "decode", "hold client_decode 7"]
     assert noted.events == [*before, "message", *after]
 
 
 def test_coding_is_not_slowed_in_an_evaluation() -> None:
     noted = Noted()
-    CodecLayer(noted, {}, noted).exchange(Call(Kind.PREDICT, Address(7), (SMASHED,)))
+    CodecLayer(noted, RAW_CODER, noted).exchange(Call(Kind.PREDICT, Address(7), (SMASHED,)))
     assert noted.events == ["message"]

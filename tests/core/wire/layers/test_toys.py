@@ -12,10 +12,10 @@ import pytest
 from splitfed_core.arrays import Array, DType
 from splitfed_core.errors import RemoteError
 from splitfed_core.wire.call import Address, Call, Kind, Reply
-from splitfed_core.wire.codecs import CODECS
 from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.codecs.float_codec import FloatCodec
 from splitfed_core.wire.layers.base import Gate, Layer
+from splitfed_core.wire.layers.codec import PlainCoder
 from splitfed_core.wire.layers.counters import Counters
 from splitfed_core.wire.layers.stack import client_stack, server_gate
 from splitfed_core.wire.transports.base import Service, Transport
@@ -99,9 +99,8 @@ def connect() -> Iterator[Callable[..., Transport[Array]]]:
 
 
 @pytest.fixture
-def float16(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setitem(CODECS, Float16.name, Float16)
-    return {"codec": "float16"}
+def float16() -> dict[str, Any]:
+    return {"coder": PlainCoder({"smashed": Float16(), "gradient": Float16()})}
 
 
 def test_a_codec_of_ones_own_halves_what_crosses_the_cut_and_nothing_else(
