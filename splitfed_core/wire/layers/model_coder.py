@@ -22,7 +22,7 @@ from splitfed_core.arrays import Array
 from splitfed_core.errors import RemoteError
 from splitfed_core.seeding import stream
 from splitfed_core.wire.call import WEIGHTS, Kind
-from splitfed_core.wire.codecs.base import SAME, UNLIMITED, Codec, EncodedTensor, Limit
+from splitfed_core.wire.codecs.base import SAME, UNLIMITED, Codec, EncodedTensor, Limit, described
 from splitfed_core.wire.codecs.raw import RAW
 from splitfed_core.wire.layers.codec import Message, PlainCoder
 
@@ -67,7 +67,7 @@ class ModelCodecs:
                 tensor, there, loss = RAW.encode(array), array, np.zeros(())
             else:
                 wanted = array - before if lost is None else array - before + lost[i]
-                tensor = self.codec.encode(_in_one_row(wanted), rng)
+                tensor = self.codec.encode(wanted.reshape(_one_row(wanted.shape)), rng)
                 change = self.codec.decode(tensor).reshape(wanted.shape)
                 there, loss = before + change, wanted - change
             tensors.append(tensor)
@@ -81,15 +81,12 @@ class ModelCodecs:
         Raises:
             RemoteError: It is not a change of such weights.
         """
-        if tensor.codec == RAW.name:
-            array = RAW.decode(tensor, self.limit)
-            if array.shape != before.shape or array.dtype != before.dtype:
-                raise RemoteError(f"{array.dtype}{list(array.shape)} is not {before.dtype}{list(before.shape)}: {SAME}")
-            return array
-        change = self.codec.decode(tensor, self.limit)
-        if change.size != before.size or change.dtype != before.dtype:
-            raise RemoteError(f"{change.size} {change.dtype} are no change of {before.size} {before.dtype}: {SAME}")
-        return before + change.reshape(before.shape)
+        is_whole = tensor.codec == RAW.name
+        array = (RAW if is_whole else self.codec).decode(tensor, self.limit)
+        if array.dtype != before.dtype or array.shape != (before.shape if is_whole else _one_row(before.shape)):
+            shape, what = f"{before.dtype}{list(before.shape)}", "not" if is_whole else "no change of"
+            raise RemoteError(f"{described(tensor)} is {what} {shape}: {SAME}")
+        return array if is_whole else before + array.reshape(before.shape)
 
     def all_applied(self, start: Weights, tensors: Sequence[EncodedTensor]) -> list[Array]:
         """Return all weights after their changes.
@@ -229,6 +226,6 @@ class EncodedOnce(PlainCoder):
             return self._last[1]
 
 
-def _in_one_row(change: Array) -> Array:
-    """Return a change of one tensor as a batch of one, of which top-k takes its share; channels stay where they are."""
-    return change.reshape(1, *change.shape) if change.ndim else change.reshape(1, 1)
+def _one_row(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a tensor as a batch of one, of which top-k takes its share; channels stay where they are."""
+    return (1, *(shape or (1,)))
