@@ -167,7 +167,7 @@ def test_both_sides_add_to_what_was_decoded_not_to_what_was_meant() -> None:
     values = np.random.default_rng(3).normal(size=(6, 1, 16)).astype(np.float32)
     for value in values:
         wire.step(value, 0)
-    memories = [coder._memories[0] for coder in (wire.client._coder, wire.inner._service._coder)]  # type: ignore[attr-defined]
+    memories = [coder._memories[0] for coder in (wire.client._coder, wire.inner._service._coder)]  # type: ignore[attr-defined,union-attr]
     client, server = (memory.tensors["smashed"] for memory in memories)
     assert memories[0].version == 6
     assert memories[1].version == 5  # it knows of the last one when the next call comes
