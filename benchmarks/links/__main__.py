@@ -15,6 +15,12 @@ from benchmarks.links.emulation import Emulation
 from benchmarks.links.goals import GOALS, PARTS, link_goal
 from benchmarks.links.layer_cost import measure_layer_cost
 from benchmarks.links.measure import measure, verified_links
+from benchmarks.links.prediction import (
+    PredictedCell,
+    measure_cells_with_links,
+    prediction_error,
+    prediction_table,
+)
 from benchmarks.links.repeatable import measure_repeatability
 from benchmarks.links.shared import measure_sharing
 from benchmarks.links.verify import document, markdown
@@ -50,6 +56,7 @@ class _Run:
     def __init__(self, out: Path) -> None:
         self._out = out
         self.lines: list[Line] = []
+        self.cells: list[PredictedCell] = []
         self._results: list[Result] = []
 
     def add(self, result: Result) -> None:
@@ -66,7 +73,9 @@ class _Run:
     def page(self) -> str:
         """Return the tables in markdown."""
         tables = [goals_table(self._results)]
-        return "\n\n".join([*tables, markdown(self.lines)] if self.lines else tables)
+        tables += [prediction_table(self.cells)] if self.cells else []
+        tables += [markdown(self.lines)] if self.lines else []
+        return "\n\n".join(tables)
 
 
 def _witnesses(run: _Run) -> Iterator[Result]:
@@ -88,10 +97,10 @@ def witness_results(lines: Sequence[Line]) -> Iterator[Result]:
 
 def _predicted(run: _Run) -> Iterator[Result]:
     from benchmarks.cluster import open_cluster
-    from benchmarks.links.prediction import measure_prediction
 
     with open_cluster() as cluster:
-        yield measure_prediction(cluster)
+        run.cells += measure_cells_with_links(cluster)
+    yield prediction_error(run.cells)
 
 
 _MEASURED_BY: dict[str, Callable[[_Run], Iterator[Result]]] = {

@@ -9,7 +9,7 @@ from benchmarks.links import __main__ as program
 from benchmarks.links.comparison import Line
 from benchmarks.links.goals import GOALS, link_goal
 from benchmarks.links.layer_cost import layer_cost
-from benchmarks.links.prediction import PredictedCell, predicted_step_s, prediction_error
+from benchmarks.links.prediction import PredictedCell, predicted_step_s, prediction_error, prediction_table
 from benchmarks.links.repeatable import deliveries, draws, measure_repeatability
 from benchmarks.own_cost.goals import Result
 from splitfed_core.records.rows import StepRow
@@ -54,7 +54,15 @@ def test_late_cells_are_left_out_and_named() -> None:
     ]
     result = prediction_error(cells)
     assert result.runs == pytest.approx([2.0, 4.0])
-    assert result.detail == "2 of 3 cells of 4 links × 3 cuts; left out, being late: wifi dense1 3 %"
+    assert result.detail == (
+        "2 of 3 cells of 4 links × 3 cuts; worst 4.0 %, wifi conv1; left out, being late: wifi dense1 3 %"
+    )
+    assert prediction_table(cells).splitlines()[2] == "| lte | conv1 | 980.0 | 1,000.0 | -2.0 % | 0.0 % |"
+
+
+def test_where_every_cell_was_late_nothing_is_reached() -> None:
+    result = prediction_error([PredictedCell("lte", "conv1", 1.0, 1.0, late_share=0.5)])
+    assert program.goals_table([result]).splitlines()[2].split(" | ")[2:4] == ["nan %", "no"]
 
 
 def test_a_witness_is_judged_by_its_worst_kind_of_message() -> None:
