@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from splitfed_core.errors import DataError
-from splitfed_core.records.rows import Row
+from splitfed_core.records.rows import ADDED, Row
 
 _ARROW = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
 
@@ -65,7 +65,7 @@ def read_rows(path: Path, row_type: type[Row], wanted: tuple[str, ...], required
 
 
 def _notes(name: str, wanted: tuple[str, ...], header: list[str], bad_lines: int) -> list[str]:
-    absent = [column for column in wanted if column not in header]
+    absent = [column for column in wanted if column not in header and column not in ADDED]
     notes = [f"{name} is of an older schema, without {', '.join(absent)}"] if absent else []
     return notes + ([f"{name} has {bad_lines} broken line(s), left out"] if bad_lines else [])
 

@@ -21,6 +21,8 @@ STEP_COLUMNS = (
     "step_s",
     "started_s",
     "between_s",
+    "link_uplink_s",
+    "link_downlink_s",
 )
 ROUND_COLUMNS = (
     "round",
@@ -41,6 +43,9 @@ ROUND_COLUMNS = (
     "clients_cpu_s",
     "main_server_cpu_s",
     "fed_server_cpu_s",
+    "transfer_s",
+    "wait_s",
+    "link_transfer_s",
 )
 CLIENT_COLUMNS = (
     "client_id",

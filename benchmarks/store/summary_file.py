@@ -19,7 +19,7 @@ from splitfed_core.records.summary import cell_numbers, cell_summary
 _KEPT = {
     StepRow: (
         "round", "warmup", "examples", "step_s", "started_s", "between_s", "uplink_s", "downlink_s", "server_compute_s",
-        "uplink_bytes", "downlink_bytes",
+        "uplink_bytes", "downlink_bytes", "link_uplink_s", "link_downlink_s",
     ),
     RoundRow: tuple(name for name in columns(RoundRow) if name not in ("cell_id", "repeat")),
     ClientRow: ("round", "local_s", "swap_s", "rss_bytes"),

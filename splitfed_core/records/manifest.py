@@ -280,5 +280,10 @@ def _take_summary(content: Mapping[str, object]) -> tuple[CellSummary | None, Do
         common_batch=taken.integer("common_batch"),
         common_batch_share=taken.number("common_batch_share"),
         largest_batch=taken.integer("largest_batch"),
+        link_uplink_p50_s=taken.number("link_uplink_p50_s"),
+        link_downlink_p50_s=taken.number("link_downlink_p50_s"),
+        transfer_p50_s=taken.number("transfer_p50_s"),
+        wait_p50_s=taken.number("wait_p50_s"),
+        link_transfer_p50_s=taken.number("link_transfer_p50_s"),
     )
     return summary, {"summary": taken.rest()} if taken.rest() else {}

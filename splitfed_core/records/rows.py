@@ -157,7 +157,8 @@ class CellSummary:
 
     Step statistics and rates leave warm-up steps out; `records.summary` has the functions. `workers_used` is how many
     processes held the clients, which `workers: auto` leaves open; `swap_share` the share of their training time that
-    changes of client took; `common_batch` the batch size that step statistics are of.
+    changes of client took; `common_batch` the batch size that step statistics are of. `link_*_p50_s` are what emulated
+    links took of the steps; the medians of the rounds' transfer and waiting for others are those of `RoundRow`.
     """
 
     status: str
@@ -184,6 +185,11 @@ class CellSummary:
     common_batch: int | None = None
     common_batch_share: float | None = None
     largest_batch: int | None = None
+    link_uplink_p50_s: float | None = None
+    link_downlink_p50_s: float | None = None
+    transfer_p50_s: float | None = None
+    wait_p50_s: float | None = None
+    link_transfer_p50_s: float | None = None
 
 
 Row = StepRow | RoundRow | ClientRow | LabelRow
@@ -195,6 +201,13 @@ ROW_FILES: dict[str, type[Row]] = {
     "labels.csv": LabelRow,
 }
 """The CSV files of a cell's directory and the row type of each."""
+
+ADDED = frozenset({
+    "link_uplink_s", "link_downlink_s", "device_s", "server_device_s", "late_s",
+    "link_push_s", "link_pull_s", "transfer_s", "wait_s", "link_transfer_s",
+})  # fmt: skip
+"""Columns that say more of a step or a round than older versions did: a file without them is read as if they were
+empty, and whoever reads it misses nothing that it was meant to say."""
 
 STATUSES = ("ok", "failed", "timeout", "interrupted")
 

@@ -118,6 +118,11 @@ def cell_summary(numbers: Numbers, *, status: str, wall_s: float, workers_used: 
         common_batch=count("common_batch"),
         common_batch_share=number("common_batch_share"),
         largest_batch=count("largest_batch"),
+        link_uplink_p50_s=number("link_uplink_p50_s"),
+        link_downlink_p50_s=number("link_downlink_p50_s"),
+        transfer_p50_s=number("transfer_p50_s"),
+        wait_p50_s=number("wait_p50_s"),
+        link_transfer_p50_s=number("link_transfer_p50_s"),
     )
 
 
@@ -167,7 +172,8 @@ def mean(values: Array) -> float:
 def _steps(steps: Column, summary: StepSummary) -> Numbers:
     counted, timed = summary.counted, steps("warmup") == 0
     numbers = {f"step_p{q * 100:.0f}_s": summary.step_s[q] for q in (0.5, 0.95, 0.99)}
-    numbers |= {f"{name}_p50_s": median(steps(f"{name}_s")[counted]) for name in ("uplink", "downlink")}
+    ways = ("uplink", "downlink", "link_uplink", "link_downlink")
+    numbers |= {f"{name}_p50_s": median(steps(f"{name}_s")[counted]) for name in ways}
     numbers |= {f"{name}_mean_s": mean(steps(f"{name}_s")[counted]) for name in ("uplink", "downlink")}
     numbers |= {f"{name}_bytes_per_step": mean(steps(f"{name}_bytes")[counted]) for name in ("uplink", "downlink")}
     bits = (steps("uplink_bytes") + steps("downlink_bytes"))[timed] * 8
@@ -238,6 +244,7 @@ def _rounds(rounds: Column) -> Numbers:
         "rpcs_per_round": mean(rounds("rpcs")),
         "round_p50_s": median(rounds("round_s")),
         "aggregation_p50_s": median(rounds("aggregation_s")),
+        **{f"{name}_p50_s": median(rounds(f"{name}_s")) for name in ("transfer", "wait", "link_transfer")},
         "final_train_loss": _last(train_loss),
         "final_eval_loss": _last(eval_loss[evaluated]),
         "final_eval_accuracy": _last(accuracy[evaluated]),

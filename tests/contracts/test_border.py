@@ -75,6 +75,8 @@ def test_what_is_read_is_what_was_written_and_nothing_is_lost(file: str, old: Pa
     before.pop("load", None)  # of an environment it is written beside it
     for when in before.get("conditions", {}).values():
         when["reference_task_s"] = when.pop("canary_s")
+    if "summary" in before:  # a column that is newer is empty
+        before["summary"] = dict.fromkeys(columns(CellSummary)) | before["summary"]
     assert after == before | {"schema": after["schema"]}
 
 

@@ -48,6 +48,7 @@ def test_padded_digits_and_spans_keep_their_zeros() -> None:
 def test_every_metric_of_the_summary_is_registered() -> None:
     facts = {"status", "steps", "workers_used", "swap_share", "unexplained_share"}
     facts |= {"common_batch", "common_batch_share", "largest_batch"}
+    facts |= {"link_uplink_p50_s", "link_downlink_p50_s", "transfer_p50_s", "wait_p50_s", "link_transfer_p50_s"}
     assert set(columns(CellSummary)) - facts <= set(METRICS)
     assert set(DEFINITIONS) - {"straggler_ratio"} <= set(METRICS)
 

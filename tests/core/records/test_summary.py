@@ -150,11 +150,21 @@ def test_percentiles_are_named_by_their_per_cent() -> None:
     assert [found[f"step_p{percent}_s"] for percent in (50, 95, 99)] == [500, 950, 990]
 
 
+def test_the_shares_of_links_are_medians_like_those_of_the_phases_that_they_are_in() -> None:
+    steps = [step(0, 0, warmup=1, link_uplink_s=9.0, link_downlink_s=9.0)]
+    steps += [step(0, at, link_uplink_s=0.5 * at, link_downlink_s=0.25 * at) for at in (1, 2, 4)]
+    rounds = [{"transfer_s": 4.0 * at, "wait_s": 2.0 * at, "link_transfer_s": 1.0 * at} for at in (1, 2, 4)]
+    line = cell_summary(numbers(steps, rounds), status="ok", wall_s=2.5, workers_used=3)
+    assert (line.link_uplink_p50_s, line.link_downlink_p50_s) == (1.0, 0.5)
+    assert (line.transfer_p50_s, line.wait_p50_s, line.link_transfer_p50_s) == (8.0, 4.0, 2.0)
+
+
 def test_a_line_of_the_summary_is_empty_where_there_is_no_number() -> None:
     line = cell_summary(numbers([step(0, 0, examples=8.0)], []), status="ok", wall_s=2.5, workers_used=3)
     assert (line.status, line.steps, line.wall_s, line.workers_used) == ("ok", 1, 2.5, 3)
     assert (line.common_batch, line.largest_batch, line.step_p50_s) == (8, 8, 1.0)
     assert (line.step_p95_s, line.peak_rss_bytes, line.final_train_loss) == (None, None, None)
+    assert (line.link_uplink_p50_s, line.link_downlink_p50_s, line.link_transfer_p50_s) == (None, None, None)
 
 
 def test_a_definition_changes_on_purpose_only() -> None:
