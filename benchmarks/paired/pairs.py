@@ -18,7 +18,7 @@ from typing import IO
 
 from splitfed_core.errors import CellError, ExitCode, UsageError
 
-_SWEEP = ("-P", "-m", "sfbench", "sweep")
+SWEEP = ("-P", "-m", "sfbench", "sweep")
 """What Python is called with. A commit of sfbench that is older than this name borrows it from the sfbench that runs;
 it calls the commit's own command line (see `Checkout.environment`)."""
 
@@ -49,7 +49,7 @@ class SideRunner:
     @contextmanager
     def running(self, pair: int, options: Sequence[str]) -> Iterator[Callable[[], float]]:
         """Start to sweep one repeat with processes of its own; yields what waits for them and returns their time, s."""
-        command = [sys.executable, *_SWEEP, str(self.grid), "--out", str(self.directory.resolve())]
+        command = [sys.executable, *SWEEP, str(self.grid), "--out", str(self.directory.resolve())]
         command += ["--repeat", str(pair), "--accept-plan-change", *options]
         began = perf_counter()
         with self._log.open("a") as file, _started(command, self.folder, self.environment, file) as process:

@@ -10,15 +10,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.paired import pairs as module
 from benchmarks.paired.ab import AB
+from benchmarks.paired.pairs import SWEEP
 from benchmarks.paired.worktrees import worktrees
 from splitfed_core.errors import CellError, UsageError
 
 ROOT = Path(__file__).parents[3]
-SWEEP = module._SWEEP
-"""What starts a sweep; most tests put something quicker in its place."""
-
 GRID = "base: {rounds: 1}\naxes: {clients: [1, 2]}\n"
 RECORDER = """
 import json, os, pathlib, sys
@@ -30,10 +27,11 @@ print("said something")
 sys.exit(int(told["code"].split()[0]))
 """
 Git = Callable[..., str]
+SweepBy = Callable[[str], None]
 
 
 @pytest.fixture
-def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sweep_by: SweepBy) -> Git:
     """A repository with two commits, and one stands in a folder of it."""
     top = tmp_path / "repository"
     (top / "models").mkdir(parents=True)
@@ -49,8 +47,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
         run("add", ".")
         run("commit", "--quiet", "-m", text)
     monkeypatch.chdir(top / "models")
-    monkeypatch.setattr(module, "_SWEEP", ("-P", "-c", RECORDER, "sweep"))
-    monkeypatch.delenv("PYTHONPATH", raising=False)
+    sweep_by(RECORDER)
     return run
 
 
@@ -84,16 +81,14 @@ def test_sides_take_turns_and_share_the_repeat_of_their_pair(git: Git, tmp_path:
     assert (tmp_path / "out/base.log").read_text() == "said something\n" * 3
 
 
-def test_in_a_duet_both_sides_of_a_pair_run_at_the_same_time(
-    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_a_duet_both_sides_of_a_pair_run_at_the_same_time(git: Git, tmp_path: Path, sweep_by: SweepBy) -> None:
     meet = """
 import pathlib, sys, time
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1]); out.mkdir(parents=True, exist_ok=True)
 (out / "here").touch()
 while not all((out.parent / side / "here").exists() for side in ("base", "head")): time.sleep(0.01)
 """
-    monkeypatch.setattr(module, "_SWEEP", ("-P", "-c", meet, "sweep"))  # alone, neither would ever end
+    sweep_by(meet)  # alone, neither would ever end
     told: list[str] = []
     make_ab(tmp_path, pairs=1, duet=True).measure(told.append)
     assert len(told) == 1
@@ -101,9 +96,11 @@ while not all((out.parent / side / "here").exists() for side in ("base", "head")
         make_ab(tmp_path, pairs=1).measure(print)
 
 
-def test_an_injected_delay_is_for_head_alone(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_injected_delay_is_for_head_alone(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sweep_by: SweepBy
+) -> None:
     tell = "import os, sys; print(os.environ.get('SFBENCH_INJECT'), os.environ['HOME'] != '')"
-    monkeypatch.setattr(module, "_SWEEP", ("-P", "-c", tell, "sweep"))
+    sweep_by(tell)
     monkeypatch.setenv("SFBENCH_INJECT", "server_compute:+15%")
     work = make_ab(tmp_path, pairs=1)
     work.measure(print)
@@ -268,21 +265,17 @@ def test_a_checkout_of_sfbench_itself_comes_first_on_the_path(
         assert imported("analysis", base.environment(), base.folder) == str(base.top / "analysis/__init__.py")
 
 
-def test_a_cancelled_job_leaves_no_process_and_no_worktree(git: Git, tmp_path: Path) -> None:
-    sweep = """
+def test_a_cancelled_job_leaves_no_process_and_no_worktree(git: Git, tmp_path: Path, sweep_by: SweepBy) -> None:
+    sweep_by("""
 import pathlib, signal, sys, time
 out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1]); out.mkdir(parents=True)
 def end(*_): (out / "ended").touch(); sys.exit(130)
 signal.signal(signal.SIGINT, end)
 (out / "begun").touch()
 time.sleep(60)
-"""
-    command = """
-import sys, analysis.cli, benchmarks.paired.pairs as pairs
-pairs._SWEEP = ("-P", "-c", sys.argv.pop(1), "sweep")
-analysis.cli.main()
-"""
-    words = [sys.executable, "-c", command, sweep, "ab", "HEAD", "grid.yaml", "--out", str(tmp_path / "out")]
+""")
+    command = "from analysis.cli import main; main()"  # not `-m sfbench`, which is the script now
+    words = [sys.executable, "-c", command, "ab", "HEAD", "grid.yaml", "--out", str(tmp_path / "out")]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         while not (tmp_path / "out/base/begun").exists():
             time.sleep(0.05)
@@ -293,7 +286,10 @@ analysis.cli.main()
     assert git("worktree", "list").count("\n") == 1
 
 
-def test_a_commit_of_sfbench_before_its_name_starts_with_its_own_command_line(git: Git, tmp_path: Path) -> None:
+def test_a_commit_of_sfbench_before_its_name_starts_with_its_own_command_line(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH")
     top = tmp_path / "repository"
     for name in ("splitfed_core", "benchmarks", "analysis"):
         (top / name).mkdir()

@@ -1,18 +1,19 @@
 """Real processes; what they run is a recorder in place of a sweep."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.paired import machine_advice
-from benchmarks.paired import pairs as sides
 from benchmarks.paired.machine_advice import advise, describe
 from benchmarks.paired.self_comparison import SelfComparison, compare_with_itself
 from splitfed_core.errors import UsageError
 from splitfed_core.records.environment import Environment
 
+SweepBy = Callable[[str], None]
 GRID = "base: {rounds: 1}\naxes: {clients: [1]}\n"
 RECORDER = """
 import pathlib, sys
@@ -23,8 +24,8 @@ with (out.parent / "calls").open("a") as file: file.write(told + "\\n")
 
 
 @pytest.fixture
-def grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sides, "_SWEEP", ("-P", "-c", RECORDER, "sweep"))
+def grid(tmp_path: Path, sweep_by: SweepBy) -> Path:
+    sweep_by(RECORDER)
     (tmp_path / "grid.yaml").write_text(GRID)
     return tmp_path / "grid.yaml"
 
