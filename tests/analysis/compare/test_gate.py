@@ -4,32 +4,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from analysis.compare.attribution import attribute
-from analysis.compare.gate import Judged, Judgement, flagged, judge
+from analysis.compare.gate import Judged, flagged, judge
 from analysis.compare.measured import Measured
 from analysis.compare.pairing import Pairs
 from analysis.compare.rules import Rules, aa_noise
-from analysis.compare.wording import cell_words, moved_words, phrase, summary, worst_first
+from analysis.compare.wording import cell_words, phrase, summary, worst_first
 from analysis.stats.verdicts import Verdict
 from splitfed_core.records.metrics import METRICS
-
-JITTER = np.random.default_rng(5).normal(0, 0.01, 10)
-
-
-def cell(name: str = "c", slower: float = 0.0, pairs: int = 10, order: str = "arrival", **changed: float) -> Pairs:
-    """A cell whose step and round are slower by a share, with 1 % of noise; other metrics of HEAD as given."""
-    values = {"final_train_loss": 0.5, "final_eval_accuracy": 0.9, "bytes_per_round": 1e6}
-    base = tuple(Measured(values=values | {"step_p50_s": 0.01, "round_p50_s": 1.0}) for _ in range(pairs))
-    by = (1 + slower) * np.exp(JITTER[:pairs])
-    head = tuple(Measured(values=values | {"step_p50_s": 0.01 * t, "round_p50_s": t} | changed) for t in by)
-    return Pairs(name, name, {"order": order}, tuple(range(pairs)), base, head)
-
-
-def decide(*cells: Pairs, again: Sequence[Pairs] | None = None, rules: Rules | None = None) -> Judgement:
-    return judge(cells, METRICS, rules or Rules(), again)
+from tests.analysis.compare.cells import cell, decide
 
 
 @pytest.mark.parametrize(
@@ -149,77 +133,6 @@ def test_a_regression_stays_one_beside_a_cell_that_failed() -> None:
     assert decide(cell("a", 0.03), failed).outcome == "error"
 
 
-def ledger(compute: float, queue: float) -> tuple[Measured, ...]:
-    phases = {"client_forward_s": 0.006, "server_queue_s": queue, "server_compute_s": compute}
-    return tuple(Measured(phases={name: s * math.exp(j) for name, s in phases.items()}) for j in JITTER)
-
-
-def test_attribution_names_the_phase_that_moved_and_by_how_much() -> None:
-    pairs = Pairs("c", "c", {}, tuple(range(10)), ledger(0.002, 0.002), ledger(0.0035, 0.002))
-    first, *rest = attribute([pairs])
-    assert (first.phase, first.named, [moved.named for moved in rest]) == ("server_compute_s", True, [False, False])
-    assert first.share == pytest.approx(0.15, abs=1e-3)
-    assert moved_words([first]) == "server_compute +15 % of the step (+1.5 ms)"
-
-
-def test_attribution_tells_a_phase_that_gained_from_one_that_lost() -> None:
-    pairs = Pairs("c", "c", {}, tuple(range(10)), ledger(0.002, 0.002), ledger(0.004, 0.001))
-    assert moved_words(attribute([pairs])).startswith("server_compute +20 % of the step (+2 ms), server_queue −10 %")
-
-
-def rounds(between: float, aggregation: float, step: float = 0.01) -> tuple[Measured, ...]:
-    """A cell of rounds with 40 steps; what they hold is as given."""
-    parts = {"steps_s": 40 * step, "between_steps_s": 40 * between, "aggregation_s": aggregation}
-    return tuple(
-        Measured(
-            values={"step_p50_s": step * math.exp(j), "round_p50_s": sum(parts.values()) * math.exp(j)},
-            phases={"server_compute_s": step * math.exp(j)},
-            round_s=sum(parts.values()) * math.exp(j),
-            round_parts={name: s * math.exp(j) for name, s in parts.items()},
-        )
-        for j in JITTER
-    )
-
-
-@pytest.mark.parametrize(
-    ("head", "told"),
-    [
-        (rounds(0.006, 0.012), "between steps +44 % of the round (+200 ms)"),
-        (rounds(0.001, 0.3), "aggregation +64 % of the round (+288 ms)"),
-        (
-            rounds(0.001, 0.3, 0.02),
-            "server_compute +100 % of the step (+9.99 ms), aggregation +64 % of the round (+288 ms)",
-        ),
-        (rounds(0.001, 0.012, 0.02), "server_compute +100 % of the step (+9.99 ms)"),
-    ],
-)
-def test_what_a_round_holds_beside_its_steps_is_attributed_where_rounds_moved(
-    head: tuple[Measured, ...], told: str
-) -> None:
-    before = rounds(0.001, 0.012)
-    judged = decide(Pairs("c", "c", {}, tuple(range(10)), before, head)).cells[0]
-    assert moved_words(judged.moved) == told
-    old = tuple(replace(run, round_parts={"steps_s": run.round_parts["steps_s"]}) for run in before)
-    judged = decide(Pairs("c", "c", {}, tuple(range(10)), old, head)).cells[0]
-    assert {moved.phase for moved in judged.moved if moved.of == "round"} <= {"steps_s"}
-
-
-def test_cells_without_a_ledger_attribute_nothing() -> None:
-    assert attribute([cell()]) == ()
-
-
-def test_a_phase_that_merely_jumps_about_is_not_named() -> None:
-    head = [
-        Measured(phases=dict(run.phases) | {"server_queue_s": 0.002 + (0.004 if i % 2 else -0.001)})
-        for i, run in enumerate(ledger(0.0035, 0.002))
-    ]
-    moved = attribute([Pairs("c", "c", {}, tuple(range(10)), ledger(0.002, 0.002), tuple(head))])
-    assert {each.phase: each.named for each in moved} == {
-        "server_compute_s": True, "server_queue_s": False, "client_forward_s": False,
-    }  # fmt: skip
-    assert next(each.share for each in moved if each.phase == "server_queue_s") > 0.1
-
-
 def test_where_nothing_can_be_said_the_summary_says_why() -> None:
     failed = Pairs("f", "f", {}, refusal="HEAD failed: killed")
     few = (cell("a", pairs=3), cell("b", pairs=3))
@@ -263,16 +176,6 @@ def test_what_is_flagged_asks_where_it_comes_from() -> None:
     assert flagged(Verdict("inconclusive", "", suspect="regression"))
     assert flagged(Verdict("regression", ""))
     assert flagged(Verdict("improvement", ""))
-
-
-def test_a_judgement_says_where_the_grid_changed_and_whether_it_was_confirmed() -> None:
-    def cells(step: float) -> list[Pairs]:
-        return [Pairs(c, c, {}, tuple(range(10)), rounds(0.001, 0.3), rounds(0.001, 0.3, step)) for c in "ab"]
-
-    slower, same = decide(*cells(0.02)), decide(*cells(0.01), again=cells(0.01))
-    assert ({moved.of for moved in slower.moved}, slower.confirmed) == ({"step", "round"}, False)
-    assert [moved.phase for moved in slower.moved if moved.named] == ["server_compute_s"]
-    assert (same.moved, same.confirmed) == ((), True)
 
 
 def measured(name: str, base: Sequence[float], head: Sequence[float], **more: dict[str, int]) -> Pairs:
@@ -341,33 +244,3 @@ def test_a_confirming_run_that_cannot_be_compared_says_why(again: Pairs, outcome
         outcome,
         f"flagged once; of the confirming run, {reason}",
     )
-
-
-def phases(name: str, base: dict[str, float], head: dict[str, float], repeats: Sequence[int] = range(6)) -> Pairs:
-    """A cell with a ledger in which nothing but HEAD differs."""
-    one, other = (tuple(Measured(phases=each) for _ in repeats) for each in (base, head))
-    return Pairs(name, name, {}, tuple(repeats), one, other)
-
-
-def test_a_part_of_less_than_a_tenth_of_the_change_is_not_named() -> None:
-    """Of 10 ms of a step of 100: 9 ms and 1 ms are named, 0.9 ms are not, though they are as sure."""
-    base = {"server_compute_s": 0.05, "server_queue_s": 0.05}
-    for queue, named in ((0.0511, True), (0.0509, False)):
-        compute, waiting = attribute([phases("c", base, {"server_compute_s": 0.059, "server_queue_s": queue})])
-        assert (compute.phase, compute.named, waiting.named) == ("server_compute_s", True, named)
-        assert compute.share == pytest.approx(0.09)
-        assert compute.change_s == pytest.approx(0.009)
-
-
-def test_parts_and_cells_that_runs_lack_are_left_out() -> None:
-    base, head = {"server_compute_s": 0.05, "server_queue_s": 0.05}, {"server_compute_s": 0.06, "server_queue_s": 0.05}
-    whole, old = phases("c", base, head), phases("d", base, {"server_compute_s": 0.07})
-    assert [moved.phase for moved in attribute([phases("c", base, head, [0])])] == [
-        "server_compute_s",
-        "server_queue_s",
-    ]
-    assert [moved.phase for moved in attribute([whole, old])] == ["server_compute_s"]
-    partly = replace(old, head=(Measured(), *old.head[1:]))  # of one run nothing is known
-    assert [moved.share for moved in attribute([whole, partly])] == pytest.approx([0.1, 0])
-    assert attribute([whole, phases("d", base, {"client_forward_s": 0.1})]) == ()
-    assert attribute([whole, phases("d", base, head, [7, 8])]) == ()
