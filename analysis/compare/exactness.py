@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from splitfed_core.records.metrics import ADDITIVE, Metric
 
 _CODECS = ("codec", "gradient_codec", "model_codec")
-_FIXED_SIZE = frozenset({"raw"})
-"""The codecs whose payload is as long whatever the values are; one that is not known here may be any length."""
+_FIXED_SIZE = frozenset({"raw", "repeated", "fp16", "bf16", "fp8", "int8", "int4", "int2", "topk", "randtopk", "delta"})
+"""The codecs whose payload is as long whatever the values are; one that is not known here may be any length.
+
+How much `delta` sends depends on which examples were seen before, which the seed says.
+"""
 
 
 def repeats(metric: Metric, parameters: Mapping[str, object]) -> bool:

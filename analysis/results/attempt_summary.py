@@ -18,7 +18,7 @@ from analysis.results.reduce import (
 )
 from analysis.results.round_parts import typical_round
 from analysis.results.run_directory import Attempt, Problem
-from analysis.text.parameters import Value, normalise
+from analysis.text.parameters import Value, codec_words, normalise
 from splitfed_core.algorithms import trains_in_line
 from splitfed_core.errors import DataError
 from splitfed_core.records.rows import ROW_FILES
@@ -54,12 +54,15 @@ class Digest:
     hashes: list[str] = field(default_factory=list)
 
 
+_CODECS = ("codec", "gradient_codec", "model_codec")
+
+
 def shown_values(config: Mapping[str, object]) -> dict[str, Value]:
     """Turn the parameters of a cell into what a table shows.
 
     `participation: 1` is one client and 1.0 all of them, which are equal as numbers: a count says what it counts.
     """
-    shown = {name: normalise(value) for name, value in config.items()}
+    shown = {name: (codec_words if name in _CODECS else normalise)(value) for name, value in config.items()}
     if isinstance(count := config.get("participation"), int):
         shown["participation"] = f"{count} client{'s' * (count != 1)}"
     return shown

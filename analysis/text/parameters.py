@@ -1,6 +1,6 @@
 """Words for axes and their values, as people say them: `batch size`, `3 clients`, `cut dense1`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,8 @@ NOTHING = "–"
 """A parameter that a cell does not have."""
 
 MAY_NOT_APPLY = frozenset(
-    {"aggregation", "clients", "cut_layer", "eval_clients", "order", "participation", "partitioner", "strategy",
-     "threads", "transport", "workers"}
+    {"aggregation", "clients", "codec", "cut_layer", "eval_clients", "gradient_codec", "model_codec", "order",
+     "participation", "partitioner", "strategy", "threads", "transport", "workers"}
 )  # fmt: skip
 """Parameters that some algorithms do not have: without a value they say nothing. Of others nothing is a value too."""
 
@@ -32,6 +32,8 @@ _WORDS = {
     "workers": "{} workers",
     "partitioner": "{}",
     "transport": "{}",
+    "gradient_codec": "gradient {}",
+    "model_codec": "models {}",
     "examples_per_client": "{} examples per client",
     "cell_id": "{}",
 }
@@ -110,6 +112,28 @@ def normalise(value: object) -> Value:
     if isinstance(value, list | tuple):
         return "+".join(str(normalise(item)) for item in value)
     return value if isinstance(value, int | float) else str(value)
+
+
+def codec_words(value: object) -> Value:
+    """Say a codec: `topk 1 % + zstd`, `delta 4 bit`, `int8 per channel`, `–` for nothing."""
+    if not isinstance(value, Mapping):
+        return normalise(value)
+    words = [_CODEC_SETTINGS[name](value[name]) for name in _CODEC_SETTINGS if name in value]
+    unknown = [f"{name}={normalise(v)}" for name, v in value.items() if name not in (*_CODEC_SETTINGS, "name", "then")]
+    last = [f"+ {value['then']}"] if value.get("then") else []
+    return " ".join([str(value.get("name", "")), *words, *unknown, *last])
+
+
+_CODEC_SETTINGS: dict[str, Callable[[Any], str]] = {
+    "share": lambda share: f"{100 * share:.4g} %",
+    "alpha": lambda alpha: f"α {alpha:g}",
+    "bits": lambda bits: f"{bits} bit",
+    "format": str,
+    "per": lambda per: f"per {per}",
+    "rounding": str,
+    "feedback": "+ feedback".format,
+}
+"""How the settings of codecs are said, in this order."""
 
 
 def title(axis: str) -> str:

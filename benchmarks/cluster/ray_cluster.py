@@ -154,8 +154,8 @@ class Cluster:
             self._end_processes()
         sizes = self._network(config)
         placement = self._placement
-        check_memory(config, sizes, placement.free_bytes)
         dataset, shared = self._dataset(config.dataset)
+        check_memory(config, sizes, placement.free_bytes, len(dataset.y_train))
         indices = assign_examples(dataset, config, run.seed)
         observer.labels(label_rows(dataset, make_shards(dataset, indices)))
         for warning in warnings_of(dataset, config, indices):

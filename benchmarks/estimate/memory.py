@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 
 from benchmarks.workers.topology import worker_count
 from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.config.codec_choice import has_feedback
 from splitfed_core.errors import CellError, ConfigError
+from splitfed_core.federation.codecs import remembers_examples
 from splitfed_core.records.results import ModelFacts
 
-_SLOTS = {"adam": 2, "sgd": 0}
+SLOTS = {"adam": 2, "sgd": 0}
 """Arrays of an optimizer beside each weight."""
 
 PROCESS_BYTES = 750_000_000
@@ -42,27 +44,49 @@ def sharing(configs: Iterable[CellConfig], cores: int) -> Iterator[str]:
 def needed_bytes(config: CellConfig, facts: ModelFacts) -> int:
     """Return the memory that the state of all clients of a cell takes at least, wherever it is held.
 
-    Weights and optimizer slots of every client's part, of every copy that the main server keeps (`sflv1`), and the
-    models of a round that the fed server collects.
+    Weights and optimizer slots of every client's part, of every copy that the main server keeps (`sflv1`), the
+    models of a round that the fed server collects, and what error feedback remembers of each client's model.
     """
-    states = 1 + _SLOTS[config.optimizer]
+    states = 1 + SLOTS[config.optimizer]
     clients = config.num_clients * states * facts.client_parameter_bytes
     copies = config.num_clients if config.method.server == "copies" else 1
     collected = config.participants * facts.client_parameter_bytes if config.exchanges_models else 0
-    return clients + copies * states * facts.server_parameter_bytes + collected
+    fed_back = config.num_clients * facts.client_parameter_bytes if has_feedback(config.model_codec) else 0
+    return clients + copies * states * facts.server_parameter_bytes + collected + fed_back
 
 
-def check_memory(config: CellConfig, facts: ModelFacts, free_bytes: int) -> None:
-    """Refuse a cell whose clients cannot fit.
+def remembered_bytes(config: CellConfig, facts: ModelFacts, train_examples: int) -> int:
+    """Return the memory of codec `delta`: the last values of every example at the cut (at both), on both sides.
+
+    Args:
+        config: The cell.
+        facts: Of its network.
+        train_examples: How many the data set has to train with.
+    """
+    if not remembers_examples(config):
+        return 0
+    held = min(train_examples, (config.examples_per_client or train_examples) * config.num_clients)
+    at_the_cuts = (facts.smashed_bytes_per_example or 0) + (facts.output_bytes_per_example or 0)
+    return 2 * held * at_the_cuts
+
+
+def check_memory(config: CellConfig, facts: ModelFacts, free_bytes: int, train_examples: int) -> None:
+    """Refuse a cell whose clients cannot fit, or whose examples cannot be remembered.
 
     Raises:
         CellError: With the estimate.
     """
-    needed = needed_bytes(config, facts)
+    needed, remembered = needed_bytes(config, facts), remembered_bytes(config, facts, train_examples)
+    free = f"but {free_bytes / 1e9:.1f} GB are free"
     if needed > free_bytes:
         raise CellError(
-            f"{config.num_clients} clients need {needed / 1e9:.1f} GB for their weights and optimizer states, but "
-            f"{free_bytes / 1e9:.1f} GB are free: fewer clients, a smaller network or cut, or optimizer sgd"
+            f"{config.num_clients} clients need {needed / 1e9:.1f} GB for their weights and optimizer states, {free}: "
+            "fewer clients, a smaller network or cut, or optimizer sgd"
+        )
+    if needed + remembered > free_bytes:
+        raise CellError(
+            f"codec 'delta' needs {remembered / 1e9:.1f} GB to remember all examples' smashed data, on both sides, "
+            f"beside {needed / 1e9:.1f} GB of the clients, {free}: another codec, a later cut, or examples_per_client"
         )
 
 

@@ -11,6 +11,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from benchmarks.estimate.memory import SLOTS
+from benchmarks.estimate.traffic import Traffic, model_traffic, step_traffic
 from benchmarks.store.summary_file import training_wall_s
 from benchmarks.workers.topology import worker_count
 from splitfed_core.config.cell_config import CellConfig
@@ -32,11 +34,12 @@ _MOST_STEPS = 200
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a cell costs; memory is that of all its processes together."""
+    """What a cell costs; memory is that of all its processes together, bytes are at most so many if not `is_exact`."""
 
     wall_s: float
     memory_bytes: float
     bytes_per_round: float
+    is_exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,23 @@ class Observed:
         small, large = min(sizes), max(sizes)
         per_example = (sizes[large] - sizes[small]) / (large - small) if large > small else sizes[large] / large
         return sizes[large] + per_example * (examples - large)
+
+    def step_traffic(self, config: CellConfig, examples: int) -> Traffic:
+        """Return the traffic of a step of a cell of this kind, from what its messages are made of if that is known."""
+        crossing = self.facts.get("crossing")
+        if crossing and config.transport is not None:  # None: its algorithm has messages of its own
+            return step_traffic(config, crossing, int(self.facts["dataset"]["classes"]), examples)
+        return Traffic(self.step_bytes(examples) if examples else 0.0, is_exact=True)
+
+    def model_traffic(self, config: CellConfig) -> Traffic:
+        """Return the traffic of a client's model in a round of a cell of this kind."""
+        if not config.exchanges_models:
+            return Traffic(self.aggregation_bytes, is_exact=True)
+        handed_on = 1 + SLOTS[config.optimizer] if config.method.in_line else 1
+        parameter_bytes, tensors = (
+            handed_on * int(self.facts.get(name, 0)) for name in ("client_parameter_bytes", "client_tensors")
+        )
+        return model_traffic(config, self.aggregation_bytes, parameter_bytes, tensors + 2)  # its counters too
 
     def _per_batch(self, number: int) -> float:
         steps = self._steps_of(number)
@@ -144,12 +164,13 @@ def estimate(config: CellConfig, probes: Sequence[Observed], cores: int) -> Esti
     round_s = passes * examples / config.batch_size * _step_wall_s(config, probes) + aggregation_s
     evaluations = -(-config.rounds // config.eval_every)
     evaluation_s = evaluations * probe.evaluation_s * _evaluated(config) / _evaluated(probe.config)
-    rest_bytes = probe.step_bytes(rest) if rest else 0.0
+    steps = probe.step_traffic(config, config.batch_size) * full + probe.step_traffic(config, rest)
+    traffic = steps * passes + probe.model_traffic(config) * config.participants
     return Estimate(
         wall_s=probe.start_s + config.rounds * round_s + evaluation_s,
         memory_bytes=memory_bytes(config, max(row.rss_bytes for row in probe.clients), cores),
-        bytes_per_round=passes * (full * probe.step_bytes(config.batch_size) + rest_bytes)
-        + config.participants * probe.aggregation_bytes,
+        bytes_per_round=traffic.num_bytes,
+        is_exact=traffic.is_exact,
     )
 
 

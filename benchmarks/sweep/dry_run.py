@@ -101,10 +101,7 @@ def forecast(
     }
     _charge_the_first(configs, estimates, observed, cores)
     factor = _drift(estimates, costs)
-    told = {
-        cell_id: Forecast(Estimate(e.wall_s * factor, e.memory_bytes, e.bytes_per_round), "estimated")
-        for cell_id, e in estimates.items()
-    }
+    told = {cell_id: Forecast(replace(e, wall_s=e.wall_s * factor), "estimated") for cell_id, e in estimates.items()}
     for cell_id, config in configs.items():
         if reason := failed.get(kind(config, cores)):
             told[cell_id] = Forecast(None, f"a probe failed: {reason}")

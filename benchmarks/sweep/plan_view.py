@@ -85,7 +85,8 @@ def _costs(forecast: Forecast | None) -> Iterator[str]:
     if forecast is None or cost is None:
         yield from ("?", "?", "?", forecast.source if forecast else "no estimate")
         return
-    yield from (duration(cost.wall_s), _size(cost.memory_bytes), _size(cost.bytes_per_round))
+    yield from (duration(cost.wall_s), _size(cost.memory_bytes))
+    yield _size(cost.bytes_per_round) if cost.is_exact else f"≤ {_size(cost.bytes_per_round)}"
     yield forecast.source
 
 

@@ -15,7 +15,7 @@ from splitfed_core.wire.codecs.base import Codec, Limit
 from splitfed_core.wire.codecs.raw import RAW
 from splitfed_core.wire.layers.codec import Coder, PlainCoder
 from splitfed_core.wire.layers.cut_coder import CutCodecs, CutCoder
-from splitfed_core.wire.layers.example_memory import LARGEST_HEADER_BYTES
+from splitfed_core.wire.layers.example_memory import header_bytes
 from splitfed_core.wire.layers.model_coder import AggregateCoder, EncodedOnce, ModelCodecs, ModelCoder
 
 _FLOAT = np.dtype(np.float32)
@@ -87,7 +87,7 @@ def largest_message_bytes(config: CellConfig, facts: ModelFacts) -> int:
     grown = [
         *(_growth(codec_of(choice), (batch, row)) for choice in (config.codec, config.gradient_codec)),
         _growth(codec_of(config.model_codec), (1, facts.client_parameter_bytes // _FLOAT.itemsize)),
-        LARGEST_HEADER_BYTES * batch if remembers_examples(config) else 0,
+        header_bytes(batch) if remembers_examples(config) else 0,
     ]
     return largest + max(grown)
 

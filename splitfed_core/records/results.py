@@ -83,7 +83,15 @@ _LABEL_BYTES, _STATES, _FRAME_BYTES = 8, 3, 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Sizes of a network and its cut, for the manifest; per example, smashed data and the most that crosses a cut."""
+    """Sizes of a network and its cut, for the manifest.
+
+    Attributes:
+        smashed_bytes_per_example: Of the smashed data; None: there is no cut.
+        largest_bytes_per_example: Of what the network computes at a cut, or at its end.
+        output_bytes_per_example: Of the body's output, where there are two cuts.
+        client_tensors: Of the clients' part, its optimizer's not counted.
+        crossing: Dtype, and shape of one example, of what the forward pass sends across each cut.
+    """
 
     client_parameters: int
     server_parameters: int
@@ -91,6 +99,9 @@ class ModelFacts:
     server_parameter_bytes: int
     smashed_bytes_per_example: int | None
     largest_bytes_per_example: int
+    output_bytes_per_example: int | None = None
+    client_tensors: int = 0
+    crossing: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     def largest_message_bytes(self, batch_size: int) -> int:
         """Return how large a message can get: a batch at a cut, or a part with its optimizer's slots, and its frame."""

@@ -77,14 +77,18 @@ class CellNetwork:
 
     def facts(self) -> ModelFacts:
         """Measure both sides: parameters, their bytes, and the bytes of an example at the cuts."""
-        crossing = [self.client_side[0], *self.server_side]
+        computed = [self.client_side[0], *self.server_side]
+        crossing = computed[: len(self.client_side)] if self.server_side else []
         return ModelFacts(
             client_parameters=sum(model.count_params() for model in self.client_side),
             server_parameters=sum(model.count_params() for model in self.server_side),
             client_parameter_bytes=sum(map(_weight_bytes, self.client_side)),
             server_parameter_bytes=sum(map(_weight_bytes, self.server_side)),
             smashed_bytes_per_example=_output_bytes(self.client_side[0]) if self.server_side else None,
-            largest_bytes_per_example=max(map(_output_bytes, crossing)) if self.server_side else 0,
+            largest_bytes_per_example=max(map(_output_bytes, computed)) if self.server_side else 0,
+            output_bytes_per_example=_output_bytes(self.server_side[0]) if len(crossing) == 2 else None,
+            client_tensors=sum(len(model.weights) for model in self.client_side),
+            crossing=tuple(_output(model) for model in crossing),
         )
 
 
@@ -106,6 +110,11 @@ def _weight_bytes(model: keras.Model) -> int:
     return sum(int(np.prod(weight.shape)) * np.dtype(weight.dtype).itemsize for weight in model.weights)
 
 
-def _output_bytes(model: keras.Model) -> int:
+def _output(model: keras.Model) -> tuple[str, tuple[int, ...]]:
     output = model.outputs[0]
-    return int(np.prod(output.shape[1:])) * int(np.dtype(output.dtype).itemsize)
+    return str(output.dtype), tuple(output.shape[1:])
+
+
+def _output_bytes(model: keras.Model) -> int:
+    dtype, shape = _output(model)
+    return int(np.prod(shape)) * int(np.dtype(dtype).itemsize)

@@ -23,7 +23,7 @@ from splitfed_core.wire.call import Kind
 from splitfed_core.wire.codecs.base import SAME, UNLIMITED, Codec, EncodedTensor, Limit, misfit
 from splitfed_core.wire.codecs.lossless import Staged
 from splitfed_core.wire.codecs.raw import RAW
-from splitfed_core.wire.codecs.topk import gather, scatter
+from splitfed_core.wire.codecs.topk import gather, rows_of, scatter
 from splitfed_core.wire.layers.codec import Message
 from splitfed_core.wire.layers.example_memory import ExampleMemory
 
@@ -37,6 +37,10 @@ _GRADIENT_OF = {
 
 class MaskedCodec(Codec, Protocol):
     """A codec that keeps some elements of each example and makes all others zero."""
+
+    def kept(self, elements: int) -> int:
+        """Return how many of the elements of an example are kept."""
+        ...
 
     def mask_of(self, tensor: EncodedTensor, limit: Limit | None = None) -> Array:
         """Return the places of the kept elements in the flattened array: examples × k."""
@@ -59,6 +63,16 @@ def mask_of(codec: Codec, tensor: EncodedTensor, limit: Limit) -> Array:
     if not _has_mask(codec):
         raise RemoteError(f"codec {codec.name!r} has no mask: {SAME}")
     return codec.mask_of(tensor, limit)
+
+
+def kept_shape(codec: Codec, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the gradient of a batch that a codec has encoded: of what is kept, where not all is."""
+    if isinstance(codec, Staged):
+        return kept_shape(codec.inner, shape)
+    if not _has_mask(codec):
+        return shape
+    examples, elements = rows_of(shape)
+    return examples, codec.kept(elements)
 
 
 def _has_mask(codec: Codec) -> TypeGuard[MaskedCodec]:

@@ -20,8 +20,11 @@ from splitfed_core.wire.codecs.base import SAME, Codec, EncodedTensor, Limit, ch
 from splitfed_core.wire.codecs.raw import RAW
 
 _ID = np.dtype("<u4")
-LARGEST_HEADER_BYTES = 2 * _ID.itemsize
-"""What a call has for each of its examples beside its tensor at most: their number, and one more."""
+
+
+def header_bytes(examples: int) -> int:
+    """Return what a call has beside the rows of so many examples: a version, and their numbers."""
+    return _ID.itemsize * (1 + examples)
 
 
 class LastValues:
@@ -91,7 +94,7 @@ class ExampleMemory:
             RemoteError: The two sides do not remember the same, or these are not examples of the client.
         """
         rows = tensor.shape[0] if tensor.shape else 0
-        size = _ID.itemsize * (1 + rows)
+        size = header_bytes(rows)
         if tensor.num_bytes < size:
             raise RemoteError(f"{tensor.num_bytes} bytes are too few for the numbers of {rows} examples: {SAME}")
         version, *_ = header = np.frombuffer(tensor.payload, _ID, 1 + rows)

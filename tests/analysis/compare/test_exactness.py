@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from analysis.compare.exactness import repeats
+from analysis.compare.exactness import _FIXED_SIZE, repeats
 from analysis.compare.gate import judge
 from analysis.compare.measured import Measured
 from analysis.compare.pairing import Pairs
 from analysis.compare.rules import Rules
 from splitfed_core.records.metrics import METRICS
+from splitfed_core.wire.codecs import CODECS, make_codec
 
 FAULTS = {"faults": [{"name": "kill", "client": 2, "round": 2}]}
 
@@ -21,6 +22,8 @@ FAULTS = {"faults": [{"name": "kill", "client": 2, "round": 2}]}
         ({}, True, False),
         ({"codec": "raw", "model_codec": {"name": "raw"}}, True, False),
         ({"codec": {"name": "raw", "then": "zstd"}}, False, False),
+        ({"codec": {"name": "topk", "share": 0.1}, "gradient_codec": "int8"}, True, False),
+        ({"codec": {"name": "delta", "bits": 4, "then": "lz4"}}, False, False),
         ({"gradient_codec": "not known yet"}, False, False),
         ({"codec": {"name": "raw", "then": "zstd"}, "order": "fixed"}, True, True),
         ({"order": "fixed"}, True, True),
@@ -51,3 +54,8 @@ def test_bytes_that_vary_are_compared_statistically_and_one_per_cent_matters(mor
     assert judged.min_effect == pytest.approx(0.01)
     exact = judge([replace(pairs, parameters={})], {metric.name: metric}, Rules()).cells[0].metrics[0]
     assert (exact.verdict.outcome, exact.verdict.exact) == ("regression", True)
+
+
+def test_the_codecs_of_a_fixed_size_are_those_that_say_so() -> None:
+    fixed = {name for name in CODECS if make_codec(name).fixed_size}
+    assert fixed == _FIXED_SIZE

@@ -8,9 +8,10 @@ import pytest
 
 from analysis.figures.roles import Choice, assign
 from analysis.report.tables import table
+from analysis.results.attempt_summary import shown_values
 from analysis.results.axes import find_axes, ordered_values
 from analysis.results.load import Results, load
-from analysis.text.parameters import Names, Value, brief
+from analysis.text.parameters import Names, Value, brief, codec_words
 from analysis.text.units import digits, human, scale_for, span
 from splitfed_core.errors import UsageError
 from splitfed_core.records.metrics import METRICS
@@ -112,3 +113,21 @@ def test_the_table_gives_mean_and_deviation_with_as_many_decimals(make_run: Make
     made = table(exact, ("step_p50_s", "bytes_per_round"))
     assert [made.heading(i) for i in (0, 1)] == ["Step latency, median (ms)", "Bytes per round (MB)"]
     assert [made.text(made.cells[0], i) for i in (0, 1)] == ["11.0 ± 1.4", "1"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "said"),
+    [
+        (None, "–"),
+        ("int8", "int8"),
+        ({"name": "topk", "share": 0.01, "then": "zstd"}, "topk 1 % + zstd"),
+        ({"name": "randtopk", "share": 0.125, "alpha": 0.1}, "randtopk 12.5 % α 0.1"),
+        ({"name": "delta", "bits": 4}, "delta 4 bit"),
+        ({"name": "int4", "per": "channel", "rounding": "stochastic"}, "int4 per channel stochastic"),
+        ({"name": "topk", "share": 0.1, "feedback": True}, "topk 10 % + feedback"),
+        ({"name": "later", "setting": True}, "later setting=on"),
+    ],
+)
+def test_codecs_are_said_as_people_say_them(codec: object, said: str) -> None:
+    assert codec_words(codec) == said
+    assert shown_values({"gradient_codec": codec}) == {"gradient_codec": said}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from benchmarks.estimate.memory import (
     check_processes,
     needed_bytes,
     overcommitted,
+    remembered_bytes,
     sharing,
 )
 from splitfed_core.config.cell_config import CellConfig
@@ -33,9 +35,40 @@ def test_memory_is_that_of_all_states(parameters: dict[str, Any], needed: int) -
 
 def test_clients_that_cannot_fit_are_refused_with_the_estimate() -> None:
     config = CellConfig.parse({"clients": 1_000_000})
-    check_memory(config, FACTS, free_bytes=needed_bytes(config, FACTS))
+    check_memory(config, FACTS, needed_bytes(config, FACTS), 1000)
     with pytest.raises(CellError, match=r"1000000 clients need 4\.0 GB .* but 3\.9 GB are free: fewer clients"):
-        check_memory(config, FACTS, free_bytes=3_900_000_000)
+        check_memory(config, FACTS, 3_900_000_000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "remembered"),
+    [
+        ({"codec": "int8"}, 0),
+        ({"codec": "delta"}, 2 * 1000 * 4),
+        ({"codec": "delta", "examples_per_client": 100}, 2 * 300 * 4),
+        ({"codec": "delta", "examples_per_client": 900}, 2 * 1000 * 4),
+        ({"codec": "delta", "algorithm": "ushape", "cut_layer": ["a", "b"]}, 2 * 1000 * (4 + 12)),
+        ({"codec": "delta", "transport": "inproc"}, 0),
+    ],
+)
+def test_delta_remembers_each_example_at_each_cut_on_both_sides(parameters: dict[str, Any], remembered: int) -> None:
+    facts = replace(FACTS, output_bytes_per_example=12 if "algorithm" in parameters else None)
+    assert remembered_bytes(CellConfig.parse(parameters), facts, 1000) == remembered
+
+
+def test_a_memory_of_examples_that_cannot_fit_is_refused_with_the_estimate() -> None:
+    config = CellConfig.parse({"codec": "delta"})
+    needed = needed_bytes(config, FACTS)
+    check_memory(config, FACTS, needed + 8 * 10**9, 10**9)
+    with pytest.raises(CellError, match=r"codec 'delta' needs 8\.0 GB to remember .* another codec, a later cut"):
+        check_memory(config, FACTS, needed + 8 * 10**9 - 1, 10**9)
+
+
+def test_error_feedback_remembers_a_model_of_each_client() -> None:
+    plain, feeding = (
+        CellConfig.parse({"clients": 7, "model_codec": c}) for c in ("int4", {"name": "int4", "feedback": True})
+    )
+    assert needed_bytes(feeding, FACTS) - needed_bytes(plain, FACTS) == 7 * 1000
 
 
 @pytest.mark.parametrize(("algorithm", "servers"), [("sflv2", 1), ("sl", 1), ("fl", 0)])
