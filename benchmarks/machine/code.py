@@ -48,13 +48,13 @@ class ImportedCode:
         self._seen: set[str] = set()
         self._digests: dict[str, str] = {}
 
-    def found(self, models: Iterable[str] = ()) -> dict[str, str]:
+    def found(self, names: Iterable[str] = ()) -> dict[str, str]:
         """Return a digest of each by its name.
 
         Args:
-            models: Networks of the user's (`package.module:function`), which count even where they are installed.
+            names: Networks and algorithms of the user's (`package.module:name`), which count even if installed.
         """
-        tops = {model.partition(".")[0].partition(":")[0] for model in models if ":" in model} - {"keras"}
+        tops = {name.partition(".")[0].partition(":")[0] for name in names if ":" in name} - {"keras"}
         for name, module in list(sys.modules.items()):
             top = name.partition(".")[0]
             if name in self._seen and top not in tops:

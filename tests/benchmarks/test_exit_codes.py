@@ -67,6 +67,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]
         ("nowhere.yaml", 2, "nowhere.yaml"),
         ("wrong.yaml", 2, "colour"),
         ("grid.yaml --set foo=1", 2, "foo"),
+        ("grid.yaml --set algorithm=./mine.py:MINE", 2, "algorithm './mine.py:MINE': there is no Python file"),
         ("grid.yaml --shard 3/2", 2, "--shard '3/2'"),
         ("grid.yaml --budget soon", 2, "--budget 'soon'"),
         ("grid.yaml --only clients>9", 2, "holds for none"),
