@@ -1,6 +1,6 @@
 """Which code measured: the content of sfbench's own files, and of the user's modules that a process has imported.
 
-Run directories, documents and data are no code; nor is what is installed, whose version the environment names.
+Run directories, documents and data are not code; nor is what is installed, whose version the environment names.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def merged(codes: Iterable[Mapping[str, str]]) -> dict[str, str]:
     for code in codes:
         for name, digest in code.items():
             if found.setdefault(name, digest) != digest:
-                raise CellError(f"{name} was changed while the sweep ran: processes of this cell have two states of it")
+                raise CellError(f"{name} was changed during the sweep: processes of this cell have two versions of it")
     return found
 
 

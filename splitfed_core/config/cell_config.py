@@ -32,7 +32,7 @@ from splitfed_core.config.user_code import one_spelling
 from splitfed_core.errors import ConfigError
 
 OPERATIONAL = frozenset({"timeout_s"})
-"""Parameters that say how a cell is run, not what it is: they are no part of its identity."""
+"""Parameters that say how a cell is run, not what it is: they are not part of its identity."""
 
 _SORTED_JSON = json.JSONEncoder(sort_keys=True)
 

@@ -83,5 +83,5 @@ def test_plan_starts_nothing_and_writes_nothing(
     assert not ended.value.code
     assert told.out.splitlines()[0] == "few: 2 cells × 3 repeats, order interleaved; 0 of 6 are done"
     assert told.out.splitlines()[-1] == "to run it: sfbench sweep grid.yaml --only 'clients == 2'"
-    assert told.err == "no grid given: using grid.yaml of this folder\n"
+    assert told.err == "no grid given: using grid.yaml in this folder\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "grid.yaml"]
