@@ -73,8 +73,8 @@ def test_the_workflow_reads_only_and_calls_what_there_is() -> None:
     assert workflow["permissions"] == {"contents": "read"}
     (script,) = (step["run"] for step in workflow["jobs"]["gate"]["steps"] if "sfbench ab" in step.get("run", ""))
     (command,) = re.findall(r"sfbench (ab) HEAD\^1 bench.yaml (--\w+)", script)
-    said = subprocess.run([sys.executable, "-m", "sfbench", "ab", "--help"], capture_output=True, text=True, check=True)
-    assert command[1] in said.stdout
+    done = subprocess.run([sys.executable, "-m", "sfbench", "ab", "--help"], capture_output=True, text=True, check=True)
+    assert command[1] in done.stdout
 
 
 def test_the_readme_lists_every_example() -> None:

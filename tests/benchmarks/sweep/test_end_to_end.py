@@ -92,8 +92,8 @@ def test_a_sweep_runs_what_it_can_and_says_what_it_could_not(sfbench: Sfbench, f
     done = sfbench("sweep", "grid.yaml", python=("-X", "importtime"))
     assert done.returncode == 3, done.stderr
     assert {size: row["status"] for size, row in summary(folder).items()} == {"8": "ok", "12": "ok", "32": "failed"}
-    told = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
-    assert not [line for line in (*told, done.stdout) if "chatter" in line or "Traceback" in line]
+    message = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert not [line for line in (*message, done.stdout) if "chatter" in line or "Traceback" in line]
     assert "ray" in imported(done)
     assert not imported(done) & {"tensorflow", "keras"}
 
