@@ -49,7 +49,7 @@ class RandTopK(TopK):
     def _others(self, rows: int, k: int, elements: int, rng: np.random.Generator) -> Array:
         """Return how many of the k elements that are drawn in each row are not among the largest.
 
-        Drawing by weight without putting back is a race: each element arrives after an exponential time, the heavier the
+        Drawing by weight without putting back is a race: each element arrives after an exponential time, a heavier one
         sooner, and the first k are taken. Of either kind the arrivals are made in their order; the j-th of the others,
         counted from 0, is in time if it comes before the (k - j)-th of the largest.
         """
@@ -57,7 +57,7 @@ class RandTopK(TopK):
         largest_arrive = _arrivals(rows, k, k, (1 - self._alpha) / k, rng)
         others_arrive = _arrivals(rows, min(k, outside), outside, self._alpha / outside, rng)
         in_time = others_arrive < largest_arrive[:, ::-1][:, : others_arrive.shape[1]]
-        return np.count_nonzero(in_time, axis=1)
+        return np.asarray(np.count_nonzero(in_time, axis=1))
 
 
 def _arrivals(rows: int, first: int, runners: int, rate: float, rng: np.random.Generator) -> Array:
