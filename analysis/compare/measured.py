@@ -39,6 +39,7 @@ class Measured:
         seed: The seed of the run.
         data: Size, shape and dealing of the data it saw.
         content: A hash of their content; nothing in older runs.
+        emulation: The factors and link numbers that were used, where its time was emulated.
         machine: Where it ran; nothing if that is unknown.
         started_at: When it began, in ISO 8601.
         reference_task_s: Time of a fixed computation around the run.
@@ -53,6 +54,7 @@ class Measured:
     seed: object = None
     data: object = None
     content: str | None = None
+    emulation: Mapping[str, object] = field(default_factory=dict)
     machine: Mapping[str, object] | None = None
     started_at: str | None = None
     reference_task_s: float = float("nan")
@@ -165,6 +167,7 @@ def _measured(attempt: Attempt, run: Run, line: "pd.Series[Any]", phases: pd.Dat
         seed=manifest.seed,
         data=(dataset or None, facts.examples, manifest.files.get("labels.csv")),
         content=None if content is None else str(content),
+        emulation=facts.emulation,
         machine=machine_of(environment) if environment else None,
         started_at=manifest.started_at,
         reference_task_s=float(line["reference_task_s"]),
@@ -201,7 +204,7 @@ def _problem(attempt: Attempt, *, usable: bool) -> str | None:
         return f"{attempt.status}: {attempt.reason or 'no reason given'}"
     changed = [name for name, sha in attempt.manifest.files.items() if _hash(attempt.folder / name) != sha]
     if changed:
-        return f"{', '.join(changed)} differs from the hash in its manifest: truncated or changed since"
+        return f"{', '.join(changed)} differs from the hash in its manifest: it was cut off or changed since"
     return None if usable else "has no usable rows"
 
 

@@ -166,4 +166,31 @@ def _machines(base: Measured, head: Measured) -> str | None:
     return f"measured on different machines ({listed}); that is for trends, not for gates" if differ else None
 
 
-_CHECKS: tuple[Callable[[Measured, Measured], str | None], ...] = (_failed, _seeds, _data, _machines)
+def _emulations(base: Measured, head: Measured) -> str | None:
+    """Refuse sides that emulated different links or devices, though their parameters are the same."""
+    for name, (what, remedy) in _EMULATED.items():
+        one, other = base.emulation.get(name), head.emulation.get(name)
+        if one != other:
+            return f"{what} were emulated differently, {_said(one, other)} and {_said(other, one)}: {remedy}"
+    return None
+
+
+def _said(values: object, others: object) -> str:
+    """Say the numbers of one side; of those by client the first that differ."""
+    if isinstance(values, list) and isinstance(others, list) and len(values) == len(others):
+        client = next(i for i, pair in enumerate(zip(values, others, strict=True)) if pair[0] != pair[1])
+        return f"{json.dumps(values[client])} (client {client})"
+    return "none" if values is None else json.dumps(values)
+
+
+_FACTORS = "a preset is as slow as the host's measured speed makes it; give both sides its factor, {slowdown: FACTOR}"
+_NUMBERS = "a preset or a trace changed between the sides; measure both with one version and the same files"
+_EMULATED = {
+    "slowdowns": ("devices", _FACTORS),
+    "server_slowdown": ("slow servers", _FACTORS),
+    "links": ("links", _NUMBERS),
+    "server_link": ("the servers' links", _NUMBERS),
+}
+"""What is refused if it differs, and the remedy; the host's own speed is not, for the factors follow from it."""
+
+_CHECKS: tuple[Callable[[Measured, Measured], str | None], ...] = (_failed, _seeds, _data, _machines, _emulations)

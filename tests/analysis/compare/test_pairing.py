@@ -19,6 +19,7 @@ GOOD = Measured(
     seed=7,
     data="d",
     content="c",
+    emulation={"slowdowns": [2.0, 16.1]},
     machine=MACHINE,
     values={"step_p50_s": 0.01, "final_train_loss": 0.5},
     started_at="2030-01-01",
@@ -62,6 +63,18 @@ def test_a_parameter_that_only_a_newer_version_knows_is_at_its_default_where_ide
         ({"data": "e"}, "repeat 3: the two sides trained on different data or shards of it"),
         ({"content": "f"}, "repeat 3: the two sides trained on data of the same size but with different content"),
         ({"machine": {"cpu": "B", "cores": 4}}, "repeat 3: measured on different machines (cpu A and B)"),
+        (
+            {"emulation": {"slowdowns": [2.0, 16.2]}},
+            "repeat 3: devices were emulated differently, 16.1 (client 1) and 16.2 (client 1): a preset is as slow as",
+        ),
+        (
+            {"emulation": {}},
+            "repeat 3: devices were emulated differently, [2.0, 16.1] and none: a preset is as slow as the host's",
+        ),
+        (
+            {"emulation": {"slowdowns": [2.0, 16.1], "links": [{"delay_ms": 1}]}},
+            'repeat 3: links were emulated differently, none and [{"delay_ms": 1}]: a preset or a trace changed',
+        ),
         ({"machine": None}, "repeat 3: the machine of HEAD is not recorded"),
         ({"problem": "failed: killed"}, "repeat 3: HEAD failed: killed"),
         ({"problem": "has no result"}, "repeat 3: HEAD has no result"),
