@@ -1,13 +1,15 @@
 """What a reader must know before trusting the numbers: failed cells, few repeats, drift, mixed environments."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from analysis.results.load import KEY, Results
 from analysis.results.provenance import mixed_code
 from analysis.results.run_directory import Problem
 from analysis.stats.intervals import FEWEST
 from analysis.text.parameters import NOTHING, title
+from splitfed_core.records.lateness import what_fits
 from splitfed_core.records.metrics import METRICS
 
 _DRIFT = 0.10
@@ -36,6 +38,7 @@ def find_warnings(results: Results) -> list[ReportWarning]:
         _runs(results),
         _definitions(results),
         _many_clients(results),
+        _late(results),
         _batches(results),
         _mixture(results),
         _codes(results),
@@ -119,6 +122,29 @@ def _many_clients(results: Results) -> ReportWarning | None:
         "the host. To measure clients that work at the same time, give each client its own worker."
     )
     return ReportWarning("More clients than workers.", text) if pairs else None
+
+
+def _late(results: Results) -> ReportWarning | None:
+    """Name the emulated cells that this host was too slow for, and how many clients it can hold instead."""
+    late = results.ok[results.ok["late"] == 1]
+    if late.empty:
+        return None
+    worst = late.sort_values("late_share", ascending=False).drop_duplicates(["run", "cell_id"])
+    details = tuple(
+        Problem(_cell(results, line), f"{line['late_share']:.0%} of its steps{_held(line)}".replace("%", " %"))
+        for line in worst.to_dict("records")
+    )
+    text = (
+        "More than 5 % of the time of their steps was later than the emulated links and devices say: the host had no "
+        "core free. Their times are longer than what they emulate; use fewer clients, or a host with more cores."
+    )
+    return ReportWarning("Emulated faster than this host could keep up with.", text, details)
+
+
+def _held(line: Mapping[Hashable, Any]) -> str:
+    """Say how many of a cell's clients its host can hold, where that is known."""
+    fits = what_fits(line["clients_held"], line["participants"])
+    return fits and f"; {fits}"
 
 
 def _batches(results: Results) -> ReportWarning | None:

@@ -86,19 +86,19 @@ def digest(attempt: Attempt) -> Digest:
         made.problems.append(Problem(attempt.where, f"{attempt.status}: {attempt.reason or 'no reason given'}"))
         return made
     rows = {name: _read(attempt, name, made) for name in ROW_FILES}
-    _reduce(rows, made)
+    _reduce(rows, made, attempt.facts.cores)
     made.cell["usable"] = bool(len(rows["steps.csv"]) or len(rows["rounds.csv"]))
     _judge(attempt, made)
     return made
 
 
-def _reduce(rows: dict[str, pd.DataFrame], made: Digest) -> None:
+def _reduce(rows: dict[str, pd.DataFrame], made: Digest, cores: int | None) -> None:
     isolated = made.cell.get("isolation") == "cell"
     files = rows["steps.csv"], rows["rounds.csv"], rows["clients.csv"]
     steps = reduce_steps(rows["steps.csv"])
     rounds, round_metrics = reduce_rounds(rows["rounds.csv"], warm_up_s(rows["steps.csv"]))
     clients, client_metrics = reduce_clients(rows["clients.csv"], isolated=isolated)
-    made.cell |= numbers(*files, isolated=isolated) | round_metrics | client_metrics
+    made.cell |= numbers(*files, isolated=isolated, cores=cores) | round_metrics | client_metrics
     made.cell |= {f"typical_{name}": value for name, value in typical_round(*files).items()}
     made.frames |= {"phases": steps.phases, "latency": steps.latency, "curve": steps.curve, "clients": clients}
     made.frames["rounds"] = rounds.merge(steps.network, on="round", how="left")
@@ -131,10 +131,10 @@ def _read(attempt: Attempt, name: str, made: Digest) -> pd.DataFrame:
         made.problems.append(Problem(attempt.where, str(error)))
         return read_nothing(name)
     notes = list(rows.notes)
-    digest, recorded = sha256(path), attempt.manifest.files.get(name)
-    made.hashes.append(digest)
-    if recorded not in (None, digest):
-        notes.append(f"{name} differs from the hash in its manifest: truncated or changed since")
+    found, told = sha256(path), attempt.manifest.files.get(name)
+    made.hashes.append(found)
+    if told not in (None, found):
+        notes.append(f"{name} is not the file its manifest hashed: cut off or changed since")
     made.problems += [Problem(attempt.where, note) for note in notes]
     return rows.frame
 

@@ -23,6 +23,7 @@ STEP_COLUMNS = (
     "between_s",
     "link_uplink_s",
     "link_downlink_s",
+    "late_s",
 )
 ROUND_COLUMNS = (
     "round",
@@ -76,9 +77,11 @@ class Steps:
     network: pd.DataFrame
 
 
-def numbers(steps: pd.DataFrame, rounds: pd.DataFrame, clients: pd.DataFrame, *, isolated: bool) -> Numbers:
+def numbers(
+    steps: pd.DataFrame, rounds: pd.DataFrame, clients: pd.DataFrame, *, isolated: bool, cores: int | None = None
+) -> Numbers:
     """Return the metrics of an attempt, the same as in its `summary.csv`."""
-    return cell_numbers(_columns(steps), _columns(rounds), _columns(clients), isolated=isolated)
+    return cell_numbers(_columns(steps), _columns(rounds), _columns(clients), isolated=isolated, cores=cores)
 
 
 def _columns(frame: pd.DataFrame) -> Column:

@@ -103,7 +103,7 @@ class CellSink:
             manifest: `begun`, with how it ended; the files, warnings and summary are added to it here.
         """
         wall_s = self._clock() - self._began
-        summary = self.tally.summary(manifest.status, wall_s, manifest.facts.workers)
+        summary = self.tally.summary(manifest.status, wall_s, manifest.facts.workers, manifest.facts.cores)
         with _os_errors_as_cell_errors(self.directory):
             for file in self._files.values():
                 file.close()

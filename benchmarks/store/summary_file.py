@@ -19,7 +19,7 @@ from splitfed_core.records.summary import cell_numbers, cell_summary
 _KEPT = {
     StepRow: (
         "round", "warmup", "examples", "step_s", "started_s", "between_s", "uplink_s", "downlink_s", "server_compute_s",
-        "uplink_bytes", "downlink_bytes", "link_uplink_s", "link_downlink_s",
+        "uplink_bytes", "downlink_bytes", "link_uplink_s", "link_downlink_s", "late_s",
     ),
     RoundRow: tuple(name for name in columns(RoundRow) if name not in ("cell_id", "repeat")),
     ClientRow: ("round", "local_s", "swap_s", "rss_bytes"),
@@ -66,10 +66,10 @@ class Tally:
         if row.eval_loss is not None:
             self._last |= {"final_eval_loss": row.eval_loss, "final_eval_accuracy": row.eval_accuracy}
 
-    def summary(self, status: str, wall_s: float, workers: int | None = None) -> CellSummary:
-        """Return the line of the cell."""
+    def summary(self, status: str, wall_s: float, workers: int | None = None, cores: int | None = None) -> CellSummary:
+        """Return the line of the cell; `cores` are those of a host that emulated it."""
         steps, rounds, clients = (self._kept[kind] for kind in (StepRow, RoundRow, ClientRow))
-        numbers = cell_numbers(steps, rounds, clients, isolated=self._isolated)
+        numbers = cell_numbers(steps, rounds, clients, isolated=self._isolated, cores=cores)
         made = cell_summary(numbers, status=status, wall_s=wall_s, workers_used=workers)
         loss, eval_loss, accuracy = (self._last[name] for name in _LAST)
         return replace(made, final_train_loss=loss, final_eval_loss=eval_loss, final_eval_accuracy=accuracy)

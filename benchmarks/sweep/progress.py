@@ -14,6 +14,7 @@ from rich.text import Text
 from benchmarks.runner import CellRun
 from benchmarks.store.summary_file import training_wall_s
 from benchmarks.sweep.console import can_redraw, say
+from splitfed_core.records.lateness import what_fits
 from splitfed_core.records.rows import CellSummary, RoundRow, StepRow
 
 _QUIET_S = 15.0
@@ -98,13 +99,13 @@ class SweepProgress:
 
     def retry(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
         """Show that a run failed and is tried again."""
-        self._say_of(run, "    ", f"{_outcome(summary, reason)}; trying again")
+        self._say_of(run, "    ", f"{_outcome(run, summary, reason)}; trying again")
 
     def end(self, run: CellRun, summary: CellSummary, reason: str | None) -> None:
         """Show how a run ended."""
         self.clock.end_run()
         count = f"[{self.clock.finished:{self._width}}/{self.clock.runs}] "
-        self._say_of(run, count, _outcome(summary, reason))
+        self._say_of(run, count, _outcome(run, summary, reason))
 
     def _say_of(self, run: CellRun, before: str, text: str) -> None:
         """Say something of a run: in one line, or below its name where a terminal is too narrow for both."""
@@ -198,7 +199,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _outcome(summary: CellSummary, reason: str | None) -> str:
+def _outcome(run: CellRun, summary: CellSummary, reason: str | None) -> str:
     if summary.status != "ok":
         return f"{summary.status}: {reason}"
     parts = [f"ok  {summary.wall_s:.1f} s"]
@@ -209,4 +210,7 @@ def _outcome(summary: CellSummary, reason: str | None) -> str:
     ):
         if value is not None:
             parts.append(text.format(value))
+    if summary.late and summary.late_share is not None:
+        fits = what_fits(summary.clients_held, run.config.participants)
+        parts.append(f"{summary.late_share:.0%} late: {fits}".removesuffix(": "))
     return "  ".join(parts)

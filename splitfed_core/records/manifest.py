@@ -52,6 +52,8 @@ class Facts:
         dataset: Sizes, shape and digest of the data set.
         roles: What is known of each server process, its memory among it.
         nodes: Of a cluster of several hosts: who they are, and the names of their environments.
+        emulation: What of its time was emulated: `slowdowns` and `links` by client, `server_slowdown`, `server_link`;
+            the `host_gflops` from which the slowdowns of presets follow, and how many `cores` all that was on.
         extra: What else the runner said.
     """
 
@@ -65,6 +67,7 @@ class Facts:
     dataset: Mapping[str, object] = field(default_factory=dict)
     roles: Mapping[str, object] = field(default_factory=dict)
     nodes: tuple[object, ...] = ()
+    emulation: Mapping[str, object] = field(default_factory=dict)
     extra: Mapping[str, object] = field(default_factory=dict)
 
     def document(self) -> Document:
@@ -80,6 +83,7 @@ class Facts:
             "dataset": dict(self.dataset) or None,
             "roles": dict(self.roles) or None,
             "nodes": list(self.nodes) or None,
+            "emulation": dict(self.emulation) or None,
         }
         return {name: value for name, value in own.items() if value is not None} | dict(self.extra)
 
@@ -88,6 +92,12 @@ class Facts:
         """How many examples every evaluation is of."""
         test = self.dataset.get("test")
         return test if isinstance(test, int) else None
+
+    @property
+    def cores(self) -> int | None:
+        """How many cores an emulated cell was on."""
+        cores = self.emulation.get("cores")
+        return cores if isinstance(cores, int) else None
 
     def rss_bytes(self) -> dict[str, float]:
         """Return the memory of each server process that is known."""
@@ -108,6 +118,7 @@ class Facts:
             dataset=fields.mapping("dataset"),
             roles=fields.mapping("roles"),
             nodes=tuple(fields.items("nodes")),
+            emulation=fields.mapping("emulation"),
             extra=fields.rest(),
         )
 
@@ -245,13 +256,13 @@ def _take_conditions(fields: Fields) -> tuple[Conditions | None, Conditions | No
             continue
         each = Fields(content)
         found[name] = Conditions.take(each)
-        fields.wrong += [f"conditions: {problem}" for problem in each.wrong]
+        fields.wrong += [f"conditions: {told}" for told in each.wrong]
         unknown |= {name: each.rest()} if each.rest() else {}
     return found.get("before"), found.get("after"), {"conditions": unknown} if unknown else {}
 
 
 def _take_summary(content: Mapping[str, object]) -> tuple[CellSummary | None, Document]:
-    """Return the summary, if there is one, and what of it is not a column that this version knows."""
+    """Return the summary, if there is one, and what of it is no column that this version knows."""
     if not content:
         return None, {}
     taken = Fields(content)
@@ -285,5 +296,8 @@ def _take_summary(content: Mapping[str, object]) -> tuple[CellSummary | None, Do
         transfer_p50_s=taken.number("transfer_p50_s"),
         wait_p50_s=taken.number("wait_p50_s"),
         link_transfer_p50_s=taken.number("link_transfer_p50_s"),
+        late_share=taken.number("late_share"),
+        late=taken.flag("late"),
+        clients_held=taken.integer("clients_held"),
     )
     return summary, {"summary": taken.rest()} if taken.rest() else {}

@@ -157,8 +157,10 @@ class CellSummary:
 
     Step statistics and rates leave warm-up steps out; `records.summary` has the functions. `workers_used` is how many
     processes held the clients, which `workers: auto` leaves open; `swap_share` the share of their training time that
-    switching clients took; `common_batch` the batch size that step statistics are of. `link_*_p50_s` are what emulated
+    changes of client took; `common_batch` the batch size that step statistics are of. `link_*_p50_s` are what emulated
     links took of the steps; the medians of the rounds' transfer and waiting for others are those of `RoundRow`.
+    Of an emulated cell `late_share` is how much of its timed steps was later than due, `late` whether that is more than
+    it may be, and `clients_held` how many such clients the host can hold at most.
     """
 
     status: str
@@ -190,6 +192,9 @@ class CellSummary:
     transfer_p50_s: float | None = None
     wait_p50_s: float | None = None
     link_transfer_p50_s: float | None = None
+    late_share: float | None = None
+    late: bool | None = None
+    clients_held: int | None = None
 
 
 Row = StepRow | RoundRow | ClientRow | LabelRow

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from splitfed_core.records.lateness import lateness
 from splitfed_core.records.rows import CellSummary
 from splitfed_core.timing.stopwatch import union_s
 
@@ -62,7 +63,9 @@ class StepSummary:
     step_s: Mapping[float, float]
 
 
-def cell_numbers(steps: Column, rounds: Column, clients: Column, *, isolated: bool) -> Numbers:
+def cell_numbers(
+    steps: Column, rounds: Column, clients: Column, *, isolated: bool, cores: int | None = None
+) -> Numbers:
     """Return the numbers of a cell; NaN for what it does not have.
 
     Args:
@@ -70,6 +73,7 @@ def cell_numbers(steps: Column, rounds: Column, clients: Column, *, isolated: bo
         rounds: Columns of `rounds.csv`.
         clients: Columns of `clients.csv`.
         isolated: Whether the cell had fresh processes: in warm ones memory is that of the largest cell so far.
+        cores: Of the host, where the cell was emulated.
     """
     summary = step_summary(steps)
     steady = _steady_rounds(steps, rounds)
@@ -79,6 +83,7 @@ def cell_numbers(steps: Column, rounds: Column, clients: Column, *, isolated: bo
         **_rates(steps, rounds, steady),
         **_rounds(rounds),
         "swap_share": _swap_share(clients, steady),
+        **lateness(steps, rounds, cores),
         "straggler_ratio": straggler_ratio(clients("round"), clients("local_s")),
         "peak_rss_bytes": _max(clients("rss_bytes")) if isolated else float("nan"),
     }
@@ -123,6 +128,9 @@ def cell_summary(numbers: Numbers, *, status: str, wall_s: float, workers_used: 
         transfer_p50_s=number("transfer_p50_s"),
         wait_p50_s=number("wait_p50_s"),
         link_transfer_p50_s=number("link_transfer_p50_s"),
+        late_share=number("late_share"),
+        late=None if math.isnan(numbers["late"]) else bool(numbers["late"]),
+        clients_held=count("clients_held"),
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -45,9 +45,9 @@ def test_an_older_run_is_loaded_with_its_reference_task() -> None:
     results = load(OLD)
     assert (len(results.ok), results.axes, results.problems) == (4, {"aggregation": ("on", "off")}, ())
     for line in results.ok.itertuples():
-        message = json.loads((OLD / f"cells/{line.cell_id}/r{line.repeat}/manifest.json").read_text())
-        assert line.reference_task_s == fmean(message["conditions"][when]["canary_s"] for when in ("before", "after"))
-        assert (line.step_p50_s, line.workers_used) == (message["summary"]["step_p50_s"], 2)
+        told = json.loads((OLD / f"cells/{line.cell_id}/r{line.repeat}/manifest.json").read_text())
+        assert line.reference_task_s == fmean(told["conditions"][when]["canary_s"] for when in ("before", "after"))
+        assert (line.step_p50_s, line.workers_used) == (told["summary"]["step_p50_s"], 2)
 
 
 def test_an_older_run_makes_a_report(tmp_path: Path) -> None:
@@ -134,9 +134,20 @@ WHOLE: dict[str, Record] = {
         files={"steps.csv": "f"},
         data_warnings=("few examples",),
         facts=Facts(
-            1, 2, 3, 4, 0.5, 0.6, 7e8, {"test": 8}, {"main_server": {"rss_bytes": 9}}, ({"env": "n"},), {"x": 1}
+            1,
+            2,
+            3,
+            4,
+            0.5,
+            0.6,
+            7e8,
+            {"test": 8},
+            {"main_server": {"rss_bytes": 9}},
+            ({"env": "n"},),
+            {"cores": 2},
+            {"x": 1},
         ),
-        summary=CellSummary("failed", *range(1, len(columns(CellSummary)))),
+        summary=replace(CellSummary("failed", *range(1, len(columns(CellSummary)))), late=True),
         definitions={"step_p50_s": 2},
         extra={"later": 1},
     ),

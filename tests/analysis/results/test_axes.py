@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,26 @@ def test_one_note_of_many_attempts_is_said_once(make_run: MakeRun) -> None:
     (warning,) = [c for c in find_warnings(load(run)) if c.title == "Some data are missing or odd."]
     assert [detail.what for detail in warning.details] == [
         "steps.csv has 1 broken line(s), left out",
-        "steps.csv differs from the hash in its manifest: truncated or changed since",
+        "steps.csv is not the file its manifest hashed: cut off or changed since",
     ]
     assert warning.details[0].where.endswith(" and 3 more")
+
+
+def test_emulated_cells_that_the_host_was_too_slow_for_are_named_with_how_many_clients_it_holds(
+    make_run: MakeRun,
+) -> None:
+    results = load(make_run("quick", {"clients": [2, 3, 4]}, repeats=1))
+    assert "late_share" in results.cells
+    shares = results.cells["clients"].map({2: 0.05, 3: 0.25, 4: 0.125})
+    held = results.cells["clients"].map({2: 9.0, 3: 1.0, 4: 4.0})
+    late = replace(results, cells=results.cells.assign(late_share=shares, late=shares > 0.05, clients_held=held))
+    told = {warning.title: warning for warning in find_warnings(late)}
+    details = told["Emulated faster than this host could keep up with."].details
+    assert [(d.where, d.what) for d in details] == [
+        ("3 clients in 2 workers", "25 % of its steps; this host can hold some 1 of its 3 clients at a time"),
+        (
+            "4 clients in 2 workers",
+            "12 % of its steps; this host should hold its 4 clients, so something else kept it busy",
+        ),
+    ]
+    assert "Emulated faster than this host could keep up with." not in {w.title for w in find_warnings(results)}

@@ -23,7 +23,7 @@ MakeRun = Callable[..., Path]
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "output"),
+    ("value", "unit", "said"),
     [
         (0.0123, "s", "12.3 ms"), (0.0000123, "s", "12.3 µs"), (90, "s", "90 s"), (180, "s", "3 min"),
         (0, "s", "0 ms"), (11_075_584, "B", "11.1 MB"), (999, "B", "999 B"), (1234.5, "kbit/s", "1.23 Mbit/s"),
@@ -32,8 +32,8 @@ MakeRun = Callable[..., Path]
         (float("nan"), "", "diverged"),
     ],
 )  # fmt: skip
-def test_numbers_are_said_with_three_digits_and_the_best_unit(value: float | None, unit: str, output: str) -> None:
-    assert human(value, unit) == output
+def test_numbers_are_said_with_three_digits_and_the_best_unit(value: float | None, unit: str, said: str) -> None:
+    assert human(value, unit) == said
 
 
 def test_scale_follows_the_largest_value() -> None:
@@ -50,6 +50,7 @@ def test_every_metric_of_the_summary_is_registered() -> None:
     facts = {"status", "steps", "workers_used", "swap_share", "unexplained_share"}
     facts |= {"common_batch", "common_batch_share", "largest_batch"}
     facts |= {"link_uplink_p50_s", "link_downlink_p50_s", "transfer_p50_s", "wait_p50_s", "link_transfer_p50_s"}
+    facts |= {"late_share", "late", "clients_held"}
     assert set(columns(CellSummary)) - facts <= set(METRICS)
     assert set(DEFINITIONS) - {"straggler_ratio"} <= set(METRICS)
 

@@ -1,5 +1,6 @@
 import io
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -115,11 +116,11 @@ def test_no_bars_in_a_pipe_where_colours_are_forced(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("seconds", "message"),
+    ("seconds", "told"),
     [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (12_000, "3 h 20 min"), (None, "unknown time")],
 )
-def test_times_as_people_say_them(seconds: float | None, message: str) -> None:
-    assert duration(seconds) == message
+def test_times_as_people_say_them(seconds: float | None, told: str) -> None:
+    assert duration(seconds) == told
 
 
 def test_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,3 +137,25 @@ def test_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clock.left_s(0.0) == 3 * 10
     now[0] += 2
     assert clock.left_s(0.1) == 18 + 2 * 10
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (1, "this host can hold some 1 of its 2 clients at a time"),
+        (5, "this host should hold its 2 clients, so something else kept it busy"),
+    ],
+)
+def test_a_cell_that_this_host_was_too_slow_for_says_so(
+    rows: SimpleNamespace, cell_run: CellRun, held: int, told: str
+) -> None:
+    console = Console(file=io.StringIO(), width=40)
+    tally = Tally()
+    tally.add(*rows.one_round(cell_run, 0))
+    late = replace(tally.summary("ok", 1.25), late_share=0.125, late=True, clients_held=held)
+    with make_progress(console, 2) as progress:
+        for summary in (late, replace(late, late=False, late_share=0.02)):
+            progress.end(cell_run, summary, None)
+    first, second = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
+    assert first.endswith(f"  12% late: {told}")
+    assert "late" not in second
