@@ -118,15 +118,14 @@ def docs(session: nox.Session) -> None:
     """Build the site into site/, and fail at a broken link, anchor or name, and at a missing docstring."""
     install(session, "docs", "lint", project=False)
     session.run("ruff", "check", "--select", "D1", "--ignore", "D105,D107", *PACKAGES)
-    # The sample report's figures are pages' pictures, too. They are kept beside the pages, for those who read them on a
-    # code host; git keeps equal files once, and a test holds them equal.
+    # The sample report's figures are pages' pictures, too; they are not kept twice.
     shutil.copytree("reports/sample/figures", "docs/images/figures", dirs_exist_ok=True)
     session.run("zensical", "build", "--strict", "--clean")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the quick grid and its report, whose path is the last line; or another of BENCHES: `-- speed`."""
+    """Run the quick grid and its report, whose path is the last line; or `-- speed`, `links`, `micro`, `ab BASE`."""
     install(session, "test")
     what, *arguments = session.posargs or ["quick"]
     if what not in BENCHES:
@@ -154,13 +153,6 @@ def links(session: nox.Session, *parts: str) -> Path:
     return Path("reports/links/links.md")
 
 
-def codecs(session: nox.Session, *arguments: str) -> Path:
-    """Measure what codecs cost and lose on real smashed data: the tables and the figure of docs/guides/codecs.md."""
-    session.run("python", "-m", "benchmarks.codecs", "reports/codecs", *arguments)
-    session.run("python", "-m", "analysis.own_cost.codecs", "reports/codecs")
-    return Path("reports/codecs/codecs.md")
-
-
 def micro(session: nox.Session, *arguments: str) -> Path:
     """Time the parts of a step with pytest-benchmark; `sfbench compare` reads the JSON."""
     result = Path("reports/micro/micro.json")
@@ -176,4 +168,4 @@ def ab(session: nox.Session, base: str = "main", *arguments: str) -> Path:
     return Path("runs/ab/verdict.md")
 
 
-BENCHES = {"quick": quick, "speed": speed, "links": links, "codecs": codecs, "micro": micro, "ab": ab}
+BENCHES = {"quick": quick, "speed": speed, "links": links, "micro": micro, "ab": ab}

@@ -7,6 +7,7 @@ from typing import Protocol
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.errors import ConfigError
 from splitfed_core.records.rows import ClientRow, LabelRow, RoundRow, StepRow
+from splitfed_core.timing.devices import HostSpeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class CellRun:
     repeat: int
     seed: int
     cell_id: str = ""
+    host: HostSpeed | None = None
+    """What this host computes, where the plan had to know it for the devices of its cells."""
 
     def __post_init__(self) -> None:
         if not self.cell_id:

@@ -168,8 +168,7 @@ class CellProcesses:
 
     def code(self) -> dict[str, str]:
         """Return the code that its processes have imported until now."""
-        names = [self.config.model, self.config.algorithm]
-        calls = [process.code.remote(names) for process in (*self._servers.values(), *self.workers)]
+        calls = [process.code.remote([self.config.model]) for process in (*self._servers.values(), *self.workers)]
         return merged(self._get(calls))
 
     def joined_model(self) -> bytes:

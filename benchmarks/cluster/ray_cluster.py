@@ -22,6 +22,7 @@ from benchmarks.estimate.memory import check_memory, check_processes
 from benchmarks.machine.code import merged
 from benchmarks.runner import CellObserver, CellRun
 from benchmarks.workers.client_worker import WorkerProcess
+from benchmarks.workers.emulation import emulation_facts, slowdowns
 from benchmarks.workers.servers import FedServerProcess, MainServerProcess
 from benchmarks.workers.topology import digest_of, servers_of, without_examples, worker_count
 from splitfed_core.config.cell_config import CellConfig
@@ -93,17 +94,18 @@ class Cluster:
 
     def code(self, configs: Sequence[CellConfig]) -> dict[str, str]:
         """Return the code that was imported until now; see `CellRunner.code`."""
-        names = sorted({name for config in configs for name in (config.model, config.algorithm)})
+        models = sorted({config.model for config in configs})
         processes = self._processes.all() if self._processes else ()
-        return merged(get_all([process.code.remote(names) for process in processes], deadline=None))
+        return merged(get_all([process.code.remote(models) for process in processes], deadline=None))
 
     def _check_place(self, config: CellConfig) -> None:
         """Refuse what these nodes cannot hold, before anything is started for it."""
-        if config.has_links and self._placement.several:
+        if config.emulates and self._placement.several:
+            what = "link" if config.has_links else "device"
             raise ConfigError(
-                "link: messages are held by the clock that both sides share, and this cluster has "
-                f"{len(self._placement.nodes)} nodes; measure links on one host, without --ray-address",
-                "link",
+                f"{what}: it is emulated by the clock and the speed of one host, and this cluster "
+                f"has {len(self._placement.nodes)} nodes; measure {what}s on one host, without --ray-address",
+                what,
             )
         check_processes(config, self._free_bytes)
 
@@ -162,8 +164,9 @@ class Cluster:
             observer.warn(warning)
         empty = without_examples(config, indices)
         indices = {client: rows for client, rows in indices.items() if client not in empty}
+        slowed = slowdowns(config, run.seed, run.host)
         cell = CellProcesses(
-            key=CellKey(run.cell_id, run.repeat, run.seed, empty),
+            key=CellKey(run.cell_id, run.repeat, run.seed, empty, slowed),
             config=config,
             shape=shape_of(dataset),
             processes=self._warm(config.threads, self._workers(config), servers_of(config)),
@@ -188,6 +191,7 @@ class Cluster:
             "workers": len(cell.workers),
             "listen": listen,
             **({"nodes": self._described(), "clocks": list(map(asdict, cell.clocks))} if placement.several else {}),
+            "emulation": emulation_facts(config, run.seed, slowed, run.host, placement.cores),
             "threads": {"worker": config.threads, "main_server": config.threads, "fed_server": 1},
             "examples": sum(map(len, indices.values())),
             "dataset": {
@@ -203,8 +207,7 @@ class Cluster:
 
     def _network(self, config: CellConfig) -> ModelFacts:
         """Build a network and its cut once, and keep their sizes; raises `ConfigError` for what cannot be."""
-        own = config.algorithm if ":" in config.algorithm else None  # to be loaded there, too
-        what = (config.dataset, config.model, config.cut_layer, config.loss, own)
+        what = (config.dataset, config.model, config.cut_layer, config.loss)
         if what not in self._facts:
             dataset, _ = self._dataset(config.dataset)
             worker, *_ = self._warm(config.threads, workers=1, servers=()).workers

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.grid.file_schema import Schedule
@@ -14,9 +14,12 @@ from splitfed_core.aggregation import check_strategy
 from splitfed_core.config.applicability import without_effect
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.config.choice import Named
+from splitfed_core.config.device_choice import asks_host_speed, check_devices
 from splitfed_core.errors import ConfigError, UsageError
 from splitfed_core.records.plan import CellEntry, PlanDocument
 from splitfed_core.seeding import derive, stream
+from splitfed_core.timing.devices import HostSpeed
+from splitfed_core.timing.host_speed import host_speed
 
 MAX_CELLS = 1_000_000
 
@@ -32,10 +35,11 @@ class PlannedCell:
     cell_id: str
     config: CellConfig
     seeds: tuple[int, ...]
+    host: HostSpeed | None = None
 
     def run(self, repeat: int) -> CellRun:
         """Return one repeat of it."""
-        return CellRun(self.config, repeat, self.seeds[repeat], self.cell_id)
+        return CellRun(self.config, repeat, self.seeds[repeat], self.cell_id, self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a sweep is going to do."""
+    """What a sweep is going to do; `host` is what this host computes, where devices had to be compared with it."""
 
     name: str
     seed: int
@@ -59,6 +63,7 @@ class Plan:
     cells: Sequence[PlannedCell]
     excluded: Sequence[Excluded]
     settings: Sequence[str] = ()
+    host: HostSpeed | None = None
 
     def runs(self) -> list[CellRun]:
         """Return all cells and repeats in the order in which they are run."""
@@ -92,13 +97,17 @@ class Plan:
         )
 
 
-def make_plan(grid: Grid) -> Plan:
+def make_plan(grid: Grid, measure_host: Callable[[], HostSpeed] = host_speed) -> Plan:
     """Expand a grid into cells.
+
+    Args:
+        grid: The grid.
+        measure_host: Says what this host computes; asked once, and only if a cell's devices must be compared with it.
 
     Raises:
         GridError: A rule speaks of no cell, a condition cannot be computed, or nothing is left to run.
     """
-    expansion = _Expansion(grid)
+    expansion = _Expansion(grid, measure_host)
     for point in _points(grid):
         expansion.add(point)
     for cell in grid.includes:
@@ -113,6 +122,7 @@ def make_plan(grid: Grid) -> Plan:
         cells=list(expansion.cells.values()),
         excluded=expansion.excluded,
         settings=sorted(grid.source.options.values()),
+        host=expansion.host,
     )
 
 
@@ -138,8 +148,10 @@ class _Expansion:
     """The cells expanded until now, and the rules that have matched none of them."""
 
     grid: Grid
+    measure_host: Callable[[], HostSpeed]
     cells: dict[str, PlannedCell] = field(default_factory=dict)
     excluded: list[Excluded] = field(default_factory=list)
+    host: HostSpeed | None = None
 
     def __post_init__(self) -> None:
         self._defaults = dict(CellConfig())
@@ -170,6 +182,8 @@ class _Expansion:
             config = CellConfig.parse(point)
             if config.strategy is not None:
                 check_strategy(config.strategy, config.participants)
+            host = self._host_for(config)
+            check_devices(config.device, host)
         except ConfigError as error:
             self._first_invalid = self._first_invalid or error
             self.excluded.append(Excluded(point, str(error)))
@@ -178,7 +192,7 @@ class _Expansion:
         if cell_id in self.cells:
             self.excluded.append(Excluded(point, _TWIN, same_as=cell_id))
             return
-        self.cells[cell_id] = PlannedCell(cell_id, config, self._seeds_of(config))
+        self.cells[cell_id] = PlannedCell(cell_id, config, self._seeds_of(config), host)
 
     def check(self) -> None:
         """Refuse a plan with a rule that speaks of no cell, or with nothing to run."""
@@ -193,6 +207,13 @@ class _Expansion:
         if self._first_invalid:
             raise self.grid.error(self._first_invalid, message)
         raise self.grid.source.error(message + "; ".join(dict.fromkeys(p.reason for p in self.excluded[:3])), "axes")
+
+    def _host_for(self, config: CellConfig) -> HostSpeed | None:
+        """Return what this host computes if the cell's devices are said by what they compute."""
+        if not asks_host_speed(config.device):
+            return None
+        self.host = self.host or self.measure_host()
+        return self.host
 
     def _speaks(self, rule: Rule, values: Values) -> bool:
         try:

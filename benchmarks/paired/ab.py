@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.grid.load import load_grid
-from benchmarks.paired.pairs import SideRunner, measure_pairs
+from benchmarks.paired.pairs import SideRunner, host_environment, measure_pairs
 from benchmarks.paired.worktrees import Checkout, worktrees
 from splitfed_core.errors import UsageError
 from splitfed_core.seeding import derive
@@ -64,14 +64,17 @@ class AB:
         cell_ids: Sequence[str] = (),
         settings: Sequence[str] = (),
     ) -> tuple[Path, Path]:
-        load_grid(self.grid, self.settings)  # a wrong one is refused before anything is checked out
+        # a wrong grid is refused before anything is checked out
+        host = host_environment(load_grid(self.grid, self.settings))
         runs = self.out / names[0], self.out / names[1]
         with worktrees(Path.cwd(), self.base_ref, self.head_ref, self.out) as checkouts:
             self._claim(checkouts)
             grid = self.out / "grid.yaml"
             grid.write_bytes(self.grid.read_bytes())
             sides = [
-                SideRunner(name, checkout.label, checkout.folder, _environment(checkout, hidden), grid.resolve(), run)
+                SideRunner(
+                    name, checkout.label, checkout.folder, _environment(checkout, hidden) | host, grid.resolve(), run
+                )
                 for name, checkout, run, hidden in zip(names, checkouts, runs, ({INJECTION}, ()), strict=True)
             ]  # an injected delay is for head alone
             measure_pairs(sides, self.pairs, self._options(cell_ids, settings), say, duet=self.duet)

@@ -16,7 +16,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO
 
+from benchmarks.grid.load import Grid
+from benchmarks.grid.plan import make_plan
 from splitfed_core.errors import CellError, ExitCode, UsageError
+from splitfed_core.timing.host_speed import as_variable
 
 SWEEP = ("-P", "-m", "sfbench", "sweep")
 """What Python is called with. A commit of sfbench that is older than this name borrows it from the sfbench that runs;
@@ -71,6 +74,15 @@ class SideRunner:
     @property
     def _log(self) -> Path:
         return self.directory.parent / f"{self.name}.log"
+
+
+def host_environment(grid: Grid) -> dict[str, str]:
+    """Return what tells the processes of all sides how fast this host is, where devices are compared with that.
+
+    Measured by each of them, it would be a little different, and so would their devices.
+    """
+    host = make_plan(grid).host
+    return as_variable(host) if host else {}
 
 
 def measure_pairs(

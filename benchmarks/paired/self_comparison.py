@@ -11,7 +11,7 @@ import psutil
 
 from benchmarks.grid.load import load_grid
 from benchmarks.machine.environment import load
-from benchmarks.paired.pairs import SideRunner, measure_pairs
+from benchmarks.paired.pairs import SideRunner, host_environment, measure_pairs
 from splitfed_core.errors import UsageError
 
 GRID = Path(__file__).parents[1] / "grids" / "ci.yaml"
@@ -53,11 +53,11 @@ def compare_with_itself(
         UsageError: A wrong grid, or a folder that holds something else.
         CellError: The sweep could not be run at all.
     """
-    load_grid(grid, settings)
+    host = host_environment(load_grid(grid, settings))
     _clear(out)
     text = (out / "grid.yaml").resolve()
     text.write_bytes(grid.read_bytes())
-    here, runs = dict(os.environ), (out / "a", out / "b")
+    here, runs = os.environ | host, (out / "a", out / "b")
     sides = [SideRunner(run.name, "this code", Path.cwd(), here, text, run) for run in runs]
     options = [word for setting in (*settings, f"repeats={pairs}") for word in ("--set", setting)]
     busy, before = load()["load_1min"], psutil.cpu_times()

@@ -7,7 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +22,11 @@ from splitfed_core.errors import UsageError
 from splitfed_core.records.environment import Environment, read_environment
 from splitfed_core.records.manifest import MANIFEST, Manifest, read_manifest
 from splitfed_core.records.plan import PLAN, CodeChange, PlanDocument, read_plan
+from splitfed_core.timing.devices import HostSpeed
 
 LOCK = ".lock"
 HOLDER = ".holder"
+HOST_SPEED = "host_speed.json"
 
 
 class RunDirectory:
@@ -140,11 +142,11 @@ class RunDirectory:
         for name in ("cells", "retired", "env", "code"):
             if (self.root / name).exists():
                 shutil.rmtree(self.root / name)
-        for name in ("plan.json", "grid.yaml", "summary.csv"):
+        for name in ("plan.json", "grid.yaml", "summary.csv", HOST_SPEED):
             (self.root / name).unlink(missing_ok=True)
 
     def retire(self, plan: Plan) -> None:
-        """Move results that are not part of the plan out of the way of readers; nothing is deleted."""
+        """Move results that are no part of a plan out of the way of readers; nothing is deleted."""
         wanted = {cell.cell_id for cell in plan.cells}
         repeats = {f"r{repeat}" for repeat in range(plan.repeats)}
         for path in sorted((self.root / "cells").glob("*/r*")):
@@ -195,6 +197,21 @@ class RunDirectory:
             return read_environment(self.root / "env" / f"{name}.json")[0]
         except (OSError, ValueError):
             return Environment()
+
+    def write_host_speed(self, speed: HostSpeed, cpu: str | None) -> None:
+        """Store what one thread of this host computes: later sweeps here are to make their devices just as slow."""
+        with self._writing():
+            write_json(self.root / HOST_SPEED, {**asdict(speed), "cpu": cpu}, indent=1)
+
+    def host_speed(self, cpu: str | None) -> HostSpeed | None:
+        """Return what is stored of a host with this processor; None where there is none, or it was another."""
+        try:
+            stored = json.loads((self.root / HOST_SPEED).read_bytes())
+            if stored.pop("cpu") != cpu:
+                return None
+            return HostSpeed(**{name: float(value) for name, value in stored.items()})
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
+            return None
 
     def write_summary(self, manifests: Mapping[tuple[str, int], Manifest]) -> None:
         """Rebuild `summary.csv` from manifests, in their order."""

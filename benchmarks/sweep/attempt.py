@@ -75,17 +75,17 @@ class Attempter:
 
     def _measure(self, run: CellRun, sink: CellSink, earlier: Sequence[str]) -> Attempt:
         before = conditions()
-        reported: Mapping[str, object] = {}
+        told: Mapping[str, object] = {}
         status, reason, stopped = "ok", None, None
         try:
-            reported = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt, self.warned))
+            told = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt, self.warned))
         except KeyboardInterrupt as error:
             status, reason, stopped = "interrupted", "stopped by the user", error
         except CellTimeoutError as error:
             status, reason = "timeout", str(error)
         except SfbenchError as error:
             status, reason = "failed", str(error)
-        after, fields = conditions(), Fields(reported)
+        after, fields = conditions(), Fields(told)
         code, facts = fields.names("code"), Facts.take(fields)
         manifest = replace(
             sink.begun(),

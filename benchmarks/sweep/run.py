@@ -29,6 +29,8 @@ from benchmarks.sweep.resume import RunState, environment_changes, plan_change
 from benchmarks.sweep.selection import DEFAULTS, SweepOptions
 from splitfed_core.errors import ConfigError, ExitCode, GridError, StartError, UsageError
 from splitfed_core.records.manifest import OWN
+from splitfed_core.timing.devices import HostSpeed
+from splitfed_core.timing.host_speed import host_speed
 
 OpenRunner = Callable[[], AbstractContextManager[CellRunner]]
 
@@ -87,9 +89,9 @@ class Sweep:
     ) -> None:
         self._grid = grid
         self._options = options
-        self._plan = make_plan(grid)
-        self._chosen: Sequence[CellRun] = self._plan.runs()
         self._directory = RunDirectory(out or Path("runs") / grid.name)
+        self._plan = make_plan(grid, self._host_speed)
+        self._chosen: Sequence[CellRun] = self._plan.runs()
         self._command = command
         self._errors = make_console(stderr=True)
         self._state = RunState()
@@ -113,8 +115,8 @@ class Sweep:
                 elif self._state.manifests:
                     self._write_summary()
         except KeyboardInterrupt:
-            return self._report_interrupt()
-        return self._report_end()
+            return self._tell_interrupted()
+        return self._tell_ended()
 
     def show_plan(self) -> int:
         """Show what `run` would do, without measuring what it costs; the directory is only read."""
@@ -141,7 +143,7 @@ class Sweep:
         forecasts, start_s = measured(self._state, cores), 0.0
         configs = {run.cell_id: run.config for run in todo}
         if configs.keys() - forecasts.keys():
-            self._say("measuring a few steps of each kind of cell …")
+            self._tell("measuring a few steps of each kind of cell …")
             began = monotonic()
             try:
                 with open_runner() as runner:
@@ -149,7 +151,7 @@ class Sweep:
                     start_s = monotonic() - began
                     forecasts = forecast(configs, forecasts, runner, cores)
             except KeyboardInterrupt:
-                self._say("interrupted; nothing was written")
+                self._tell("interrupted; nothing was written")
                 return ExitCode.INTERRUPTED
         show_costs(self._plan, self._chosen, forecasts, console)
         show_total(todo, forecasts, start_s, console)
@@ -209,13 +211,13 @@ class Sweep:
             refused = runner.check(configs)
         except ConfigError as error:
             raise self._grid.error(error) from None
-        reasons = Counter(str(self._grid.error(error, config=configs[number])) for number, error in refused.items())
+        told = Counter(str(self._grid.error(error, config=configs[number])) for number, error in refused.items())
         if len(refused) == len(configs):
-            raise GridError("\n".join(reasons))
-        for reason, cells in reasons.items():
-            self._say(f"warning: {reason}; {cells} of {len(configs)} cells fail because of it; the others are run")
+            raise GridError("\n".join(told))
+        for reason, cells in told.items():
+            self._tell(f"warning: {reason}; {cells} of {len(configs)} cells fail for it, the others are run")
         for warning in (*overcommitted(configs, runner.cores), *sharing(configs, runner.cores)):
-            self._say(f"warning: {warning}")
+            self._tell(f"warning: {warning}")
 
     def _begin(self, stack: ExitStack, progress: SweepProgress) -> str:
         """Make the directory ready; returns the name of the environment."""
@@ -227,9 +229,11 @@ class Sweep:
         self._directory.write_plan(self._plan, self._grid.source.raw, self._guard.accepted)
         self._directory.write_code(own_code(), own_files())
         here = environment(Path.cwd())
+        if self._plan.host is not None:
+            self._directory.write_host_speed(self._plan.host, here.cpu)
         env = self._directory.write_environment(here, load())
-        for change in environment_changes(self._directory, self._state, here, env):
-            progress.say(change)
+        for told in environment_changes(self._directory, self._state, here, env):
+            progress.say(told)
         return env
 
     def _record(self, run: CellRun) -> None:
@@ -246,10 +250,10 @@ class Sweep:
         try:
             self._directory.write_summary({run.key: manifests[run.key] for run in cells if run.key in manifests})
         except OSError as error:  # nothing is lost: it is made of the manifests
-            problem = f"{self._directory.root}/summary.csv cannot be written: {error.strerror}"
-            self._say(f"warning: {problem}; the same command writes it once there is space again")
+            told = f"{self._directory.root}/summary.csv cannot be written: {error.strerror}"
+            self._tell(f"warning: {told}; the same command writes it once there is space again")
 
-    def _report_end(self) -> int:
+    def _tell_ended(self) -> int:
         """Say what there is and what to do next."""
         root, total = self._directory.root, len(self._chosen)
         if not total:
@@ -259,21 +263,26 @@ class Sweep:
         print(f"{total - len(missing)} of {total} {self._unit} are done in {root}")
         if missing:
             counts = self._state.count(missing)
-            statuses = ", ".join(f"{count} {status}" for status, count in counts.items())
-            self._say(f"{len(missing)} are not ({statuses}): manifest.json and log.txt below {root}/cells say why")
+            told = ", ".join(f"{count} {status}" for status, count in counts.items())
+            self._tell(f"{len(missing)} are not ({told}): manifest.json and log.txt below {root}/cells say why")
             say(self._errors, f"to try them again: {self._command}", wrap=False)
         print(f"next: sfbench report {shlex.quote(str(root))}")
         return ExitCode.INCOMPLETE if missing else ExitCode.OK
 
-    def _report_interrupt(self) -> int:
+    def _tell_interrupted(self) -> int:
         done = sum(run.key in self._state.done for run in self._chosen)
-        self._say(f"interrupted: {done} of {len(self._chosen)} {self._unit} are done")
+        self._tell(f"interrupted: {done} of {len(self._chosen)} {self._unit} are done")
         say(self._errors, f"to go on: {self._command}", wrap=False)
         return ExitCode.INTERRUPTED
+
+    def _host_speed(self) -> HostSpeed:
+        """Return what this host was when the sweep began, so that a device is as slow in all of its cells."""
+        known = None if self._options.fresh else self._directory.host_speed(environment(Path.cwd()).cpu)
+        return known or host_speed()
 
     @property
     def _unit(self) -> str:
         return "cells" if self._plan.repeats == 1 else "cells × repeats"
 
-    def _say(self, text: str) -> None:
+    def _tell(self, text: str) -> None:
         say(self._errors, text)

@@ -1,4 +1,4 @@
-"""What one thread of this host computes: `measure_host_speed`, in a process of its own.
+"""What one thread of this host computes: `host_speed`, measured in a process of its own.
 
 It multiplies matrices in single precision, which is what HPL and a network's layers spend their time with, and counts
 processor time: what neighbours take from the core meanwhile makes no host slower. In a process of its own, because the
@@ -9,17 +9,46 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from time import process_time
 
 import numpy as np
 
-from splitfed_core.errors import CellError
+from splitfed_core.errors import CellError, UsageError
 from splitfed_core.timing.devices import HostSpeed
 
 _SIZE, _RUNS, _WARM_UP = 512, 60, 5
 _ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+
+
+VARIABLE = "SFBENCH_HOST_GFLOPS"
+"""Says it instead: median, low and high, as in `119.4 114.2 124.4`. `sfbench ab` gives both sides the same."""
+
+
+def host_speed(environment: Mapping[str, str] = os.environ) -> HostSpeed:
+    """Return what the environment says, or else measure it.
+
+    Raises:
+        UsageError: The variable holds something else.
+        CellError: It could not be measured.
+    """
+    text = environment.get(VARIABLE)
+    if text is None:
+        return measure_host_speed()
+    try:
+        speed = HostSpeed(*map(float, text.split()))
+    except (TypeError, ValueError):
+        speed = HostSpeed(0.0, 0.0, 0.0)
+    if not 0 < speed.low <= speed.gflops <= speed.high < float("inf"):
+        raise UsageError(f"{VARIABLE}={text}: write three numbers of GFLOP/s, median, low and high: 119.4 114.2 124.4")
+    return speed
+
+
+def as_variable(speed: HostSpeed) -> dict[str, str]:
+    """Return the environment that says it."""
+    return {VARIABLE: f"{speed.gflops!r} {speed.low!r} {speed.high!r}"}
 
 
 def measure_host_speed() -> HostSpeed:

@@ -11,6 +11,7 @@ from benchmarks.grid.load import Grid
 from benchmarks.grid.plan import Plan, PlannedCell, make_plan
 from splitfed_core.config.choice import Named
 from splitfed_core.errors import ConfigError, GridError
+from splitfed_core.timing.devices import HostSpeed
 
 GridOf = Callable[..., Grid]
 
@@ -184,3 +185,50 @@ def test_a_hundred_thousand_cells(grid_of: GridOf) -> None:
     assert len(make_plan(grid_of(text + "exclude: [{when: clients * batch_size > 9999}]")).cells) == 99_990
     assert time.process_time() - began < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1_000_000  # kB
+
+
+def test_a_device_that_is_faster_than_this_host_is_left_out_and_the_host_is_asked_once(grid_of: Any) -> None:
+    asked = []
+
+    def measure() -> HostSpeed:
+        asked.append(1)
+        return HostSpeed(12.0, 11.0, 13.0)
+
+    text = "axes: {device: [null, {slowdown: 2}, raspberry_pi_4, raspberry_pi_5, {name: mix, of: {laptop: 1}}]}"
+    plan = make_plan(grid_of(text), measure)
+    assert [str(cell.config.device and cell.config.device.plain()) for cell in plan.cells] == [
+        "None",
+        "{'name': 'custom', 'slowdown': 2}",
+        "raspberry_pi_4",
+    ]
+    assert [point.reason.partition(":")[0] for point in plan.excluded] == [
+        "device 'raspberry_pi_5'",
+        "device 'laptop'",
+    ]
+    assert "cannot be faster than itself" in plan.excluded[0].reason
+    assert (len(asked), plan.host) == (1, HostSpeed(12.0, 11.0, 13.0))
+    assert [cell.run(0).host for cell in plan.cells] == [None, None, plan.host]
+
+
+def test_a_host_is_not_measured_for_nothing_and_a_grid_of_devices_that_are_faster_is_refused(grid_of: Any) -> None:
+    def never() -> HostSpeed:
+        raise AssertionError
+
+    assert make_plan(grid_of("axes: {device: [null, {slowdown: 2}]}"), never).host is None
+    with pytest.raises(GridError, match=r"grid\.yaml:1:.*device 'laptop': one of its cores computes 25\.9 GFLOP/s"):
+        make_plan(grid_of("base: {device: laptop}"), lambda: HostSpeed(12.0, 11.0, 13.0))
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("{slowdown: 0.5}", "device custom, slowdown 0.5: a host cannot be faster than itself"),
+        ("lap_top", "device 'lap_top': did you mean 'laptop'?"),
+        ("{name: mix, of: {laptop: 0.5, host: 0.4}}", "its shares sum to 0.9; make that 1"),
+    ],
+)
+def test_a_wrong_device_is_refused_by_its_line(grid_of: Any, device: str, message: str) -> None:
+    with pytest.raises(GridError) as caught:
+        grid_of(f"axes:\n  device:\n  - null\n  - {device}")
+    assert "grid.yaml:4:" in str(caught.value)
+    assert message in str(caught.value)

@@ -121,8 +121,8 @@ def test_a_cell_that_fails_is_marked_and_the_others_run_on(
     error: Exception, status: str, when: str, sweep: Callable[..., int], run: Path, tiny_runner: Runner
 ) -> None:
     assert sweep(tiny_runner(**{when: fails(error)})) == 3
-    message = sorted((m["status"], m["reason"]) for m in manifests(run).values())
-    assert message == sorted([("ok", None)] * 3 + [(status, str(error))], key=str)
+    told = sorted((m["status"], m["reason"]) for m in manifests(run).values())
+    assert told == sorted([("ok", None)] * 3 + [(status, str(error))], key=str)
     assert sorted(statuses(run)) == sorted(["ok"] * 3 + [status])
     again = tiny_runner()
     assert sweep(again) == 0
@@ -157,9 +157,9 @@ def test_an_interrupt_marks_the_cell_and_says_how_to_go_on(
     assert statuses(run) == ["ok", "interrupted"]
     (stopped,) = [p.parent for p in run.glob("cells/*/r0/manifest.json") if "interrupted" in p.read_text()]
     assert len((stopped / "rounds.csv").read_text().splitlines()) == 3  # the round it was in has been finished
-    message = capsys.readouterr().err
-    assert "stopping at the end of this round; press Ctrl-C again to stop now" in message
-    assert "to go on: sfbench sweep grid.yaml" in message
+    told = capsys.readouterr().err
+    assert "stopping at the end of this round; press Ctrl-C again to stop now" in told
+    assert "to go on: sfbench sweep grid.yaml" in told
     assert sweep(tiny_runner()) == 0
     assert statuses(run) == ["ok"] * 4
 
@@ -274,8 +274,8 @@ def test_a_budget_begins_no_cell_that_would_end_later(
     sweep = Sweep(grid_of(GRID), run, SweepOptions(budget_s=budget_s), "", clock=lambda: now)
     assert sweep.run(lambda: runner) == (0 if begun == 4 else 3)
     assert len(runner.ran) == begun
-    message = f"time budget ({duration(budget_s)}) used up: {4 - begun} cells × repeats not begun"
-    assert (message in capsys.readouterr().err) == (begun < 4)
+    told = f"time budget ({duration(budget_s)}) used up: {4 - begun} cells × repeats not begun"
+    assert (told in capsys.readouterr().err) == (begun < 4)
 
 
 def test_a_budget_knows_what_an_earlier_command_took(grid_of: GridOf, run: Path, tiny_runner: Runner) -> None:
@@ -336,8 +336,8 @@ def test_what_the_runner_refuses_stops_no_other_cell(
             return dict(super().run_cell(cell, observer))
 
     assert sweep(Refusing(), text) == 3
-    message = "grid.yaml:5:7: b.csv has no label; 1 of 2 cells fail because of it; the others are run"
-    assert message in capsys.readouterr().err
+    told = "grid.yaml:5:7: b.csv has no label; 1 of 2 cells fail for it, the others are run"
+    assert told in capsys.readouterr().err
     assert sorted((m["status"], m["reason"]) for m in manifests(run).values()) == [
         ("failed", "b.csv has no label"),
         ("ok", None),
@@ -369,8 +369,8 @@ def test_another_environment_is_told(
         path.write_text(path.read_text().replace(env.stem, "0ld"))
     assert sweep(tiny_runner()) == 0
     kernel = platform.release()
-    message = f"note: 2 finished runs were measured in another environment (kernel old-{kernel} → {kernel})\n"
-    assert message in capsys.readouterr().err
+    told = f"note: 2 finished were measured in another environment (kernel old-{kernel} → {kernel})\n"
+    assert told in capsys.readouterr().err
 
 
 HOLD = """
@@ -445,12 +445,12 @@ def test_a_full_disk_fails_its_cells_and_the_same_command_goes_on(
     runner = tiny_runner(between=fill)
     _, second, *rest = make_plan(grid_of(GRID)).runs()
     assert sweep(runner) == 3
-    output = capfd.readouterr().err
-    assert f"{second.cell_id} r0" in output
-    assert "No space left on device; free space or fix the permissions" in output
-    assert "Traceback" not in output
+    said = capfd.readouterr().err
+    assert f"{second.cell_id} r0" in said
+    assert "No space left on device; free space or fix the permissions" in said
+    assert "Traceback" not in said
     assert len(manifests(run)) == 1
-    assert f"warning: {run}/summary.csv cannot be written: No space left on device" in output
+    assert f"warning: {run}/summary.csv cannot be written: No space left on device" in said
     filler.unlink()
     assert sweep(again := tiny_runner()) == 0
     assert again.ran == [run.key for run in (second, *rest)]

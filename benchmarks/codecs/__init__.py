@@ -1,1 +1,0 @@
-"""What each codec costs and loses, on what really crosses a cut."""
