@@ -32,8 +32,8 @@ def test_noise_raises_the_bar_of_its_cell_and_lowers_none() -> None:
 def test_a_grid_sees_less_than_a_cell_unless_the_user_chose() -> None:
     noisy = {("a", "step_p50_s"): 0.5}
     threshold, bar = Rules(noise=noisy).of_grid(STEP, "abcd")
-    assert threshold == pytest.approx(USUAL / 2)
-    assert bar == pytest.approx(max((0.5 + 3 * USUAL) / 4 / 3, math.sqrt(0.25 + 3 * USUAL**2) / 4))
+    assert threshold == pytest.approx(0.0147794, abs=1e-7)  # log 1.03 ÷ √4
+    assert bar == pytest.approx(0.1256535, abs=1e-6)  # √(0.5² + 3 · 0.0295588²) ÷ 4; a third of their mean is 0.049
     chosen = Rules(min_effects={"step_p50_s": 0.25})
     assert chosen.of_grid(STEP, "abcd") == pytest.approx([math.log1p(0.25)] * 2)
 

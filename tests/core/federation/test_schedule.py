@@ -7,20 +7,25 @@ import pytest
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.federation.schedule import evaluated, in_order, participants, round_size, turns
 from splitfed_core.records.results import CellKey
-from splitfed_core.seeding import stream
 
 ALL = CellKey("cell", 0, seed=7)
 SOME = CellKey("cell", 0, seed=7, empty=frozenset({1, 4, 5}))
 CONFIG = CellConfig.parse({"clients": 10, "participation": 0.5, "eval_clients": 4, "aggregation": False})
 
 
-def test_where_all_have_examples_the_sample_is_the_first_of_a_seeded_order() -> None:
-    for round in range(5):
-        order = stream(7, "participation", round).permutation(10).tolist()
-        assert participants(ALL, CONFIG, round) == sorted(order[:5])
-        assert participants(SOME, CONFIG, round) == sorted([c for c in order if c not in SOME.empty][:5])
-        assert evaluated(ALL, CONFIG, round) == sorted(stream(7, "evaluation", round).permutation(10).tolist()[:4])
-        assert SOME.empty.isdisjoint(evaluated(SOME, CONFIG, round))
+def test_who_takes_part_is_the_seeds_and_the_same_for_ever() -> None:
+    """Whoever changes these numbers changes what every cell of a seed trains and measures."""
+    assert [participants(ALL, CONFIG, round) for round in (0, 1)] == [[0, 3, 6, 7, 8], [0, 2, 4, 5, 8]]
+    assert [evaluated(ALL, CONFIG, round) for round in (0, 1)] == [[0, 5, 6, 8], [0, 1, 6, 8]]
+
+
+@pytest.mark.parametrize("round", range(5))
+def test_those_without_examples_are_replaced_by_the_next_and_fewer_are_some_of_more(round: int) -> None:
+    assert SOME.empty.isdisjoint(participants(SOME, CONFIG, round) + evaluated(SOME, CONFIG, round))
+    assert set(participants(ALL, CONFIG, round)) - SOME.empty <= set(participants(SOME, CONFIG, round))
+    assert set(evaluated(ALL, CONFIG, round)) - SOME.empty <= set(evaluated(SOME, CONFIG, round))
+    fewer = CellConfig.parse({"clients": 10, "participation": 0.3})
+    assert set(participants(ALL, fewer, round)) < set(participants(ALL, CONFIG, round))
 
 
 @pytest.mark.parametrize(("participation", "size"), [(0.5, 5), (7, 7), (0.8, 7), (1.0, 7)])
