@@ -6,7 +6,7 @@ other hosts it is a free port of an address that they can reach, with mutual TLS
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,10 @@ from splitfed_core.wire.security.tls import Certificate
 _LONGEST_PATH = 103
 """Bytes of a Unix socket's path that every system takes: macOS 103, Linux 107."""
 
-_SHORT_PLACES = (None, "/tmp", "/var/tmp")  # noqa: S108  a folder of one's own is made there; None: as TMPDIR says
+Places = Sequence[str | None]
+
+SHORT_PLACES: Places = (None, "/tmp", "/var/tmp")  # noqa: S108  a folder of one's own is made there
+"""Where a socket may be, the first place first; None: as TMPDIR says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,14 @@ class PublicAddress:
 
 
 @contextmanager
-def listening_at(server: grpc.Server, exposed: PublicAddress | None) -> Iterator[str]:
+def listening_at(server: grpc.Server, exposed: PublicAddress | None, places: Places = SHORT_PLACES) -> Iterator[str]:
     """Give a server its place; yields the address for callers.
 
     Raises:
         ConfigError: The host has no such address.
     """
     if exposed is None:
-        with listening(server.add_insecure_port) as address:
+        with listening(server.add_insecure_port, places) as address:
             yield address
         return
     host = f"[{exposed.host}]" if ":" in exposed.host else exposed.host
@@ -58,16 +61,17 @@ def listening_at(server: grpc.Server, exposed: PublicAddress | None) -> Iterator
 
 
 @contextmanager
-def listening(bind: Callable[[str], int]) -> Iterator[str]:
+def listening(bind: Callable[[str], int], places: Places = SHORT_PLACES) -> Iterator[str]:
     """Bind a server to the first place that works; the folder of its socket is removed in the end.
 
     Args:
         bind: Takes an address as gRPC writes it; returns the port, or 0 or a `RuntimeError` when it cannot be had.
+        places: Folders that may hold its socket; without any, or where their paths are too long, it has a port.
 
     Yields:
         The address for callers.
     """
-    with private_folder() as folder:
+    with private_folder(places) as folder:
         address = f"unix:{folder}/rpc"
         if folder is None or not _bound(bind, address):
             address = f"127.0.0.1:{bind('127.0.0.1:0')}"
@@ -75,9 +79,9 @@ def listening(bind: Callable[[str], int]) -> Iterator[str]:
 
 
 @contextmanager
-def private_folder() -> Iterator[Path | None]:
+def private_folder(places: Places = SHORT_PLACES) -> Iterator[Path | None]:
     """Make a folder that only this user can enter, and remove it in the end; None where no path is short enough."""
-    folder = _short_folder()
+    folder = _short_folder(places)
     try:
         yield folder
     finally:
@@ -92,9 +96,9 @@ def _bound(bind: Callable[[str], int], address: str) -> bool:
         return False
 
 
-def _short_folder() -> Path | None:
+def _short_folder(places: Places) -> Path | None:
     """Make a folder that only this user can enter, its path short enough for a socket in it; None: nowhere."""
-    for place in _SHORT_PLACES:
+    for place in places:
         try:
             folder = Path(tempfile.mkdtemp(prefix="sfbench-", dir=place))
         except OSError:

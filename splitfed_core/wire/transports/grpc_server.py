@@ -21,7 +21,7 @@ from splitfed_core.wire.call import Kind
 from splitfed_core.wire.clock import clock_id
 from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.security.tokens import TokenGuard
-from splitfed_core.wire.transports.addresses import PublicAddress, listening_at
+from splitfed_core.wire.transports.addresses import SHORT_PLACES, Places, PublicAddress, listening_at
 from splitfed_core.wire.transports.base import Service
 from splitfed_core.wire.transports.grpc_options import CLOCK, FED, MAIN, METHODS, NOW, STREAM, UNLIMITED, options
 
@@ -43,6 +43,7 @@ class RpcServer:
         main: Service[EncodedTensor] | None = None,
         fed: Service[EncodedTensor] | None = None,
         exposed: PublicAddress | None = None,
+        places: Places = SHORT_PLACES,
     ) -> None:
         """Start to serve.
 
@@ -53,6 +54,7 @@ class RpcServer:
             main: A main server, if there is one here.
             fed: A fed server, if there is one here.
             exposed: Where callers on other hosts find it; None: they are all on this one.
+            places: Folders that may hold its socket, where all callers are on this host.
         """
         threads = callers + _SPARE_THREADS
         self._server = grpc.server(
@@ -69,7 +71,7 @@ class RpcServer:
                 self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
                 status.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._place = ExitStack()
-        self.address = self._place.enter_context(listening_at(self._server, exposed))
+        self.address = self._place.enter_context(listening_at(self._server, exposed, places))
         self._server.start()
 
     def stop(self) -> None:

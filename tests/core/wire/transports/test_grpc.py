@@ -23,7 +23,6 @@ from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.codecs.raw import RAW
 from splitfed_core.wire.layers.stack import server_gate
 from splitfed_core.wire.security.tokens import credentials
-from splitfed_core.wire.transports import addresses as listening_module
 from splitfed_core.wire.transports.addresses import listening
 from splitfed_core.wire.transports.base import Transport
 from splitfed_core.wire.transports.grpc_client import Endpoints, GrpcTransport, connect
@@ -281,11 +280,10 @@ def test_the_health_service_wants_the_token_too(server: RpcServer) -> None:
 
 
 @pytest.fixture
-def on_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[RpcServer, RpcServer]]:
-    """Two servers where no socket can be had."""
-    monkeypatch.setattr(listening_module, "_SHORT_PLACES", ())
-    one = RpcServer(token=TOKEN, callers=1, main=server_gate(Doubling()))
-    with one, RpcServer(token=TOKEN, callers=1, main=server_gate(Doubling())) as other:
+def on_ports() -> Iterator[tuple[RpcServer, RpcServer]]:
+    """Two servers that may have no socket."""
+    one, other = (RpcServer(token=TOKEN, callers=1, main=server_gate(Doubling()), places=()) for _ in range(2))
+    with one, other:
         yield one, other
 
 
@@ -363,8 +361,7 @@ def test_a_path_too_long_for_a_socket_is_not_taken(tmp_path: Path, monkeypatch: 
     with listening(lambda _: 7) as address:
         assert address.startswith("unix:/")
         assert str(deep) not in address
-    monkeypatch.setattr(listening_module, "_SHORT_PLACES", (None,))
-    with listening(lambda _: 7) as address:
+    with listening(lambda _: 7, places=[None]) as address:
         assert address == "127.0.0.1:7"
     assert list(deep.iterdir()) == []
 
