@@ -125,7 +125,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the quick grid and its report, whose path is the last line; or `-- speed`, `links`, `micro`, `ab BASE`."""
+    """Run the quick grid and its report, whose path is the last line; or another of BENCHES: `-- speed`."""
     install(session, "test")
     what, *arguments = session.posargs or ["quick"]
     if what not in BENCHES:
@@ -153,6 +153,13 @@ def links(session: nox.Session, *parts: str) -> Path:
     return Path("reports/links/links.md")
 
 
+def codecs(session: nox.Session, *arguments: str) -> Path:
+    """Measure what codecs cost and lose on real smashed data: the tables and the figure of docs/guides/codecs.md."""
+    session.run("python", "-m", "benchmarks.codecs", "reports/codecs", *arguments)
+    session.run("python", "-m", "analysis.own_cost.codecs", "reports/codecs")
+    return Path("reports/codecs/codecs.md")
+
+
 def micro(session: nox.Session, *arguments: str) -> Path:
     """Time the parts of a step with pytest-benchmark; `sfbench compare` reads the JSON."""
     result = Path("reports/micro/micro.json")
@@ -168,4 +175,4 @@ def ab(session: nox.Session, base: str = "main", *arguments: str) -> Path:
     return Path("runs/ab/verdict.md")
 
 
-BENCHES = {"quick": quick, "speed": speed, "links": links, "micro": micro, "ab": ab}
+BENCHES = {"quick": quick, "speed": speed, "links": links, "codecs": codecs, "micro": micro, "ab": ab}

@@ -21,7 +21,7 @@ def make(folder: Path) -> str:
     content = (folder / "speed.csv").read_text()
     goals = [MeasuredGoal.read(row) for row in csv.DictReader(content.splitlines())]
     environment = json.loads((folder / "environment.json").read_text())["environment"]
-    text = f"{_table(goals)}\n\n{_machine(environment)}\n"
+    text = f"{_table(goals)}\n\n{machine(environment)}\n"
     (folder / "speed.md").write_text(text)
     commit = str(environment.get("git_commit") or "unknown")
     origin = Provenance((folder.name,), (commit,), hashlib.sha256(content.encode()).hexdigest(), version("sfbench"))
@@ -44,7 +44,8 @@ def _table(goals: list[MeasuredGoal]) -> str:
     return "\n".join(lines)
 
 
-def _machine(environment: dict[str, object]) -> str:
+def machine(environment: dict[str, object]) -> str:
+    """Say on which machine, and at which commit, it was measured."""
     commit = str(environment.get("git_commit") or "unknown")[:10]
     dirty = ", with changes" if environment.get("git_dirty") else ""
     return f"{environment.get('cpu')}, {environment.get('cores')} cores; commit {commit}{dirty}."

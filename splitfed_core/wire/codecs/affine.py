@@ -15,8 +15,10 @@ _BLOCK = 1 << 15
 """Elements that are worked on at a time, so that what is in between stays in the cache."""
 
 _WIDE = 1024
-_ORDINARY_WIDTH, _ORDINARY_SIZE = 2.0**-100, 2.0**126
+_ORDINARY_STEP, _ORDINARY_SIZE = 2.0**-100, 2.0**126
 """Ranges for which float32 is enough to compute with: neither the step nor its inverse nor a sum leaves it."""
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,10 @@ class Layout:
 class Affine(FloatCodec):
     """`bits` bits each, by the range of the tensor, or of each channel (the last axis).
 
-    A range is two float32; codes lie in planes: the first part of the elements in the lowest bits of each byte, the
-    next in those above. One element that is not finite makes its whole range nan, so that nothing is hidden.
+    A range is two float32, its lowest level and the step. Where it has both signs, zero is one of the levels: most of a
+    gradient is nearly zero, and would else come back as one wrong number throughout. Codes lie in planes: the first
+    part of the elements in the lowest bits of each byte, the next in those above. One element that is not finite makes
+    its whole range nan, so that nothing is hidden.
     """
 
     bits: int
@@ -111,10 +115,9 @@ class Affine(FloatCodec):
         packed = np.empty(self.size(array.shape, 4), np.uint8)
         if array.size:
             values = array.astype("<f4", copy=False).reshape(layout.rows, layout.columns)
-            ends, codes = self._split(packed, layout)
-            ends[:] = _extreme(values, layout, np.minimum), _extreme(values, layout, np.maximum)
-            ends[:, ~np.isfinite(ends).all(axis=0)] = np.nan
-            self._quantise(values, layout, ends, codes, rng if self.random else None)
+            grid, codes = self._split(packed, layout)
+            grid[:] = self._grid(_extreme(values, layout, np.minimum), _extreme(values, layout, np.maximum))
+            self._quantise(values, layout, grid, codes, rng if self.random else None)
         return packed
 
     def unpack(self, payload: Array, shape: tuple[int, ...], dtype: DType) -> Array:
@@ -132,8 +135,8 @@ class Affine(FloatCodec):
             return array
         values = array.astype(np.float32).astype(np.float64).reshape(layout.rows, layout.columns)
         low, high = values.min(axis=layout.axis), values.max(axis=layout.axis)
-        half_steps = (high - low) / self._top * (1.0 if self.random else 0.5)
-        bound = half_steps + np.maximum(np.abs(low), np.abs(high)) * 2.0**-21 + 2.0**-149
+        step = self._grid(low, high)[1].astype(np.float64)
+        bound = step * (1.0 if self.random else 0.5) + np.maximum(np.abs(low), np.abs(high)) * 2.0**-21 + 2.0**-149
         across = bound[:, None] if layout.axis == 1 else bound
         return np.broadcast_to(across, values.shape).reshape(array.shape)
 
@@ -151,20 +154,36 @@ class Affine(FloatCodec):
         """Bytes of the codes of one range."""
         return -(-layout.length // self._planes)
 
+    def _grid(self, low: Array, high: Array) -> Array:
+        """Return the lowest level and the step of each range, in float32.
+
+        A step is rounded up to 16 binary digits: so each level of a range with both signs is a float32, zero above all.
+        """
+        low, high = low.astype(np.float64), high.astype(np.float64)
+        both_signs = (low < 0) & (high > 0) & (np.maximum(-low, high) < _ORDINARY_SIZE)  # or a level could be inf
+        # Levels move by at most half a step then: rounding to the nearest does not go further, but drawing would.
+        steps = np.where(both_signs, self._top - 1, self._top) if self.random else self._top
+        step = _rounded_up((high - low) / steps)
+        below = np.divide(-low, step, out=np.zeros_like(low), where=step > 0)
+        levels_below = np.clip(np.ceil(below) if self.random else np.rint(below), 0, self._top)
+        grid = np.stack([np.where(both_signs, -levels_below * step, low), step])
+        grid[:, ~(np.isfinite(low) & np.isfinite(high))] = np.nan
+        return grid.astype(np.float32)
+
     def _split(self, payload: Array, layout: Layout) -> tuple[Array, Array]:
-        """Return the ends of the ranges, low and high, and the matrix of the bytes with the codes."""
+        """Return the lowest levels and the steps of the ranges, and the matrix of the bytes with the codes."""
         head, stride = 8 * layout.groups, self._stride(layout)
         shape = (layout.rows, stride) if layout.axis == 1 else (stride, layout.columns)
         return payload[:head].view("<f4").reshape(2, layout.groups), payload[head:].reshape(shape)
 
     def _quantise(
-        self, values: Array, layout: Layout, ends: Array, codes: Array, rng: np.random.Generator | None
+        self, values: Array, layout: Layout, grid: Array, codes: Array, rng: np.random.Generator | None
     ) -> None:
         """Fill in the codes: (value - low) ÷ step, rounded; adding 2²³ (2⁵²) leaves that integer in the low bits."""
         stride = codes.shape[layout.axis]
-        kind, low, width = _arithmetic(ends)
+        kind, low, step = self._arithmetic(grid)
         magic, whole = (kind(2.0**23), np.uint32) if kind is np.float32 else (kind(2.0**52), np.uint64)
-        inverse = np.divide(self._top, width, out=np.zeros_like(width), where=width != 0).astype(kind)
+        inverse = np.divide(1, step, out=np.zeros_like(step), where=step != 0)
         low, inverse = layout.spread(low, stride), layout.spread(inverse, stride)
         for across, start, stop in layout.blocks(stride):
             target = layout.part(codes, across, start, stop)
@@ -174,7 +193,8 @@ class Affine(FloatCodec):
                 level *= layout.of_block(inverse, across, part)
                 if rng is not None:
                     level += rng.random(level.shape, dtype=kind)
-                    np.floor(np.minimum(level, self._top, out=level), out=level)
+                    np.floor(level, out=level)
+                np.clip(level, 0, self._top, out=level)
                 level += magic
                 code = level.view(whole).astype(np.uint8)
                 if plane:
@@ -183,11 +203,11 @@ class Affine(FloatCodec):
                 else:
                     target[...] = code
 
-    def _restore(self, ends: Array, codes: Array, layout: Layout, values: Array) -> None:
+    def _restore(self, grid: Array, codes: Array, layout: Layout, values: Array) -> None:
         """Fill in the values: low + code · step."""
         stride = codes.shape[layout.axis]
-        kind, low, width = _arithmetic(ends)
-        low, step = layout.spread(low, stride), layout.spread((width / self._top).astype(kind), stride)
+        kind, low, step = self._arithmetic(grid)
+        low, step = layout.spread(low, stride), layout.spread(step, stride)
         for across, start, stop in layout.blocks(stride):
             packed = layout.part(codes, across, start, stop)
             for plane in range(self._planes):
@@ -200,16 +220,22 @@ class Affine(FloatCodec):
                 level *= layout.of_block(step, across, target)
                 level += layout.of_block(low, across, target)
                 if level is not target:
-                    np.copyto(target, level, casting="same_kind")
+                    np.copyto(target, np.clip(level, -_LARGEST, _LARGEST), casting="same_kind")
+
+    def _arithmetic(self, grid: Array) -> tuple[type[np.float32] | type[np.float64], Array, Array]:
+        """Return in which type to compute, and the lowest levels and steps in it."""
+        low, step = grid.astype(np.float64)
+        size = np.maximum(np.abs(low), np.abs(low + self._top * step))
+        ordinary = ((step == 0) | (step > _ORDINARY_STEP)) & (size < _ORDINARY_SIZE)
+        kind = np.float32 if ordinary.all() else np.float64
+        return kind, low.astype(kind), step.astype(kind)
 
 
-def _arithmetic(ends: Array) -> tuple[type[np.float32] | type[np.float64], Array, Array]:
-    """Return in which type to compute, the low ends in it, and the widths of the ranges in float64."""
-    low, high = ends.astype(np.float64)
-    width, size = high - low, np.maximum(np.abs(low), np.abs(high))
-    ordinary = ((width == 0) | (width > _ORDINARY_WIDTH)) & (size < _ORDINARY_SIZE)
-    kind = np.float32 if ordinary.all() else np.float64
-    return kind, low.astype(kind), width
+def _rounded_up(steps: Array) -> Array:
+    """Return the next float32 with 16 binary digits, as float64."""
+    single = steps.astype(np.float32)
+    bits = np.where(single < steps, np.nextafter(single, np.float32(np.inf)), single).view(np.uint32)
+    return ((bits + np.uint32(0xFF)) & np.uint32(0xFFFFFF00)).view(np.float32).astype(np.float64)
 
 
 def _extreme(values: Array, layout: Layout, reduce: np.ufunc) -> Array:

@@ -10,6 +10,11 @@ from splitfed_core.wire.codecs.float_codec import FloatCodec, rounding_error
 
 _BLOCK = 1 << 14
 
+# The bits of numbers as whole numbers: of float32, and of float16.
+_INFINITE = np.uint32(0x7F800000)
+_INFINITY, _SMALLEST_NORMAL, _NAN = np.uint32(0x7C00), np.uint32(0x0400), np.uint32(0x7E00)
+_REBIAS = np.uint32((127 - 15) << 10)
+
 
 class Float16(FloatCodec):
     """Two bytes each, rounded to nearest, ties to even; from 65,520 on infinite. NaN and inf are kept."""
@@ -21,8 +26,14 @@ class Float16(FloatCodec):
         return 2 * prod(shape)
 
     def pack(self, array: Array, rng: np.random.Generator | None) -> Array:
-        """Round."""
-        return array.astype("<f2", copy=False)
+        """Round; float32, which is what there is, block by block."""
+        if array.dtype != np.float32:
+            return array.astype("<f2", copy=False)
+        values = array.reshape(-1)
+        codes = np.empty(values.size, "<u2")
+        for start in range(0, values.size, _BLOCK):
+            _round(values[start : start + _BLOCK], codes[start : start + _BLOCK])
+        return codes
 
     def unpack(self, payload: Array, shape: tuple[int, ...], dtype: DType) -> Array:
         """Look each up in the table of all there are, which is faster than NumPy's conversion."""
@@ -39,6 +50,36 @@ class Float16(FloatCodec):
     def word(self, dtype: DType) -> int:
         """Return two bytes."""
         return 2
+
+
+def _round(values: Array, codes: Array) -> None:
+    """Do by whole numbers, several times as fast, what NumPy's conversion does one by one.
+
+    Adding half a step (and one, where the last digit that stays is odd) and cutting off 13 digits rounds a normal
+    number, and carries into the exponent as it should. A subnormal is a whole number of 2⁻²⁴, the step of float32 at ½:
+    adding ½ leaves it in the last digits. Of the two the smaller one is right.
+    """
+    bits = values.view(np.uint32)
+    size = bits & np.uint32(0x7FFFFFFF)
+    half = size >> np.uint32(13)
+    half &= np.uint32(1)
+    half += size
+    half += np.uint32(0xFFF)
+    half >>= np.uint32(13)
+    half -= _REBIAS + _SMALLEST_NORMAL  # of what is smaller it becomes huge
+    np.minimum(half, _INFINITY - _SMALLEST_NORMAL, out=half)
+    half += _SMALLEST_NORMAL
+    small = np.abs(values)
+    small += np.float32(0.5)
+    subnormal = small.view(np.uint32)
+    subnormal -= np.uint32(0x3F000000)
+    np.minimum(half, subnormal, out=half)
+    if size.max() > _INFINITE:
+        half[size > _INFINITE] = _NAN
+    sign = np.right_shift(bits, np.uint32(16), out=size)
+    sign &= np.uint32(0x8000)
+    half |= sign
+    np.copyto(codes, half, casting="unsafe")
 
 
 @cache

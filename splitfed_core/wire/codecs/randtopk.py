@@ -38,22 +38,32 @@ class RandTopK(TopK):
         elements = rows.shape[1]
         if rng is None or k == elements:
             return columns
-        for row, others in zip(columns, self._draw(len(rows), k, elements, rng), strict=True):
-            if others:
-                outside = _outside(row, elements, int(others), rng)
-                row[rng.choice(k, int(others), replace=False)] = outside
+        others = self._others(len(rows), k, elements, rng)
+        for row, count in zip(columns, others, strict=True):
+            if count:
+                outside = _outside(row, elements, int(count), rng)
+                row[rng.choice(k, int(count), replace=False)] = outside
                 row.sort()
         return columns
 
-    def _draw(self, rows: int, k: int, elements: int, rng: np.random.Generator) -> Array:
-        """Return how many of the k draws of each row take an element that is not among the largest."""
-        others = np.zeros(rows, np.int64)
+    def _others(self, rows: int, k: int, elements: int, rng: np.random.Generator) -> Array:
+        """Return how many of the k elements that are drawn in each row are not among the largest.
+
+        Drawing by weight without putting back is a race: each element arrives after an exponential time, a heavier one
+        sooner, and the first k are taken. Of either kind the arrivals are made in their order; the j-th of the others,
+        counted from 0, is in time if it comes before the (k - j)-th of the largest.
+        """
         outside = elements - k
-        for drawn, chances in enumerate(rng.random((k, rows))):
-            largest_left = (1 - self._alpha) * (k - drawn + others) / k
-            others_left = self._alpha * (outside - others) / outside
-            others += chances * (largest_left + others_left) < others_left
-        return others
+        largest_arrive = _arrivals(rows, k, k, (1 - self._alpha) / k, rng)
+        others_arrive = _arrivals(rows, min(k, outside), outside, self._alpha / outside, rng)
+        in_time = others_arrive < largest_arrive[:, ::-1][:, : others_arrive.shape[1]]
+        return np.asarray(np.count_nonzero(in_time, axis=1))
+
+
+def _arrivals(rows: int, first: int, runners: int, rate: float, rng: np.random.Generator) -> Array:
+    """Return when the first of some runners arrive, who all have the same rate."""
+    waits = rng.standard_exponential((rows, first)) / (rate * (runners - np.arange(first)))
+    return np.cumsum(waits, axis=1)
 
 
 def _outside(row: Array, elements: int, count: int, rng: np.random.Generator) -> Array:

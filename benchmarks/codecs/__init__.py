@@ -1,0 +1,1 @@
+"""What each codec costs and loses, on what really crosses a cut."""
