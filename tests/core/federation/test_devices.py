@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.errors import ConfigError
 from splitfed_core.federation.local import LocalFederation
 from splitfed_core.federation.rounds import RoundResult, train_rounds
+from splitfed_core.federation.train import train as train_cell
 from splitfed_core.records.rows import PHASES, StepRow
 from splitfed_core.timing.pace import Place
 
@@ -143,3 +146,13 @@ def test_evaluation_is_not_slowed(evaluation: Callable[[Noting], None]) -> None:
     pace = Noting()
     evaluation(pace)
     assert pace.holds == {}
+
+
+def test_a_script_trains_one_slow_client_and_not_several_that_would_wait_for_each_other() -> None:
+    small = {"dataset": {"name": "synthetic", "examples": 32, "test_examples": 8}, "model": "mlp", "rounds": 1}
+    slow = {"batch_size": 16, "device": {"slowdown": 20}, "warmup_steps": 0, "clients": 1}
+    trained = train_cell(CellConfig.parse(small | slow))
+    assert all(row.device_s is not None for row in trained.steps)
+    assert sum(row.device_s or 0.0 for row in trained.steps if not row.warmup) > 0
+    with pytest.raises(ConfigError, match=r"they take turns in one process here, .* sfbench sweep, which gives each"):
+        train_cell(CellConfig.parse(small | slow | {"clients": 2}))
