@@ -5,9 +5,12 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from splitfed_core.config.choice import Choice, Named
+from splitfed_core.config.fleet_schema import FleetSchema, mapping
 from splitfed_core.config.link_choice import form_of
 from splitfed_core.errors import ConfigError
 from splitfed_core.timing.devices import (
+    HOST,
+    PRESETS,
     HostSpeed,
     canonical_device,
     check_device,
@@ -15,6 +18,7 @@ from splitfed_core.timing.devices import (
     slowdown_rule,
     slowdowns_of,
 )
+from splitfed_core.timing.fleet import CUSTOM
 
 
 def _canonical(value: object) -> object:
@@ -29,7 +33,14 @@ def _checked(value: object) -> object:
     return value
 
 
-DeviceChoice = Annotated[Choice | None, BeforeValidator(_canonical)]
+_OWN = mapping({"name": {"const": CUSTOM}}, slowdown={"type": "number", "minimum": 1})
+_PRESET = mapping({"cores": {"type": "integer", "minimum": 1}}, name={"enum": list(PRESETS)})
+
+DeviceChoice = Annotated[
+    Choice | None,
+    BeforeValidator(_canonical),
+    FleetSchema((HOST, *PRESETS), {"anyOf": [_OWN, _PRESET]}),
+]
 ServerSlowdown = Annotated[Annotated[float, Field(ge=1)] | None, BeforeValidator(_checked)]
 
 

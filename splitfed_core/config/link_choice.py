@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, GetJsonSchemaHandler
-from pydantic_core import CoreSchema
+from pydantic import BeforeValidator
 
 from splitfed_core.config.app_folder import app_folder
 from splitfed_core.config.choice import Choice, Named
-from splitfed_core.timing.fleet import CUSTOM, MIX, PER_CLIENT, Form, kinds
+from splitfed_core.config.fleet_schema import FleetSchema, Schema, mapping
+from splitfed_core.timing.fleet import CUSTOM, Form, kinds
 from splitfed_core.timing.link_forms import OF_SERVERS, SETTINGS_SCHEMA, canonical_link, canonical_server_link
 from splitfed_core.timing.links import PRESETS, Link, link_of, links_of
 
@@ -21,48 +21,25 @@ def _canonical(canonical: Callable[[object], Form], value: object) -> object:
     return canonical({"name": value.name, **value.settings} if isinstance(value, Named) else value)
 
 
-class _Schema:
-    """Says in a JSON schema what a grid may hold: names, and the settings that go with them."""
-
-    def __init__(self, settings: Mapping[str, object], *, fleet: bool) -> None:
-        self._settings, self._fleet = settings, fleet
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        name = {"type": "string", "enum": [*PRESETS, CUSTOM]}
-        own = {"type": "object", "properties": {"name": name, **self._settings}, "additionalProperties": False}
-        own |= {"minProperties": 1, "not": {"anyOf": _CONTRADICTIONS}}
-        one = [{"type": "string", "enum": list(PRESETS)}, own]
-        fleet = [
-            _object(name={"const": PER_CLIENT}, of={"type": "array", "items": {"anyOf": one}, "minItems": 1}),
-            _object(
-                name={"const": MIX},
-                of={
-                    "type": "object",
-                    "propertyNames": {"enum": list(PRESETS)},
-                    "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-                },
-            ),
-        ]
-        return {"anyOf": [*one, *(fleet if self._fleet else []), {"type": "null"}]}
-
-
 _CONTRADICTIONS = [
     {"required": both} for both in (["delay_ms", "rtt_ms"], ["trace", "uplink_mbit"], ["trace", "downlink_mbit"])
 ]
 """What a link cannot say at the same time."""
 
 
-def _object(**properties: object) -> dict[str, object]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+def _own(settings: Mapping[str, object]) -> Schema:
+    """Return the schema of a link that says its settings."""
+    own = mapping({"name": {"type": "string", "enum": [*PRESETS, CUSTOM]}, **settings})
+    return own | {"minProperties": 1, "not": {"anyOf": _CONTRADICTIONS}}
 
 
 LinkChoice = Annotated[
-    Choice | None, BeforeValidator(partial(_canonical, canonical_link)), _Schema(SETTINGS_SCHEMA, fleet=True)
+    Choice | None, BeforeValidator(partial(_canonical, canonical_link)), FleetSchema(PRESETS, _own(SETTINGS_SCHEMA))
 ]
 ServerLinkChoice = Annotated[
     Choice | None,
     BeforeValidator(partial(_canonical, canonical_server_link)),
-    _Schema({name: SETTINGS_SCHEMA[name] for name in (*OF_SERVERS, "rtt_ms")}, fleet=False),
+    FleetSchema(PRESETS, _own({name: SETTINGS_SCHEMA[name] for name in (*OF_SERVERS, "rtt_ms")}), fleet=False),
 ]
 
 

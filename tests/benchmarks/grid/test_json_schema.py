@@ -87,3 +87,25 @@ def test_an_editor_knows_links(validator: Any, link: object, valid: bool) -> Non
 def test_the_servers_have_no_fleet_of_links(validator: Any) -> None:
     assert validator.is_valid({"base": {"server_link": {"uplink_mbit": 100, "rtt_ms": 1}}})
     assert not validator.is_valid({"base": {"server_link": {"name": "mix", "of": {"lte": 1}}}})
+
+
+@pytest.mark.parametrize(
+    ("device", "valid"),
+    [
+        ("host", True),
+        ("raspberry_pi_4", True),
+        ("raspberry_pie", False),
+        ({"slowdown": 4}, True),
+        ({"name": "custom", "slowdown": 1.5}, True),
+        ({"slowdown": 0.5}, False),
+        ({"name": "raspberry_pi_4", "cores": 4}, True),
+        ({"name": "raspberry_pi_4", "slowdown": 4}, False),
+        ({"name": "mix", "of": {"host": 0.7, "phone_low": 0.3}}, True),
+        ({"name": "per_client", "of": ["host", {"slowdown": 3}]}, True),
+        (4, False),
+        (None, True),
+    ],
+)
+def test_an_editor_knows_devices(validator: Any, device: object, valid: bool) -> None:
+    assert validator.is_valid({"base": {"device": device}}) is valid
+    assert validator.is_valid({"axes": {"device": [device]}}) is valid
