@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.links import __main__ as program
+from benchmarks.links import shared
 from benchmarks.links.comparison import Line
 from benchmarks.links.goals import GOALS, link_goal
 from benchmarks.links.layer_cost import layer_cost
 from benchmarks.links.prediction import PredictedCell, predicted_step_s, prediction_error, prediction_table
 from benchmarks.links.repeatable import deliveries, draws, measure_repeatability
+from benchmarks.links.witness import DIRECTIONS
 from benchmarks.own_cost.goals import Result
 from splitfed_core.records.rows import StepRow
-from splitfed_core.timing.links import Link
+from splitfed_core.timing.links import Direction, Link
 
 LINE = Line("relay", "lte", "uplink", 1_000_000, 12.0, 35.0, 0.1, (0.101, 0.102, 0.103), (0.1, 0.1, 0.1))
 
@@ -116,3 +118,11 @@ def test_the_order_of_messages_changes_no_draw_and_a_delivery_is_never_before_it
     for _, times in deliveries():
         sent, received, encoded, arrived = map(float.fromhex, times.split())
         assert sent < received == encoded < arrived  # a server that takes no time
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_two_flows_together_are_no_faster_than_the_link_they_share(
+    direction: Direction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "_BYTES", 250_000)
+    assert 0 < shared._rate_share(direction, 2) <= 1
