@@ -26,7 +26,7 @@ from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.config.algorithm_name import AlgorithmName
 from splitfed_core.config.applicability import invalid_combination, without_effect
 from splitfed_core.config.choice import Choice, Named
-from splitfed_core.config.codec_choice import CodecChoice
+from splitfed_core.config.codec_choice import CodecChoice, GradientCodecChoice, ModelCodecChoice
 from splitfed_core.config.device_choice import DeviceChoice, ServerSlowdown
 from splitfed_core.config.link_choice import LinkChoice, ServerLinkChoice
 from splitfed_core.errors import ConfigError
@@ -101,10 +101,10 @@ class CellConfig(BaseModel):
     codec: CodecChoice | None = Field(
         Named(name="raw"), description="how what the forward pass sends across a cut is encoded"
     )
-    gradient_codec: CodecChoice | None = Field(
+    gradient_codec: GradientCodecChoice | None = Field(
         Named(name="raw"), description="how what the backward pass sends across a cut is encoded"
     )
-    model_codec: CodecChoice | None = Field(
+    model_codec: ModelCodecChoice | None = Field(
         Named(name="raw"), description="how client-side models are encoded, to and from the fed server"
     )
     workers: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] | None = Field(

@@ -7,7 +7,8 @@ cell's, for it takes a memory that a codec does not have: `feedback`.
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, GetJsonSchemaHandler, PlainSerializer, ValidationInfo
+from pydantic_core import CoreSchema
 
 from splitfed_core.config.choice import Named, name_to_mapping
 from splitfed_core.errors import ConfigError
@@ -16,7 +17,7 @@ DELTA = "delta"
 _SPARSE = ("topk", "randtopk")
 _RAW = Named(name="raw")
 _FEEDBACK = "feedback"
-_SWITCH = {"on": True, "off": False, True: True, False: False}
+_SWITCH: dict[bool | str, bool] = {"on": True, "off": False, True: True, False: False}
 
 
 def without_feedback(choice: Named) -> dict[str, Any]:
@@ -97,7 +98,30 @@ def _is_lossless(choice: Named) -> bool:
     return make_codec(without_feedback(choice)).lossless
 
 
-CodecChoice = Annotated[
-    Named, BeforeValidator(name_to_mapping), AfterValidator(_canonical), PlainSerializer(Named.plain)
-]
-"""A codec with its settings, in its one form."""
+class _Schema:
+    """Says in a JSON schema what a grid may hold: names, and the settings that some of them have."""
+
+    def __init__(self, *, without: str = "", feedback: bool = False) -> None:
+        self._without, self._feedback = without, feedback
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        from splitfed_core.wire.codecs import CODECS
+        from splitfed_core.wire.codecs.lossless import STAGES
+
+        names = {"type": "string", "enum": [name for name in CODECS if name != self._without]}
+        settings: dict[str, Any] = {
+            name: {"description": f"of {codec}: {setting.rule}", **setting.schema}
+            for codec, kind in CODECS.items()
+            for name, setting in kind.settings.items()
+        }
+        settings["then"] = {"enum": [*STAGES, None]}
+        if self._feedback:
+            settings[_FEEDBACK] = {"enum": list(_SWITCH)}
+        own = {"type": "object", "properties": {"name": names, **settings}, "required": ["name"]}
+        return {"anyOf": [names, own | {"additionalProperties": False}]}
+
+
+_Choice = Annotated[Named, BeforeValidator(name_to_mapping), AfterValidator(_canonical), PlainSerializer(Named.plain)]
+CodecChoice = Annotated[_Choice, _Schema()]
+GradientCodecChoice = Annotated[_Choice, _Schema(without=DELTA)]
+ModelCodecChoice = Annotated[_Choice, _Schema(without=DELTA, feedback=True)]

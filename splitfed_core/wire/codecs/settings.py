@@ -15,12 +15,14 @@ class Setting(Generic[T]):
         default: What holds where it is not given.
         rule: What it has to be, in words.
         read: Returns a value as it is used; raises `ValueError` at one that breaks the rule.
+        schema: The rule as JSON schema.
         always_written: Whether the canonical form has it even at its default: it is what the codec is about.
     """
 
     default: T
     rule: str
     read: Callable[[object], T]
+    schema: Mapping[str, object]
     always_written: bool = False
 
 
@@ -34,7 +36,7 @@ def one_of(*values: T, always_written: bool = False) -> Setting[T]:
         raise ValueError(value)
 
     shown = ", ".join(str(value) for value in values)
-    return Setting(values[0], f"one of {shown}", read, always_written)
+    return Setting(values[0], f"one of {shown}", read, {"enum": list(values)}, always_written)
 
 
 def share(default: float, *, below_one: bool = False, always_written: bool = False) -> Setting[float]:
@@ -48,7 +50,8 @@ def share(default: float, *, below_one: bool = False, always_written: bool = Fal
         return float(value)
 
     rule = f"a number above 0 and {'below' if below_one else 'at most'} 1"
-    return Setting(default, rule, read, always_written)
+    schema = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum" if below_one else "maximum": 1}
+    return Setting(default, rule, read, schema, always_written)
 
 
 Settings = Mapping[str, Setting[str] | Setting[float] | Setting[int]]

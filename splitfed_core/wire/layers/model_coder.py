@@ -67,7 +67,7 @@ class ModelCodecs:
                 tensor, there, loss = RAW.encode(array), array, np.zeros(())
             else:
                 wanted = array - before if lost is None else array - before + lost[i]
-                tensor = self.codec.encode(wanted.reshape(_one_row(wanted.shape)), rng)
+                tensor = self.codec.encode(wanted.reshape(one_row(wanted.shape)), rng)
                 change = self.codec.decode(tensor).reshape(wanted.shape)
                 there, loss = before + change, wanted - change
             tensors.append(tensor)
@@ -83,7 +83,7 @@ class ModelCodecs:
         """
         is_whole = tensor.codec == RAW.name
         array = (RAW if is_whole else self.codec).decode(tensor, self.limit)
-        if array.dtype != before.dtype or array.shape != (before.shape if is_whole else _one_row(before.shape)):
+        if array.dtype != before.dtype or array.shape != (before.shape if is_whole else one_row(before.shape)):
             shape, what = f"{before.dtype}{list(before.shape)}", "not" if is_whole else "no change of"
             raise RemoteError(f"{described(tensor)} is {what} {shape}: {SAME}")
         return array if is_whole else before + array.reshape(before.shape)
@@ -226,6 +226,6 @@ class EncodedOnce(PlainCoder):
             return self._last[1]
 
 
-def _one_row(shape: tuple[int, ...]) -> tuple[int, ...]:
+def one_row(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of a tensor as a batch of one, of which top-k takes its share; channels stay where they are."""
     return (1, *(shape or (1,)))

@@ -109,3 +109,28 @@ def test_the_servers_have_no_fleet_of_links(validator: Any) -> None:
 def test_an_editor_knows_devices(validator: Any, device: object, valid: bool) -> None:
     assert validator.is_valid({"base": {"device": device}}) is valid
     assert validator.is_valid({"axes": {"device": [device]}}) is valid
+
+
+@pytest.mark.parametrize(
+    ("codec", "is_valid"),
+    [
+        ("topk", True),
+        ("int9", False),
+        ({"name": "topk", "share": 0.01, "then": "zstd"}, True),
+        ({"name": "topk", "share": 0}, False),
+        ({"name": "delta", "bits": 3}, False),
+        ({"name": "int4", "feedback": "on"}, False),
+        ({"name": "int4", "then": "gzip"}, False),
+        ({"name": "int4", "depth": 3}, False),
+        ({"share": 0.1}, False),
+    ],
+)
+def test_an_editor_knows_codecs(codec: Any, is_valid: bool, validator: Any) -> None:
+    assert validator.is_valid({"axes": {"codec": ["raw", codec]}}) == is_valid
+    assert validator.is_valid({"base": {"codec": codec}}) == is_valid
+
+
+def test_an_editor_knows_which_codec_is_for_what(validator: Any) -> None:
+    assert validator.is_valid({"axes": {"codec": ["delta"], "model_codec": [{"name": "int4", "feedback": "on"}]}})
+    assert not validator.is_valid({"axes": {"gradient_codec": ["delta"]}})
+    assert not validator.is_valid({"axes": {"model_codec": ["delta"]}})

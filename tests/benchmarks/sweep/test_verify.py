@@ -6,7 +6,7 @@ import pytest
 from benchmarks.grid.load import Grid
 from benchmarks.grid.plan import make_plan
 from benchmarks.sweep import verify as module
-from benchmarks.sweep.verify import distinct, verify
+from benchmarks.sweep.verify import distinct, distinct_codecs, verify
 from splitfed_core.errors import GridError
 from splitfed_core.verification.oracles import Verdict
 
@@ -53,3 +53,18 @@ def test_cells_that_differ_in_what_no_step_computes_are_one_case(grid_of: Callab
     plan = make_plan(grid_of("axes: {clients: [1, 2], batch_size: [8, 16], cut_layer: [conv1, dense1]}"))
     assert len(plan.cells) == 8
     assert [config.cut_layer for config in distinct(cell.config for cell in plan.cells)] == ["conv1", "dense1"]
+
+
+def test_every_codec_of_a_grid_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codecs = "{codec: [raw, int8, {name: topk, share: 0.1, then: zstd}], model_codec: [raw, int4]}"
+    (tmp_path / "grid.yaml").write_text(f"axes: {codecs}\n")
+    assert verify(tmp_path / "grid.yaml") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for codec in ("dense1 codec raw: comes back", "dense1 codec int8: within", "dense1 model_codec int4: within"):
+        assert out.count(codec) == 1
+    assert out.count("mask of the gradient") == 1
+
+
+def test_a_grid_in_which_all_is_raw_has_no_oracles_of_codecs(grid_of: Callable[..., Grid]) -> None:
+    plan = make_plan(grid_of("axes: {clients: [1, 2], algorithm: [sflv2, fl, central]}"))
+    assert distinct_codecs(cell.config for cell in plan.cells) == []

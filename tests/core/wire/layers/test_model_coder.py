@@ -49,7 +49,7 @@ class Wire:
         self.shelf, self.loses = Shelf(), False
         codecs = ModelCodecs(make_codec(codec), START, feedback, seed=3)
         self.inner = InProcessTransport(CodecGate(self.shelf, AggregateCoder(codecs)))
-        self.client = CodecLayer(self, ModelCoder(codecs))
+        self.client, self.other = (CodecLayer(self, ModelCoder(codecs)) for _ in range(2))  # two processes
         self.sent: list[tuple[EncodedTensor, ...]] = []
 
     def exchange(self, call: Call[EncodedTensor]) -> Reply[EncodedTensor]:
@@ -71,7 +71,8 @@ class Wire:
     def pull(self, round: int, aggregate: Sequence[Array] | None = None, client: int = 0) -> list[Any]:
         if aggregate is not None:
             self.shelf.aggregate = tuple(aggregate)
-        reply = self.client.exchange(Call(Kind.GET_AGGREGATE, Address(client, round)))
+        process = self.other if client else self.client
+        reply = process.exchange(Call(Kind.GET_AGGREGATE, Address(client, round)))
         pulled: list[Any] = reply.tensors[0].tolist()
         return pulled
 
