@@ -108,6 +108,24 @@ def test_a_cell_gives_its_rows_and_facts(fixed: tuple[Notes, dict[str, Any]]) ->
     assert facts["client_parameters"] + facts["server_parameters"] == 320 + 18_496 + 4160 + 8320 + 8256 + 650
 
 
+@pytest.mark.parametrize("transport", ["grpc", "ray"])
+def test_slow_devices_have_processes_of_their_own_and_change_nothing_but_times(
+    cluster: Cluster, fixed: tuple[Notes, dict[str, Any]], transport: str
+) -> None:
+    devices, notes = {"name": "per_client", "of": [{"slowdown": 30}, "host", {"slowdown": 15}]}, Notes()
+    run = make_run(order="fixed", workers="auto", device=devices, server_slowdown=10, transport=transport)
+    facts = cluster.run_cell(run, notes)
+    assert exact(notes) == exact(fixed[0])
+    assert {(r.client_id, r.worker) for r in notes.clients} == {(0, 0), (1, 1), (2, 2)}
+    assert facts["emulation"] == {"slowdowns": [30.0, 1.0, 15.0], "server_slowdown": 10.0, "cores": usable_cores()}
+    held: Counter[int] = Counter()
+    for row in notes.steps:
+        held[row.client_id] += int(row.device_s > 0)  # type: ignore[operator]
+        assert row.server_device_s is not None
+        assert row.late_s is not None
+    assert (held[0] > 0, held[1], held[2] > 0) == (True, 0, True)
+
+
 @pytest.mark.parametrize(("algorithm", "at_once"), [("sflv1", min(3, usable_cores())), ("sflv2", 1)])
 def test_a_cell_says_how_many_clients_its_server_trains_at_once(algorithm: str, at_once: int, cluster: Cluster) -> None:
     facts = cluster.run_cell(make_run(algorithm=algorithm, rounds=1), Notes())
