@@ -136,7 +136,8 @@ def probe_of(config: CellConfig, cores: int, steps: int = _PROBE_STEPS) -> CellC
     changes: dict[str, object] = {"rounds": _PROBE_ROUNDS, "local_epochs": 1, "eval_every": 1, "save_model": False}
     if config.clients is not None:
         changes |= {
-            "clients": min(config.clients, 2 * cores),
+            # who waits for links and devices, and how long, depends on all of them
+            "clients": config.clients if config.emulates else min(config.clients, 2 * cores),
             "participation": 1.0,
             "examples_per_client": steps * size + size // 2,
             "partitioner": "iid",

@@ -82,3 +82,18 @@ def test_a_probe_is_short_and_of_the_same_kind() -> None:
     assert kind(probe, CORES) == kind(config, CORES)
     assert (probe.clients, probe.rounds, probe.examples_per_client, probe.participation) == (4, 4, 650, 1.0)
     assert probe_of(cell(algorithm="central"), CORES).clients is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"device": {"name": "per_client", "of": ["host", *[{"slowdown": 4}] * 8]}},
+        {"link": {"name": "per_client", "of": ["lte"] * 9}},
+        {"link": {"uplink_mbit": 10, "shared_by": 9}},
+        {"server_slowdown": 4},
+    ],
+)
+def test_a_probe_of_an_emulated_cell_has_all_of_its_clients(given: dict[str, object]) -> None:
+    config = CellConfig.parse({"clients": 9} | given)
+    assert probe_of(config, cores=2).clients == 9
+    assert kind(config, 2) != kind(CellConfig.parse({"clients": 9}), 2)
