@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from time import process_time
 
 import numpy as np
@@ -51,8 +52,9 @@ def as_variable(speed: HostSpeed) -> dict[str, str]:
     return {VARIABLE: f"{speed.gflops!r} {speed.low!r} {speed.high!r}"}
 
 
+@cache
 def measure_host_speed() -> HostSpeed:
-    """Measure it; takes about a second.
+    """Measure it, once in a process; takes about a second.
 
     Raises:
         CellError: The process did not answer.

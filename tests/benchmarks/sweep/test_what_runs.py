@@ -13,6 +13,8 @@ from benchmarks.sweep.progress import duration
 from benchmarks.sweep.run import Sweep
 from benchmarks.sweep.selection import SweepOptions, parse_selection
 from splitfed_core.errors import CellError, CellTimeoutError, ConfigError, UsageError
+from splitfed_core.timing.devices import HostSpeed
+from splitfed_core.timing.host_speed import VARIABLE
 from tests.benchmarks.sweep.attempts import GRID, fails, manifests, statuses
 
 GridOf = Callable[..., Grid]
@@ -118,3 +120,18 @@ def test_a_budget_knows_what_an_earlier_command_took(grid_of: GridOf, run: Path,
     sweep = Sweep(grid_of(GRID + "schedule: grid\n"), run, SweepOptions(budget_s=20.0), "", clock=lambda: 0.0)
     assert sweep.run(lambda: runner) == 3
     assert runner.ran == []  # the first that is left takes 30 s
+
+
+def test_a_device_is_as_slow_in_all_of_a_run_however_often_it_is_resumed(
+    sweep: Callable[..., int], run: Path, tiny_runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[HostSpeed | None] = []
+    note = tiny_runner(before=lambda cell: seen.append(cell.host))
+    text = "repeats: 2\nbase: {rounds: 1, device: laptop}\n"
+    for gflops, repeat in ((100, 0), (200, 1), (300, None)):
+        monkeypatch.setenv(VARIABLE, f"{gflops} {gflops} {gflops}")
+        assert sweep(note, text, selection=parse_selection(repeat=repeat), fresh=repeat is None) == 0
+    assert [speed and speed.gflops for speed in seen] == [100, 100, 300, 300]
+    assert json.loads((run / "host_speed.json").read_text())["gflops"] == 300
+    sweep(tiny_runner(), GRID, fresh=True)
+    assert not (run / "host_speed.json").exists()
