@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -19,6 +19,7 @@ import psutil
 import pytest
 import ray
 
+from benchmarks.cluster.placement import Node
 from benchmarks.cluster.ray_cluster import Cluster
 from benchmarks.machine.code import own_code
 from benchmarks.machine.environment import usable_cores
@@ -28,7 +29,7 @@ from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.config.choice import Named
 from splitfed_core.data import load_dataset
 from splitfed_core.errors import CellError, CellTimeoutError, ConfigError
-from splitfed_core.records.rows import ClientRow, LabelRow, RoundRow, StepRow
+from splitfed_core.records.rows import PHASES, ClientRow, LabelRow, RoundRow, StepRow
 
 
 @dataclass
@@ -227,6 +228,54 @@ def test_ray_carries_what_grpc_carries(algorithm: dict[str, Any], cluster: Clust
     assert exact(over_ray) == exact(over_grpc) != []
 
 
+LINKED = {"order": "fixed", "workers": "auto", "link": {"uplink_mbit": 200, "downlink_mbit": 400, "delay_ms": 2}}
+
+
+@pytest.mark.parametrize("transport", ["grpc", "grpc-stream", "ray"])
+def test_over_links_every_client_has_a_process_and_learns_the_same(
+    transport: str, fixed: tuple[Notes, dict[str, Any]], cluster: Cluster
+) -> None:
+    notes = Notes()
+    facts = cluster.run_cell(make_run(**LINKED, transport=transport), notes)
+    assert facts["workers"] == 3
+    assert {(row.client_id, row.worker) for row in notes.clients} == {(0, 0), (1, 1), (2, 2)}
+    assert [(row.loss, row.correct) for row in notes.steps] == [(row.loss, row.correct) for row in fixed[0].steps]
+    for row in notes.steps:
+        up_s, down_s = (8 * (sent or 0) * 1514 / 1448 for sent in (row.uplink_bytes, row.downlink_bytes))
+        assert row.link_uplink_s == pytest.approx(up_s / 200e6 + 0.002, abs=1e-9)
+        assert row.link_downlink_s == pytest.approx(down_s / 400e6 + 0.002, abs=1e-9)
+        assert (row.link_uplink_s or 1.0) <= (row.uplink_s or 0.0)
+        assert (row.link_downlink_s or 1.0) <= (row.downlink_s or 0.0)
+        assert sum(getattr(row, phase) for phase in PHASES) == row.step_s
+
+
+@pytest.mark.parametrize("algorithm", [{"algorithm": "sl"}, {"algorithm": "fl"}, {"participation": 2}])
+def test_whoever_sits_out_or_waits_in_line_has_a_process_too(algorithm: dict[str, Any], cluster: Cluster) -> None:
+    notes = Notes()
+    facts = cluster.run_cell(make_run(**LINKED | algorithm), notes)
+    assert facts["workers"] == 3
+    assert all(row.worker == row.client_id for row in notes.clients)
+    for row in notes.clients:
+        assert (row.link_push_s or 0.0) + (row.link_pull_s or 0.0) >= 4 * 0.002
+        assert (row.link_push_s or 0.0) <= (row.push_s or 0.0)
+        assert (row.link_pull_s or 0.0) <= (row.pull_s or 0.0)
+
+
+def test_links_that_this_host_cannot_emulate_are_refused_and_nothing_starts_for_them(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd, here = {"clients": 10_000, "workers": "auto", "link": "lte"}, processes()
+    refused = cluster.check([make_run(**cell).config for cell in (crowd, {"workers": "auto", "link": "lte"})])
+    assert {number: error.parameter for number, error in refused.items()} == {0: "clients"}
+    assert processes() == here
+    with pytest.raises(ConfigError, match=r"clients 10000: .* use fewer clients"):
+        cluster.run_cell(make_run(**crowd), Notes())
+    placement = cluster._placement
+    monkeypatch.setattr(cluster, "_placement", replace(placement, nodes=[*placement.nodes, Node("n", "h", 1, 1 << 40)]))
+    refused = cluster.check([make_run(workers="auto", link="lte").config])
+    assert "this cluster has 2 nodes; measure links on one host" in str(refused[0])
+
+
 def test_a_step_takes_no_time_backwards_between_processes(fixed: tuple[Notes, dict[str, Any]]) -> None:
     for row in fixed[0].steps:
         assert row.uplink_s is not None
@@ -324,6 +373,15 @@ def test_a_cell_that_runs_over_its_time_is_ended(cluster: Cluster) -> None:
     assert len(notes.rounds) > 0
     _, alive = psutil.wait_procs(warm, timeout=60)
     assert (len(warm), alive) == (4, [])  # none of them goes on with a cell that is given up
+
+
+def test_a_cell_that_runs_over_its_time_while_links_hold_its_messages_is_ended(cluster: Cluster) -> None:
+    cluster.run_cell(make_run(rounds=1), Notes())
+    notes, warm = Notes(), processes()
+    with pytest.raises(CellTimeoutError, match="ran over its timeout_s; raise it"):
+        cluster.run_cell(make_run(workers="auto", link={"delay_ms": 19_000}, timeout_s=20.0), notes)
+    _, alive = psutil.wait_procs(warm, timeout=60)
+    assert (notes.steps, alive) == ([], [])  # before the first reply was there
 
 
 def test_ray_and_the_cells_are_reached_from_this_host_alone(cluster: Cluster) -> None:
