@@ -156,3 +156,11 @@ def test_a_script_trains_one_slow_client_and_not_several_that_would_wait_for_eac
     assert sum(row.device_s or 0.0 for row in trained.steps if not row.warmup) > 0
     with pytest.raises(ConfigError, match=r"they take turns in one process here, .* sfbench sweep, which gives each"):
         train_cell(CellConfig.parse(small | slow | {"clients": 2}))
+
+
+def test_what_was_held_of_models_between_steps_is_no_share_of_the_next_step(federations: Any) -> None:
+    config = federations.config(clients=1, transport="grpc", device={"slowdown": 1}, rounds=1)
+    with federations.build(config, federations.shards(20)) as federation:
+        federation._group._shares.add(0, "device_s", 5.0)  # as a model that is encoded and decoded would
+        (group,) = federation.train_round(0)
+    assert [row.device_s for row in group.steps] == [0.0, 0.0, 0.0]
