@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from analysis.compare.attribution import attribute
+from analysis.compare.gate import judge
 from analysis.compare.measured import Measured
 from analysis.compare.pairing import Pairs
+from analysis.compare.rules import Rules
 from analysis.compare.wording import moved_words
+from splitfed_core.records.metrics import METRICS
 from tests.analysis.compare.cells import JITTER, cell, decide
 
 
@@ -122,3 +125,13 @@ def test_parts_and_cells_that_runs_lack_are_left_out() -> None:
     assert [moved.share for moved in attribute([whole, partly])] == pytest.approx([0.1, 0])
     assert attribute([whole, phases("d", base, {"client_forward_s": 0.1})]) == ()
     assert attribute([whole, phases("d", base, head, [7, 8])]) == ()
+
+
+@pytest.mark.parametrize(("name", "told"), [("step_p50_s", ["server_compute_s"]), ("final_train_loss", [])])
+def test_a_change_of_the_step_is_attributed_and_one_of_the_loss_is_not(name: str, told: list[str]) -> None:
+    one, other = (
+        tuple(Measured(values={name: value}, phases={"server_compute_s": value}) for _ in range(6)) for value in (1, 2)
+    )
+    (judged,) = judge([Pairs("c", "c", {}, tuple(range(6)), one, other)], {name: METRICS[name]}, Rules()).cells
+    assert judged.outcome == "regression"
+    assert [moved.phase for moved in judged.moved] == told

@@ -244,3 +244,14 @@ def test_a_confirming_run_that_cannot_be_compared_says_why(again: Pairs, outcome
         outcome,
         f"flagged once; of the confirming run, {reason}",
     )
+
+
+def test_the_grid_is_of_the_cells_that_have_the_metric_and_have_it_noisy() -> None:
+    noisy = {"codec": {"name": "raw", "then": "zstd"}}
+    sent = [measured("bytes_per_round", [1e6] * 6, [1e6] * 6) for _ in range(2)]
+    cells = [replace(pairs, cell_id=name, parameters=noisy) for name, pairs in zip("ab", sent, strict=True)]
+    nothing = replace(measured("bytes_per_round", [0.0] * 6, [0.0] * 6), cell_id="none", parameters=noisy)
+    exact = replace(sent[0], cell_id="exact")
+    judgement = judge([*cells, nothing, exact], {"bytes_per_round": METRICS["bytes_per_round"]}, Rules())
+    assert [judged.cells for judged in judgement.grid] == [2]
+    assert [cell.outcome for cell in judgement.cells] == ["unchanged", "unchanged", "error", "unchanged"]
