@@ -128,6 +128,13 @@ def test_stochastic_rounding_is_right_on_average_and_seeded(name: str) -> None:
         codec.encode(array)
 
 
+def test_stochastic_rounding_is_right_on_average_at_the_ends_of_a_range_with_both_signs() -> None:
+    codec, array = make_codec({"name": "int4", "rounding": "stochastic"}), np.array([1.0, -0.3] * 20_000, np.float32)
+    back = codec.decode(codec.encode(array, np.random.default_rng(5)))
+    four_sigma = 4 * (1.3 / 14) * 0.5 / np.sqrt(20_000)
+    assert [back[::2].mean(), back[1::2].mean()] == pytest.approx([1.0, -0.3], abs=four_sigma)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_top_k_keeps_the_largest_as_they_are_and_the_first_of_equal_ones(dtype: str) -> None:
     _, back = sent({"name": "topk", "share": 0.4}, [[3, -7, 7, 0.1, 7], [0, 0, 0, 0, -1]], dtype)
