@@ -22,13 +22,22 @@ from analysis.results.provenance import Provenance
 GOALS = {"bf16": 2.0, "int8": 1.5, "int4": 0.7, "topk": 0.5}
 """GB/s of float32 that encoding and decoding should reach together on one core."""
 
+_SPEEDS = (
+    "Speed at the cut that sends most, late in training, by CPU time: GB of float32. *reach* is what both ways "
+    "together should be at least."
+)
+_ERRORS = (
+    "How far off what comes back is, relative to the whole (the root of the summed squares), early → late in training. "
+    "Of `delta` it is the error of a change, relative to the smashed data."
+)
+
 
 def make(folder: Path) -> str:
     """Write `codecs.md`, `codecs.png` and `codecs.svg` beside the CSV; return the tables."""
     content = (folder / "codecs.csv").read_text()
     prices = [CodecPrice.read(row) for row in csv.DictReader(content.splitlines())]
     environment = json.loads((folder / "environment.json").read_text())["environment"]
-    text = "\n\n".join([_speeds(prices), _errors(prices), machine(environment)]) + "\n"
+    text = "\n\n".join([_SPEEDS, _speeds(prices), _ERRORS, _errors(prices), machine(environment)]) + "\n"
     (folder / "codecs.md").write_text(text)
     commit = str(environment.get("git_commit") or "unknown")
     origin = Provenance((folder.name,), (commit,), hashlib.sha256(content.encode()).hexdigest(), version("sfbench"))
