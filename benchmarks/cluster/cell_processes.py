@@ -83,6 +83,8 @@ class CellProcesses:
     def begin(self, dataset: "ObjectRef[Dataset]", indices: dict[int, IndexArray]) -> ModelFacts:
         """Build both sides at the same time, then connect them; `dataset` is a reference to the object store."""
         count = len(self.workers)
+        servers = self._servers
+        arbiter = servers["arbiter"].begin_cell.remote(self.key, self.config) if "arbiter" in servers else None
         building = [
             worker.begin_cell.remote(
                 self.key,
@@ -91,16 +93,17 @@ class CellProcesses:
                 dataset,
                 {client: rows for client, rows in indices.items() if client % count == number},
                 number,
+                arbiter,
             )
             for number, worker in enumerate(self.workers)
         ]
         serving: dict[str, ObjectRef[str]] = {}
         exposed = self._exposed()
-        served = (self.token, self.max_message_bytes, exposed)
-        if main := self._servers.get("main_server"):
+        served = (self.token, self.max_message_bytes, exposed, arbiter)
+        if main := servers.get("main_server"):
             examples = {client: len(rows) for client, rows in indices.items()}
             serving["main"] = main.begin_cell.remote(self.key, self.config, self.shape, examples, *served)
-        if fed := self._servers.get("fed_server"):
+        if fed := servers.get("fed_server"):
             start = self.workers[0].start.remote()
             serving["fed"] = fed.begin_cell.remote(self.key, self.config, start, *served)
         facts = self._get(building)

@@ -23,7 +23,7 @@ from benchmarks.machine.code import merged
 from benchmarks.runner import CellObserver, CellRun
 from benchmarks.workers.client_worker import WorkerProcess
 from benchmarks.workers.emulation import emulation_facts, slowdowns
-from benchmarks.workers.servers import FedServerProcess, MainServerProcess
+from benchmarks.workers.servers import ArbiterProcess, FedServerProcess, MainServerProcess
 from benchmarks.workers.topology import digest_of, servers_of, without_examples, worker_count
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.config.choice import Named
@@ -244,9 +244,11 @@ class Cluster:
         for name, (process, its_threads) in {
             "main_server": (MainServerProcess, threads),
             "fed_server": (FedServerProcess, 0),
+            "arbiter": (ArbiterProcess, 0),
         }.items():
             # Of several nodes, the servers' own is described by one of them.
-            if (name in servers or self._placement.several) and name not in self._processes.servers:
+            described = self._placement.several and name != "arbiter"
+            if (name in servers or described) and name not in self._processes.servers:
                 calls = self._processes.callers + _SPARE_CALLS
                 server = self._start(process, name, its_threads, self._placement.head, calls)
                 self._processes.servers[name] = server

@@ -19,6 +19,7 @@ from splitfed_core.errors import CellError
 from splitfed_core.records.results import CellKey, DataShape, Evaluation, ModelFacts, WorkerRound
 from splitfed_core.wire.clock import NO_OFFSET, ClockOffset
 from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.transports.arbiter import RemoteArbiter
 from splitfed_core.wire.transports.base import Transport
 from splitfed_core.wire.transports.grpc_client import Endpoints, connect, read_clock
 
@@ -51,6 +52,7 @@ class WorkerProcess(Process):
         dataset: Dataset,
         indices: Mapping[int, IndexArray],
         worker: int,
+        arbiter: str | None = None,
     ) -> ModelFacts:
         """Build the clients; returns what the manifest says of the network.
 
@@ -61,6 +63,7 @@ class WorkerProcess(Process):
             dataset: The whole data set, in shared memory.
             indices: Which training examples each client of this process holds.
             worker: Number of this process.
+            arbiter: Where the arbiter of shared links answers.
         """
         from splitfed_core.federation.client_group import ClientGroup
         from splitfed_core.federation.local import LocalFederation
@@ -79,7 +82,10 @@ class WorkerProcess(Process):
                 LocalFederation(key, config, shape, shards, test, self._step_cache)
             )
         else:
-            self._group = self._ours = ClientGroup(key, config, shape, shards, test, worker, self._step_cache)
+            asked = self._cleanup.enter_context(RemoteArbiter(arbiter)) if arbiter else None
+            self._group = self._ours = ClientGroup(
+                key, config, shape, shards, test, worker, self._step_cache, arbiter=asked
+            )
         return self._group.facts
 
     def start(self) -> InitialWeights:

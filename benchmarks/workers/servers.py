@@ -13,15 +13,19 @@ from benchmarks.machine.environment import usable_cores
 from benchmarks.workers.base import Process
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.config.link_choice import client_links, server_link
 from splitfed_core.federation.build_fed import build_fed_server
 from splitfed_core.federation.build_links import link_gates
 from splitfed_core.federation.codecs import aggregate_coder, cut_coder
 from splitfed_core.records.results import CellKey, DataShape
+from splitfed_core.timing.sharing import SharedLinks
 from splitfed_core.wire.call import Call, Reply
 from splitfed_core.wire.codecs.base import EncodedTensor
+from splitfed_core.wire.layers.base import MakeGate
 from splitfed_core.wire.layers.link import HostClock
 from splitfed_core.wire.layers.stack import server_gate
 from splitfed_core.wire.transports.addresses import PublicAddress
+from splitfed_core.wire.transports.arbiter import RemoteArbiter, serve_arbiter
 from splitfed_core.wire.transports.base import Service
 from splitfed_core.wire.transports.grpc_server import RpcServer
 
@@ -47,6 +51,11 @@ class ServerProcess(Process):
     def _begin(self) -> None:
         self._cleanup = ExitStack()
         self._link_clock = HostClock()
+
+    def _links(self, config: CellConfig, arbiter: str | None) -> list[MakeGate]:
+        """Return the gates of emulated links."""
+        asked = self._cleanup.enter_context(RemoteArbiter(arbiter)) if arbiter else None
+        return link_gates(config, self._link_clock, asked)
 
     def _serve(self, server: RpcServer) -> str:
         """Listen until the end of the cell; returns the address."""
@@ -81,6 +90,7 @@ class MainServerProcess(ServerProcess):
         token: str,
         max_message_bytes: int,
         exposed: PublicAddress | None,
+        arbiter: str | None = None,
     ) -> str:
         """Build the main server and serve it; returns its address."""
         self._begin()
@@ -93,7 +103,7 @@ class MainServerProcess(ServerProcess):
         self._main = build_main_server(key, config, shape, examples, usable_cores(), self._step_cache)
         self._cleanup.callback(self._main.close)
         cut = cut_coder(key, config, examples, self._main.largest_example_bytes, max_message_bytes)
-        self._service = server_gate(self._main, cut, link_gates(config, self._link_clock))
+        self._service = server_gate(self._main, cut, self._links(config, arbiter))
         if config.transport == "ray":
             return ""
         return self._serve(
@@ -126,6 +136,7 @@ class FedServerProcess(ServerProcess):
         token: str,
         max_message_bytes: int,
         exposed: PublicAddress | None,
+        arbiter: str | None = None,
     ) -> str:
         """Serve a fed server that goes on from the clients' first weights; returns its address."""
         self._begin()
@@ -133,7 +144,7 @@ class FedServerProcess(ServerProcess):
             return self._cleanup.enter_context(own.fed_server(config, token)).address
         fed = build_fed_server(key, config, start.weights, start.trainable)
         models = aggregate_coder(key, config, start.weights, max_message_bytes)
-        self._service = server_gate(fed, models, link_gates(config, self._link_clock))
+        self._service = server_gate(fed, models, self._links(config, arbiter))
         if config.transport == "ray":
             return ""
         return self._serve(
@@ -145,3 +156,13 @@ class FedServerProcess(ServerProcess):
                 exposed=exposed,
             )
         )
+
+
+class ArbiterProcess(ServerProcess):
+    """Holds the arbiter of the links that clients share, of one cell after the other; needs no TensorFlow."""
+
+    def begin_cell(self, key: CellKey, config: CellConfig) -> str:
+        """Answer for the links of a cell; returns the address."""
+        self._begin()
+        links = client_links(config.link, config.num_clients, key.seed)
+        return self._cleanup.enter_context(serve_arbiter(SharedLinks(links, server_link(config.server_link))))

@@ -59,7 +59,11 @@ def servers_of(config: CellConfig) -> tuple[str, ...]:
     """Return the servers of a cell that are processes of their own; a cell in one process has its servers there."""
     if config.in_one_process:
         return ()
-    needed = {"main_server": config.has_main_server, "fed_server": config.exchanges_models}
+    needed = {
+        "main_server": config.has_main_server,
+        "fed_server": config.exchanges_models,
+        "arbiter": config.shares_links,
+    }
     return tuple(name for name, is_needed in needed.items() if is_needed)
 
 

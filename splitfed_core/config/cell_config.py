@@ -28,8 +28,9 @@ from splitfed_core.config.applicability import invalid_combination, without_effe
 from splitfed_core.config.choice import Choice, Named
 from splitfed_core.config.codec_choice import CodecChoice, GradientCodecChoice, ModelCodecChoice
 from splitfed_core.config.device_choice import DeviceChoice, ServerSlowdown
-from splitfed_core.config.link_choice import LinkChoice, ServerLinkChoice
+from splitfed_core.config.link_choice import LinkChoice, ServerLinkChoice, form_of
 from splitfed_core.errors import ConfigError
+from splitfed_core.timing.link_forms import most_sharers
 
 OPERATIONAL = frozenset({"timeout_s"})
 """Parameters that say how a cell is run, not what it is: they are no part of its identity."""
@@ -219,6 +220,11 @@ class CellConfig(BaseModel):
     def emulates(self) -> bool:
         """Whether links or devices are emulated, in real time: then every client has a process of its own."""
         return self.has_links or self.device is not None or self.server_slowdown is not None
+
+    @property
+    def shares_links(self) -> bool:
+        """Whether clients share a link, their own or that of the servers, so that an arbiter divides it."""
+        return self.server_link is not None or (self.link is not None and most_sharers(form_of(self.link)) > 1)
 
     @property
     def has_main_server(self) -> bool:

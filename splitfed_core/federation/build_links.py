@@ -36,11 +36,10 @@ def build_links(
         def channel(direction: Direction) -> Channel:
             return Channel(link, direction, seed=key.seed, client=client, epoch_s=began_s)
 
-        shared = link.shared_by > 1 or config.server_link is not None
-        if shared and arbiter is None:
-            raise CellError(f"the link of client {client} is shared: it takes an arbiter")
-        return ClientLink(channel("uplink"), channel("downlink"), arbiter if shared else None)
+        return ClientLink(channel("uplink"), channel("downlink"), arbiter if config.shares_links else None)
 
+    if config.shares_links and arbiter is None:
+        raise CellError(f"clients of {key.cell_id} share links: that takes an arbiter")
     return {client: build(client, links[client]) for client in clients}
 
 
