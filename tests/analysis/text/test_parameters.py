@@ -11,7 +11,7 @@ from analysis.report.tables import table
 from analysis.results.attempt_summary import shown_values
 from analysis.results.axes import find_axes, ordered_values
 from analysis.results.load import Results, load
-from analysis.text.parameters import Names, Value, brief, codec_words
+from analysis.text.parameters import Names, Value, brief, codec_words, normalise
 from analysis.text.units import digits, human, scale_for, span
 from splitfed_core.errors import UsageError
 from splitfed_core.records.metrics import METRICS
@@ -132,3 +132,31 @@ def test_the_table_gives_mean_and_deviation_with_as_many_decimals(make_run: Make
 def test_codecs_are_said_as_people_say_them(codec: object, said: str) -> None:
     assert codec_words(codec) == said
     assert shown_values({"gradient_codec": codec}) == {"gradient_codec": said}
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ("lte", "lte"),
+        ({"name": "mix", "of": {"lte": 0.7, "wifi": 0.3}}, "70 % lte, 30 % wifi"),
+        ({"name": "mix", "of": {"a": 2 / 3, "b": 1 / 3}}, "66.67 % a, 33.33 % b"),
+        ({"name": "custom", "uplink_mbit": 10, "delay_ms": 25, "loss": 0.07}, "10 Mbit/s up, 25 ms, 7 % lost"),
+        ({"name": "lte", "shared_by": 3, "jitter_ms": 2}, "lte(shared by 3, ± 2 ms)"),
+        ({"name": "custom", "trace": "./a.trace"}, "trace=./a.trace"),
+        (
+            {"name": "per_client", "of": [{"name": "lte"}, {"name": "lte"}, {"name": "custom", "delay_ms": 3}]},
+            "2 × lte + 3 ms",
+        ),
+        (
+            {"name": "lte", "tcp": {"initial_window": 10, "idle_reset": True}},
+            "lte(tcp=(initial_window=10, idle_reset=on))",
+        ),
+    ],
+)
+def test_a_link_is_said_as_people_say_it(link: object, said: str) -> None:
+    assert normalise(link) == said
+
+
+def test_a_cell_is_over_a_link() -> None:
+    assert Names().word("link", "70 % lte, 30 % wifi") == "over 70 % lte, 30 % wifi"
+    assert Names().word("link", "–") == "no link"
