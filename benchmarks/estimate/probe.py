@@ -11,8 +11,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from benchmarks.estimate.link_time import ClientRound, Message, rounds_over_links
 from benchmarks.estimate.memory import SLOTS
-from benchmarks.estimate.traffic import Traffic, model_traffic, step_traffic
+from benchmarks.estimate.traffic import Traffic, model_traffic, step_messages, step_traffic
 from benchmarks.store.summary_file import training_wall_s
 from benchmarks.workers.topology import worker_count
 from splitfed_core.config.cell_config import CellConfig
@@ -99,6 +100,17 @@ class Observed:
             return step_traffic(config, crossing, int(self.facts["dataset"]["classes"]), examples)
         return Traffic(self.step_bytes(examples) if examples else 0.0, is_exact=True)
 
+    def step_messages(self, config: CellConfig, examples: int) -> tuple[Message, ...]:
+        """Return the bytes up and down in each exchange of a step of a cell of this kind."""
+        if not config.has_main_server:
+            return ()
+        crossing = self.facts.get("crossing")
+        if crossing:
+            return step_messages(config, crossing, int(self.facts["dataset"]["classes"]), examples)
+        row = max(self._steps_of(1), key=lambda step: step.examples)
+        scale = self.step_bytes(examples) / max(self.step_bytes(row.examples), 1)
+        return (((row.uplink_bytes or 0) * scale, (row.downlink_bytes or 0) * scale),)
+
     def model_traffic(self, config: CellConfig) -> Traffic:
         """Return the traffic of a client's model in a round of a cell of this kind."""
         if not config.exchanges_models:
@@ -126,7 +138,7 @@ Kind = tuple[str | int, ...]
 
 def kind(config: CellConfig, cores: int) -> Kind:
     """Return what cells have in common that take the same time for the same work."""
-    plain = config.plain()
+    plain = config.plain() | _without_links(config)
     return (*(str(plain[name]) for name in plain if name not in _AMOUNTS), worker_count(config, cores))
 
 
@@ -144,7 +156,13 @@ def probe_of(config: CellConfig, cores: int, steps: int = _PROBE_STEPS) -> CellC
         }
     if config.strategy is not None:
         changes["strategy"] = "fedavg"
+    changes |= _without_links(config)
     return CellConfig.parse(config.plain() | changes)
+
+
+def _without_links(config: CellConfig) -> dict[str, object]:
+    """Return what makes links cost nothing: what they take is computed, so that no probe waits for a slow one."""
+    return {"link": "loopback", "server_link": None} if config.has_links else {}
 
 
 def longer(probe: Observed, cores: int) -> CellConfig:
@@ -162,7 +180,10 @@ def estimate(config: CellConfig, probes: Sequence[Observed], cores: int) -> Esti
     passes = config.participants * config.local_epochs
     share = config.participants / (probe.config.clients or 1)
     aggregation_s = (probe.rounds[1].aggregation_s or 0.0) * share
-    round_s = passes * examples / config.batch_size * _step_wall_s(config, probes) + aggregation_s
+    step_s = _step_wall_s(config, probes)
+    round_s = passes * examples / config.batch_size * step_s + aggregation_s
+    if config.has_links:
+        round_s = _round_over_links_s(config, probe, examples * config.local_epochs, step_s, round_s, cores)
     evaluations = -(-config.rounds // config.eval_every)
     evaluation_s = evaluations * probe.evaluation_s * _evaluated(config) / _evaluated(probe.config)
     steps = probe.step_traffic(config, config.batch_size) * full + probe.step_traffic(config, rest)
@@ -173,6 +194,36 @@ def estimate(config: CellConfig, probes: Sequence[Observed], cores: int) -> Esti
         bytes_per_round=traffic.num_bytes,
         is_exact=traffic.is_exact,
     )
+
+
+def _round_over_links_s(
+    config: CellConfig, probe: Observed, examples: int, step_s: float, round_s: float, cores: int
+) -> float:
+    """Return how long a round takes in which clients wait for their links, and compute while others do.
+
+    It takes as long as its slowest client does alone, or as the host takes to compute for all, whichever is longer. Of
+    clients that train one after the other it takes what all of them do.
+
+    Args:
+        config: The cell.
+        probe: Of its kind, over links that cost nothing.
+        examples: That a client goes through in a round.
+        step_s: How long the host takes for a batch of any client, all cores at work.
+        round_s: How long for the round over such links.
+        cores: Of this machine.
+    """
+    alone = 1 if config.method.in_line else min(cores, config.participants)
+    models = probe.model_traffic(config).num_bytes / 2 if config.exchanges_models else 0.0
+    work = ClientRound(
+        steps=examples / config.batch_size,
+        own_s=step_s * alone,
+        exchanges=probe.step_messages(config, config.batch_size),
+        models=((models, 0.0), (0.0, models)) if models else (),
+    )
+    times = rounds_over_links(config, 0, work)
+    if config.method.in_line:
+        return max(round_s, sum(times) / len(times) * config.participants)
+    return max(round_s, max(times))
 
 
 def _step_wall_s(config: CellConfig, probes: Sequence[Observed]) -> float:

@@ -47,7 +47,15 @@ NO_TRAFFIC = Traffic(0.0, is_exact=True)
 
 
 def step_traffic(config: CellConfig, crossing: Crossing, classes: int, examples: int) -> Traffic:
-    """Return the traffic of one step.
+    """Return the traffic of one step; see `step_messages`."""
+    size = sum(map(sum, step_messages(config, crossing, classes, examples)))
+    codecs = codec_of(config.codec), codec_of(config.gradient_codec)
+    is_exact = all(codec.fixed_size for codec in codecs) and not remembers_examples(config)
+    return Traffic(size, is_exact) if examples else NO_TRAFFIC
+
+
+def step_messages(config: CellConfig, crossing: Crossing, classes: int, examples: int) -> tuple[tuple[int, int], ...]:
+    """Return how many bytes go up and down in each exchange of one step.
 
     Args:
         config: The cell; its algorithm has a main server.
@@ -56,7 +64,7 @@ def step_traffic(config: CellConfig, crossing: Crossing, classes: int, examples:
         examples: In the mini-batch.
     """
     if not examples:
-        return NO_TRAFFIC
+        return ()
     batches = [(np.dtype(dtype), (examples, *shape)) for dtype, shape in crossing]
     forward = [_forward(config, *batch, with_header=not i) for i, batch in enumerate(batches)]
     backward = [_backward(config, *batch) for batch in batches]
@@ -68,13 +76,14 @@ def step_traffic(config: CellConfig, crossing: Crossing, classes: int, examples:
             (Kind.FORWARD_BODY, (forward[0],), forward[1]),
             (Kind.BACKWARD_BODY, (backward[1],), backward[0]),
         ]
-    size = sum(
-        messages.size(messages.call_parts(Call(kind, Address(0), sent)))
-        + messages.size(messages.reply_parts(kind, Reply((received,))))
+    deliver_s = 0.0 if config.has_links else None  # a call over a link says when it is delivered
+    return tuple(
+        (
+            messages.size(messages.call_parts(Call(kind, Address(0), sent, deliver_s=deliver_s))),
+            messages.size(messages.reply_parts(kind, Reply((received,)))),
+        )
         for kind, sent, received in exchanges
     )
-    codecs = codec_of(config.codec), codec_of(config.gradient_codec)
-    return Traffic(size, is_exact=all(codec.fixed_size for codec in codecs) and not remembers_examples(config))
 
 
 def model_traffic(config: CellConfig, measured_bytes: float, parameter_bytes: int, tensors: int) -> Traffic:

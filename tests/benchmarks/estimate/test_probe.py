@@ -97,3 +97,45 @@ def test_a_probe_of_an_emulated_cell_has_all_of_its_clients(given: dict[str, obj
     config = CellConfig.parse({"clients": 9} | given)
     assert probe_of(config, cores=2).clients == 9
     assert kind(config, 2) != kind(CellConfig.parse({"clients": 9}), 2)
+
+
+LINK = {"uplink_mbit": 0.008, "downlink_mbit": 0.008, "overhead": 1}  # 1 kB/s
+
+
+def test_a_probe_of_any_link_runs_over_one_that_costs_nothing() -> None:
+    slow, slower = cell(link="dsl"), cell(link={"name": "custom", "uplink_mbit": 0.001}, server_link="lan_1gbit")
+    assert kind(slow, CORES) == kind(slower, CORES) != kind(cell(), CORES)
+    probe = probe_of(slower, CORES)
+    assert (probe.plain()["link"], probe.server_link) == ("loopback", None)
+    assert kind(probe, CORES) == kind(slower, CORES)
+
+
+def test_a_round_takes_as_long_as_its_slowest_link(rows: SimpleNamespace) -> None:
+    """Each client has 50 examples: 6.25 steps of 180 bytes, and its model, 4,000 bytes; a step takes 0.2 s alone."""
+    probe = observed(rows, cell(clients=1, link="loopback"), per_batch_s=0.1)
+    fleet = {"name": "per_client", "of": [LINK, "loopback"]}
+    round_s = 6 * (2 * 0.1 + 0.18) * 6.25 / 6 + 4.0
+    expected = 4.0 + 4.0 + 10 * round_s + 3 * 0.5
+    assert estimate(cell(link=fleet), [probe], CORES).wall_s == pytest.approx(expected)
+    assert estimate(cell(link="loopback"), [probe], CORES).wall_s == pytest.approx(
+        4.0 + 4.0 + 10 * (2 * 50 / 8 * 0.1 + 0.02) + 1.5
+    )
+
+
+def test_clients_that_share_a_link_have_a_part_of_it_each(rows: SimpleNamespace) -> None:
+    probe = observed(rows, cell(clients=1, link="loopback"), per_batch_s=0.1)
+    round_s = 6.25 * (2 * 0.1 + 2 * 0.18) + 2 * 4.0
+    for sharing in ({"link": LINK | {"shared_by": 2}}, {"link": "loopback", "server_link": _server()}):
+        wall_s = estimate(cell(**sharing), [probe], CORES).wall_s
+        assert wall_s == pytest.approx(4.0 + 4.0 + 10 * round_s + 1.5, rel=0.05)  # the frames of `server_link`
+
+
+def _server() -> dict[str, object]:
+    return {"uplink_mbit": 0.008, "downlink_mbit": 0.008}
+
+
+def test_clients_in_a_line_take_what_all_of_their_links_do(rows: SimpleNamespace) -> None:
+    relay = cell(algorithm="sl", link=LINK)
+    probe = observed(rows, cell(algorithm="sl", clients=1, link="loopback"), per_batch_s=0.1)
+    round_s = 2 * (6.25 * (0.1 + 0.18) + 4.0)
+    assert estimate(relay, [probe], CORES).wall_s == pytest.approx(4.0 + 4.0 + 10 * round_s + 1.5)
