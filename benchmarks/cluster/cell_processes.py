@@ -13,6 +13,7 @@ from benchmarks.machine.code import merged
 from benchmarks.workers.topology import servers_of, worker_count
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
+from splitfed_core.config.link_choice import trace_digests
 from splitfed_core.data import Dataset, IndexArray
 from splitfed_core.errors import CellError
 from splitfed_core.federation.rounds import evaluated_clients
@@ -170,9 +171,9 @@ class CellProcesses:
         return self._joined([worker.evaluate.remote(client_ids) for worker in self.workers])
 
     def code(self) -> dict[str, str]:
-        """Return the code that its processes have imported until now."""
+        """Return the code that its processes have imported until now, and the traces that its links replay."""
         calls = [process.code.remote([self.config.model]) for process in (*self._servers.values(), *self.workers)]
-        return merged(self._get(calls))
+        return merged([*self._get(calls), trace_digests(self.config.link)])
 
     def joined_model(self) -> bytes:
         """Return the joined model of the last round, without aggregation that of one client, as a `.keras` file."""

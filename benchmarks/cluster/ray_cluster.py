@@ -27,6 +27,7 @@ from benchmarks.workers.servers import ArbiterProcess, FedServerProcess, MainSer
 from benchmarks.workers.topology import digest_of, servers_of, without_examples, worker_count
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.config.choice import Named
+from splitfed_core.config.link_choice import trace_digests
 from splitfed_core.data import Dataset, label_rows, load_dataset, make_shards, warnings_of
 from splitfed_core.data.deal import assign_examples, shape_of
 from splitfed_core.errors import CellError, ConfigError, SfbenchError
@@ -96,7 +97,8 @@ class Cluster:
         """Return the code that was imported until now; see `CellRunner.code`."""
         models = sorted({config.model for config in configs})
         processes = self._processes.all() if self._processes else ()
-        return merged(get_all([process.code.remote(models) for process in processes], deadline=None))
+        codes = get_all([process.code.remote(models) for process in processes], deadline=None)
+        return merged([*codes, *(trace_digests(config.link) for config in configs)])
 
     def _check_place(self, config: CellConfig) -> None:
         """Refuse what these nodes cannot hold, before anything is started for it."""

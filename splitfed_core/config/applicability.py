@@ -7,6 +7,7 @@ from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.config.choice import Named
 from splitfed_core.config.codec_choice import invalid_codecs
 from splitfed_core.config.link_choice import form_of
+from splitfed_core.timing.fleet import kinds
 from splitfed_core.timing.link_forms import most_sharers
 
 
@@ -85,6 +86,10 @@ def _invalid_link(values: Mapping[str, Any]) -> tuple[str, str] | None:
     if (problem := _miscounted("link", link, clients)) is not None:
         return problem
     sharers = most_sharers(form_of(link))
+    alone = sorted({setting for form in kinds(form_of(link)) for setting in ("trace", "tcp") if setting in form})
+    if alone and (sharers > 1 or values["server_link"] is not None):
+        why = f"{alone[0]} says what one client's own link does, but clients share links here"
+        return "link", f"link {link.plain()!r}: {why}; leave out {alone[0]}, or shared_by and server_link"
     if sharers > clients:
         return "link", f"link {link.plain()!r}: {sharers} share one, but there are {clients} clients; give at most that"
     return None

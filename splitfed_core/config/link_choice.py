@@ -11,8 +11,15 @@ from splitfed_core.config.app_folder import app_folder
 from splitfed_core.config.choice import Choice, Named
 from splitfed_core.config.fleet_schema import FleetSchema, Schema, mapping
 from splitfed_core.timing.fleet import CUSTOM, Form, kinds
-from splitfed_core.timing.link_forms import OF_SERVERS, SETTINGS_SCHEMA, canonical_link, canonical_server_link
+from splitfed_core.timing.link_forms import (
+    OF_SERVERS,
+    SETTINGS_SCHEMA,
+    canonical_link,
+    canonical_server_link,
+    trace_files,
+)
 from splitfed_core.timing.links import PRESETS, Link, link_of, links_of
+from splitfed_core.timing.traces import read_trace
 
 
 def _canonical(canonical: Callable[[object], Form], value: object) -> object:
@@ -66,6 +73,16 @@ def client_links(choice: Named | None, clients: int, seed: int, folder: Path | N
 def server_link(choice: Named | None) -> Link:
     """Return the servers' own link; one that costs nothing where a cell has none."""
     return link_of(form_of(choice)) if choice else Link()
+
+
+def trace_digests(choice: Named | None) -> dict[str, str]:
+    """Return a digest of each trace that the links of a cell replay, by the name of its file.
+
+    Raises:
+        ConfigError: A trace that cannot be read.
+    """
+    files = {file for form in kinds(form_of(choice)) for file in trace_files(form)} if choice else set()
+    return {file: read_trace(app_folder(), file).digest for file in sorted(files)}
 
 
 def kinds_of(choice: Named | None, parameter: str = "link") -> tuple[Link, ...]:

@@ -80,6 +80,12 @@ def canonical_server_link(value: object) -> Form:
     return form
 
 
+def trace_files(form: Form) -> list[str]:
+    """Return the files of the traces that a link of one client replays."""
+    trace = form.get("trace")
+    return [str(file) for file in (trace.values() if isinstance(trace, Mapping) else [trace] if trace else [])]
+
+
 def most_sharers(form: Form) -> int:
     """Return how many clients at most share one link by this choice."""
     return max(int(number_of(each.get("shared_by", 1))) for each in kinds(form))

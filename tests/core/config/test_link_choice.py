@@ -5,7 +5,7 @@ import pytest
 from splitfed_core.config.app_folder import set_app_folder
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.config.choice import Named
-from splitfed_core.config.link_choice import client_links, kinds_of, server_link
+from splitfed_core.config.link_choice import client_links, kinds_of, server_link, trace_digests
 from splitfed_core.errors import ConfigError
 from splitfed_core.timing.links import PRESETS, Link
 
@@ -77,3 +77,24 @@ def test_traces_are_found_from_the_users_folder(tmp_path: Path, monkeypatch: pyt
     assert link.trace[0].at_ms == (1, 2)
     with pytest.raises(ConfigError, match=r"link trace './b.trace'"):
         kinds_of(CellConfig.parse({"link": {"trace": "b.trace"}}).link)
+
+
+def test_what_traces_hold_is_known_by_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFBENCH_APP_FOLDER", str(tmp_path))
+    (tmp_path / "a.trace").write_text("1\n2\n")
+    (tmp_path / "b.trace").write_text("1\n3\n")
+    of = [{"trace": {"uplink": "a.trace", "downlink": "b.trace"}}, "lte", {"trace": "./a.trace"}]
+    before = trace_digests(CellConfig.parse({"link": {"name": "per_client", "of": of}}).link)
+    assert list(before) == ["./a.trace", "./b.trace"]
+    (tmp_path / "b.trace").write_text("1\n4\n")
+    after = trace_digests(CellConfig.parse({"link": {"name": "per_client", "of": of}}).link)
+    assert [before[file] == after[file] for file in before] == [True, False]
+    assert trace_digests(None) == trace_digests(Named.of("lte")) == {}
+
+
+@pytest.mark.parametrize("setting", [{"trace": "a.trace"}, {"uplink_mbit": 1, "tcp": "on"}])
+@pytest.mark.parametrize("sharing", ["shared_by", "server_link"])
+def test_what_one_link_does_by_itself_is_not_shared(setting: dict[str, object], sharing: str) -> None:
+    shared = setting | ({"shared_by": 2} if sharing == "shared_by" else {})
+    with pytest.raises(ConfigError, match="says what one client's own link does, but clients share links here"):
+        CellConfig.parse({"link": shared, "server_link": "lan_1gbit" if sharing == "server_link" else None})
