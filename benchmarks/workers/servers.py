@@ -13,12 +13,11 @@ from benchmarks.machine.environment import usable_cores
 from benchmarks.workers.base import Process
 from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
-from splitfed_core.config.link_choice import client_links, server_link
+from splitfed_core.errors import CellError
 from splitfed_core.federation.build_fed import build_fed_server
-from splitfed_core.federation.build_links import link_gates
+from splitfed_core.federation.build_links import build_arbiter, link_gates
 from splitfed_core.federation.codecs import aggregate_coder, cut_coder
 from splitfed_core.records.results import CellKey, DataShape
-from splitfed_core.timing.sharing import SharedLinks
 from splitfed_core.wire.call import Call, Reply
 from splitfed_core.wire.codecs.base import EncodedTensor
 from splitfed_core.wire.layers.base import MakeGate
@@ -164,5 +163,7 @@ class ArbiterProcess(ServerProcess):
     def begin_cell(self, key: CellKey, config: CellConfig) -> str:
         """Answer for the links of a cell; returns the address."""
         self._begin()
-        links = client_links(config.link, config.num_clients, key.seed)
-        return self._cleanup.enter_context(serve_arbiter(SharedLinks(links, server_link(config.server_link))))
+        arbiter = build_arbiter(key, config)
+        if arbiter is None:
+            raise CellError(f"{key.cell_id} shares no links: it takes no arbiter")
+        return self._cleanup.enter_context(serve_arbiter(arbiter))

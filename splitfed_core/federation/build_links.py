@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from functools import partial
 
 from splitfed_core.config.cell_config import CellConfig
-from splitfed_core.config.link_choice import client_links
+from splitfed_core.config.link_choice import client_links, server_link
 from splitfed_core.errors import CellError
 from splitfed_core.records.results import CellKey
 from splitfed_core.timing.holds import StepShares
 from splitfed_core.timing.links import Direction, Link
 from splitfed_core.timing.queues import Arbiter, Channel
+from splitfed_core.timing.sharing import SharedLinks
 from splitfed_core.wire.layers.base import MakeGate, MakeLayer
 from splitfed_core.wire.layers.link import ClientLink, LinkClock, LinkGate, LinkLayer
 
@@ -36,11 +37,18 @@ def build_links(
         def channel(direction: Direction) -> Channel:
             return Channel(link, direction, seed=key.seed, client=client, epoch_s=began_s)
 
+        if config.shares_links and arbiter is None:
+            raise CellError(f"the link of client {client} is shared: it takes an arbiter")
         return ClientLink(channel("uplink"), channel("downlink"), arbiter if config.shares_links else None)
 
-    if config.shares_links and arbiter is None:
-        raise CellError(f"clients of {key.cell_id} share links: that takes an arbiter")
     return {client: build(client, links[client]) for client in clients}
+
+
+def build_arbiter(key: CellKey, config: CellConfig) -> Arbiter | None:
+    """Build what divides the links of a cell that clients share; None where they share none."""
+    if not config.shares_links:
+        return None
+    return SharedLinks(client_links(config.link, config.num_clients, key.seed), server_link(config.server_link))
 
 
 def link_layers(

@@ -9,7 +9,7 @@ from splitfed_core.arrays import Array
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard
 from splitfed_core.federation.build_fed import build_fed_server
-from splitfed_core.federation.build_links import link_gates
+from splitfed_core.federation.build_links import build_arbiter, link_gates
 from splitfed_core.federation.build_main import build_main_server
 from splitfed_core.federation.client_group import ClientGroup
 from splitfed_core.federation.codecs import aggregate_coder, cut_coder, largest_message_bytes
@@ -55,12 +55,12 @@ class LocalFederation:
             step_cache: Compiled steps of earlier cells in this process.
             pace: Of all roles beside that of their devices, if it is not the one that the environment asks for.
             link_clock: Of emulated links, on both sides, if it is not this host's.
-            arbiter: Of links that clients share.
+            arbiter: Of links that clients share, if it is not one of its own.
         """
         self.key = key
         self._stack = ExitStack()
         host_clock, processor = HostClock(), ProcessorTime()
-        self._link_clock, self._arbiter = link_clock or host_clock, arbiter
+        self._link_clock, self._arbiter = link_clock or host_clock, arbiter or build_arbiter(key, config)
         self._group = ClientGroup(
             key,
             config,
@@ -71,7 +71,7 @@ class LocalFederation:
             pace=pace,
             processor=processor,
             link_clock=self._link_clock,
-            arbiter=arbiter,
+            arbiter=self._arbiter,
         )
         self.facts: ModelFacts = self._group.facts
         self.segment: ClientSegment = self._group.segment

@@ -97,6 +97,25 @@ def test_a_shared_link_without_an_arbiter_is_refused() -> None:
             build_links(CellKey("cell", 0, 7), CellConfig.parse({"clients": 2, **shared}), [1], Clock())
 
 
+@pytest.mark.parametrize("algorithm", list(ALGORITHMS))
+def test_clients_that_take_turns_have_a_shared_link_to_themselves(algorithm: str, federations: Any) -> None:
+    alone, shared = Clock(), Clock()
+    link = {"uplink_mbit": 3, "downlink_mbit": 7, "jitter_ms": 5, "delay_ms": 10, "loss": 0.02}
+    rounds = train(federations, alone, **ALGORITHMS[algorithm], order="fixed", link=link)
+    same = train(federations, shared, **ALGORITHMS[algorithm], order="fixed", link=link | {"shared_by": 3})
+    assert learned(same) == learned(rounds)
+    assert shared.waits[-1] == pytest.approx(alone.waits[-1], rel=1e-12)
+
+
+def test_the_servers_link_is_a_part_of_the_way(federations: Any) -> None:
+    alone, both_links = Clock(), Clock()
+    train(federations, alone, order="fixed", link={"uplink_mbit": 3, "delay_ms": 10})
+    train(
+        federations, both_links, order="fixed", link={"uplink_mbit": 8}, server_link={"uplink_mbit": 3, "delay_ms": 10}
+    )
+    assert both_links.waits[-1] == pytest.approx(alone.waits[-1], rel=1e-12)
+
+
 def both(row: StepRow, share: str) -> tuple[float, float]:
     return getattr(row, f"link_{share}_s"), getattr(row, f"{share}_s")
 
