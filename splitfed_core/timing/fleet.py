@@ -72,7 +72,8 @@ def kinds(form: Form) -> tuple[Form, ...]:
 def largest_remainder(shares: Sequence[float], total: int) -> list[int]:
     """Divide a whole number by shares that sum to 1 (Hamilton's method): equal remainders go to the earlier share."""
     quotas = [share * total for share in shares]
-    counts = [floor(quota + 1e-9) for quota in quotas]  # 0.1 · 30 is 3, whatever binary fractions make of it
+    counts = [floor(quota) for quota in quotas]
+    # Rounded: remainders that differ only by what binary fractions make of shares are equal.
     by_remainder = sorted(range(len(shares)), key=lambda i: (round(counts[i] - quotas[i], 9), i))
     for i in by_remainder[: total - sum(counts)]:
         counts[i] += 1

@@ -85,7 +85,6 @@ class FairShare:
 
     def offer(self, flow: Flow) -> float:
         """Take a message; returns when it will be there if no other joins."""
-        flow = flow._replace(sent_s=max(flow.sent_s, self._settled_s))
         for old in [message for message in self._final if message.client == flow.message.client]:
             self._final.remove(old)
             del self._passed[old]

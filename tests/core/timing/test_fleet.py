@@ -16,6 +16,8 @@ from splitfed_core.timing.fleet import Form, largest_remainder, members
         ([0.1, 0.2, 0.7], 30, [3, 6, 21]),
         ([0.9, 0.1], 1, [1, 0]),
         ([1 / 3, 1 / 3, 1 / 3], 9, [3, 3, 3]),
+        ([0.29, 0.71], 100, [29, 71]),  # 28.999999999999996
+        ([0.7, 0.3], 45, [32, 13]),  # 31.5 and 13.5: equal, though 0.7 · 45 is 31.499999999999996
     ],
 )
 def test_shares_are_divided_by_largest_remainder(shares: list[float], total: int, counts: list[int]) -> None:

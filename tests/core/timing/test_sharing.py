@@ -40,7 +40,17 @@ def test_what_was_delivered_is_postponed_no_more() -> None:
     share = one_link(1000, 2)
     share.offer(flow(0, 0, 1000))
     assert share.due(message(0), 1) == 1
-    assert share.offer(flow(1, 0.5, 1000)) == 2  # offered too late: it begins when the first has left
+    assert share.offer(flow(1, 0.5, 400)) == 1.4  # offered too late: it begins when the first has left
+    assert share.due(message(0), 1.2) == 1  # asked once more, by who reads the ledger
+
+
+def test_a_message_is_known_until_its_client_sends_another() -> None:
+    share = one_link(1000, 2)
+    share.offer(flow(0, 0, 1000))
+    assert share.due(message(0), 1) == share.due(message(0), 1.5) == 1
+    share.offer(flow(0, 2, 1000, step=1))
+    with pytest.raises(ValueError, match="was never offered, or is long delivered"):
+        share.due(message(0), 2)
 
 
 def test_messages_of_one_client_do_not_compete_with_each_other() -> None:
