@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +71,15 @@ def test_every_algorithm_trains_over_a_shared_link(algorithm: str, cluster: Clus
     cut = {"cut_layer": ["dense1", "dense4"]} if algorithm == "ushape" else {}
     rows, _ = run(cluster, algorithm=algorithm, link=LINK | {"shared_by": 2, "jitter_ms": 2, "loss": 0.01}, **cut)
     assert len(rows) == 16
+
+
+def test_a_traced_link_is_replayed_and_its_trace_stands_among_the_code(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "slow.trace").write_text("20\n")  # 1,504 bytes in every 20 ms
+    rows, facts = run(cluster, rounds=1, link={"trace": str(tmp_path / "slow.trace")})
+    assert str(tmp_path / "slow.trace") in facts["code"]
+    for row in rows:
+        packets = ceil((row.uplink_bytes or 0) / 1448)
+        assert (row.uplink_s or 0) > (packets - 1) * 0.02
 
 
 @pytest.mark.parametrize("transport", ["grpc-stream", "ray"])
