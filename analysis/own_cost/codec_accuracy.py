@@ -20,7 +20,7 @@ _PARTS = {"codec": "smashed", "gradient_codec": "gradient", "model_codec": "mode
 _HEADINGS = ("codecs", "seeds", "accuracy", "points more than raw", "test loss more than raw", "bytes", "equivalent")
 
 
-def table(results: pd.DataFrame) -> str:
+def accuracy_table(results: pd.DataFrame) -> str:
     """Return the table in Markdown, codecs in the order in which they were trained."""
     lines = [f"| {' | '.join(_HEADINGS)} |", "|---|--:|--:|--:|--:|--:|---|"]
     raw = results[results["codecs"] == _RAW]
@@ -57,4 +57,4 @@ def _said(codecs: str) -> str:
 
 
 if __name__ == "__main__":
-    print(table(pd.read_csv(Path(sys.argv[1]) / "codec_accuracy.csv")))
+    print(accuracy_table(pd.read_csv(Path(sys.argv[1]) / "codec_accuracy.csv")))

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from analysis.own_cost.codec_accuracy import table
+from analysis.own_cost.codec_accuracy import accuracy_table
 
 RAW = {"codec": "raw", "gradient_codec": "raw"}
 NEAR = {"codec": "int8", "gradient_codec": "int8"}
@@ -23,7 +23,7 @@ def results() -> pd.DataFrame:
 
 
 def test_each_codec_is_held_against_raw_seed_by_seed() -> None:
-    assert table(results()).splitlines()[2:] == [
+    assert accuracy_table(results()).splitlines()[2:] == [
         "| raw, both ways | 10 | 90.5 % | – | – | 100 % | – |",
         "| int8, both ways | 10 | 90.0 % | -0.5 (-0.5 … -0.5) | +0.010 (+0.010 … +0.010) | 25.0 % | yes |",
         "| smashed topk 1 %, models int4 + feedback | 10 | 80.5 % | -10.0 (-10.0 … -10.0) | "
@@ -33,4 +33,4 @@ def test_each_codec_is_held_against_raw_seed_by_seed() -> None:
 
 def test_few_seeds_show_nothing() -> None:
     few = results()
-    assert table(few[few["seed"] < 3]).splitlines()[3].endswith("(-inf … +inf) | +0.010 (-inf … +inf) | 25.0 % | no |")
+    assert accuracy_table(few[few["seed"] < 3]).splitlines()[3].endswith("(-inf … +inf) | +0.010 (-inf … +inf) | 25.0 % | no |")

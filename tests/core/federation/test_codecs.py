@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.federation.codecs import largest_message_bytes
+from splitfed_core.records.results import ModelFacts
 from splitfed_core.records.rows import PHASES
 
 SIZES = (20, 13, 7)  # unequal, and each with a last batch of its own size
@@ -152,3 +154,21 @@ def test_a_cell_whose_loss_has_become_nan_ends_with_its_rows(federations: Any) -
 def test_a_codec_means_nothing_where_nothing_is_sent(federations: Any) -> None:
     config = federations.config(clients=2, transport="inproc", **CODECS["int8"])
     assert (config.codec, config.gradient_codec, config.model_codec) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("codecs", "payload"),
+    [
+        ({"codec": {"name": "topk", "share": 0.99}}, 1024 * (24_750 * 4 + 3_125)),  # values, and a bit for each element
+        ({"gradient_codec": {"name": "topk", "share": 0.99}}, 1024 * (24_750 * 4 + 3_125)),
+        ({"model_codec": {"name": "topk", "share": 0.99}}, 297_000_000 + 9_375_000),
+        ({"codec": {"name": "delta", "bits": 2}}, 1024 * 100_000 + 4 * 1025),
+    ],
+)
+def test_what_a_codec_adds_is_allowed_for(codecs: dict[str, Any], payload: int) -> None:
+    of_models = 300_000_000 if "model_codec" in codecs else 0
+    facts = ModelFacts(0, 0, of_models, 0, smashed_bytes_per_example=100_000, largest_bytes_per_example=100_000)
+    config = CellConfig.parse({"batch_size": 1024, "rounds": 1} | codecs)
+    raw, limit = (largest_message_bytes(each, facts) for each in (CellConfig.parse({"batch_size": 1024}), config))
+    before = 300_000_000 if of_models else 1024 * 100_000
+    assert limit - raw == max(0, payload - before)
