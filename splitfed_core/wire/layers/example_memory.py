@@ -68,10 +68,8 @@ class ExampleMemory:
     tensors: dict[str, LastValues] = field(default_factory=dict)
 
     def begin(self, ids: IndexArray) -> None:
-        """Begin an exchange of these examples; whatever was not recorded of the last one is forgotten."""
+        """Begin an exchange of these examples; its values take the place of what was not recorded of the last one."""
         self.ids = ids
-        for tensor in self.tensors.values():
-            tensor.staged = None
 
     def record(self) -> None:
         """Know that both sides have the values of the exchange under way."""
