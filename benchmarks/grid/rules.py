@@ -10,6 +10,9 @@ from benchmarks.grid.yaml_file import Key, YamlFile
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.config.choice import Named
 from splitfed_core.errors import GridError, UsageError
+from splitfed_core.timing.fleet import CUSTOM, MIX, PER_CLIENT
+
+_FLEETS = ("link", "device")
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,17 @@ def _condition(source: YamlFile, when: str, *keys: Key) -> Expression:
 
 def _choices(source: YamlFile, name: str, value: object, *keys: Key) -> tuple[object, ...]:
     if not isinstance(value, list):
-        return (parse_parameter(source, name, value, *keys, name),)
+        return (_choice(source, name, value, *keys, name),)
     if not value:
         raise source.error(f"match {name} is empty; name the values that match", *keys, name)
-    return tuple(parse_parameter(source, name, item, *keys, name, i) for i, item in enumerate(value))
+    return tuple(_choice(source, name, item, *keys, name, i) for i, item in enumerate(value))
+
+
+def _choice(source: YamlFile, name: str, value: object, *keys: Key) -> object:
+    """Read what a rule matches: of links and devices also every custom one, every mix, by that name alone."""
+    if name in _FLEETS and value in (CUSTOM, MIX, PER_CLIENT):
+        return Named(name=str(value))
+    return parse_parameter(source, name, value, *keys)
 
 
 def _same(choice: object, value: object) -> bool:

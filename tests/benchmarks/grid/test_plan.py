@@ -77,6 +77,20 @@ def test_a_bare_name_matches_whatever_the_settings(grid_of: GridOf) -> None:
     assert [cell.config.plain()["partitioner"] for cell in make_plan(grid_of(text)).cells] == ["iid"]
 
 
+@pytest.mark.parametrize(("matched", "left"), [("custom", 3), ("mix", 3), ("[lte, mix]", 1), ("{uplink_mbit: 2}", 4)])
+def test_a_rule_matches_all_links_of_a_kind(matched: str, left: int, grid_of: GridOf) -> None:
+    grid = f"""
+axes:
+  link: [lte, {{name: lte, loss: 0.1}}, {{name: mix, of: {{lte: 0.5, dsl: 0.5}}}}, {{uplink_mbit: 1}}]
+exclude: [{{match: {{link: {matched}}}, reason: not these}}]
+"""
+    if left == 4:
+        with pytest.raises(GridError, match="this exclude matches no cell"):
+            make_plan(grid_of(grid))
+    else:
+        assert len(make_plan(grid_of(grid)).cells) == left
+
+
 def test_settings_of_a_choice_match_exactly(grid_of: GridOf) -> None:
     text = """
     axes: {partitioner: [iid, {name: dirichlet, alpha: 0.1}, {name: dirichlet, alpha: 1}]}
