@@ -118,7 +118,8 @@ def docs(session: nox.Session) -> None:
     """Build the site into site/, and fail at a broken link, anchor or name, and at a missing docstring."""
     install(session, "docs", "lint", project=False)
     session.run("ruff", "check", "--select", "D1", "--ignore", "D105,D107", *PACKAGES)
-    # The sample report's figures are pages' pictures, too; they are not kept twice.
+    # The sample report's figures are pages' pictures, too. They are kept beside the pages, for those who read them on a
+    # code host; git keeps equal files once, and a test holds them equal.
     shutil.copytree("reports/sample/figures", "docs/images/figures", dirs_exist_ok=True)
     session.run("zensical", "build", "--strict", "--clean")
 

@@ -1,8 +1,8 @@
 """An algorithm of your own: SplitFedV2, but the client-side models are averaged after every second round only.
 
 An algorithm is a value that says who has what, and one function that reads like the paper: docs/architecture.md has the
-table of its attributes. It is known in the process that registers it; to have it in sweeps, add a file to
-`splitfed_core/algorithms/`.
+table of its attributes. A grid names it by its file, as `own_algorithm.yml` does: `./own_algorithm.py:EVERY_SECOND`. A
+script that registers it can also call it by its name.
 """
 
 from collections.abc import Sequence
@@ -24,20 +24,19 @@ def client_round(clients: Sequence[TrainingClient[Batch]], round: int, *, aggreg
             client.pull_model(round)  # waits for the average
 
 
-register(
-    Algorithm(
-        name="every-second",
-        paper="this example",
-        cuts=1,
-        server="shared",
-        handover="average",
-        client_round=client_round,
-    )
+EVERY_SECOND = Algorithm(
+    name="every-second",
+    paper="this example",
+    cuts=1,
+    server="shared",
+    handover="average",
+    client_round=client_round,
 )
 
 
 def main() -> None:
     """Hold it against SplitFedV2: half of the models travel; what does that cost in accuracy?"""
+    register(EVERY_SECOND)
     for algorithm in ("sflv2", "every-second"):
         cell = {"algorithm": algorithm, "model": "mlp", "clients": 3, "batch_size": 32, "rounds": 4, "order": "fixed"}
         trained = sfbench.train(sfbench.CellConfig.parse(cell | {"transport": "inproc", "examples_per_client": 128}))

@@ -88,7 +88,7 @@ def read_rules(
     """Turn the options of `compare` into rules for `known` metrics.
 
     Raises:
-        UsageError: There is no such metric, an effect is no share, or the runs of `noise` cannot be read.
+        UsageError: There is no such metric, an effect is not a share, or the runs of `noise` cannot be read.
     """
     rules = Rules(_min_effects(min_effects, known), (*GATES, *(_known(name, known).name for name in metrics)))
     if noise is None:

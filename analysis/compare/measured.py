@@ -204,7 +204,7 @@ def _problem(attempt: Attempt, *, usable: bool) -> str | None:
         return f"{attempt.status}: {attempt.reason or 'no reason given'}"
     changed = [name for name, sha in attempt.manifest.files.items() if _hash(attempt.folder / name) != sha]
     if changed:
-        return f"{', '.join(changed)} differs from the hash in its manifest: it was cut off or changed since"
+        return f"{', '.join(changed)} differs from the hash in its manifest: truncated or changed since"
     return None if usable else "has no usable rows"
 
 

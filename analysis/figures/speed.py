@@ -71,7 +71,7 @@ def _swaps(results: Results, names: tuple[str, ...]) -> str:
     shares = results.ok.groupby(["run", "cell_id"])["swap_share"].mean().dropna()
     if not {"samples_per_s", "steps_per_s"} & set(names) or not len(shares) or shares.max() == 0:
         return ""
-    return f"changes of client took {shares.min() * 100:.0f} to {shares.max() * 100:.0f} % of the training time"
+    return f"switching clients took {shares.min() * 100:.0f} to {shares.max() * 100:.0f} % of the training time"
 
 
 def _lines(axes: Axes, frame: pd.DataFrame, results: Results, roles: Roles) -> None:

@@ -99,7 +99,7 @@ def clients(results: Results) -> Finding | None:
     if more is None:
         return None
     swaps = float(results.ok.loc[results.ok["clients"] == many, "swap_share"].mean())
-    changing = f" Changes of client took {human(swaps, 'share')} of their training time." if swaps > 0 else ""
+    changing = f" Switching clients took {human(swaps, 'share')} of their training time." if swaps > 0 else ""
     return Finding(
         f"{sentence(results.names.word('clients', many))} train {digits(more.ratio)}× the samples per second of "
         f"{results.names.word('clients', few)}; linear would be {digits(many / few)}×.",

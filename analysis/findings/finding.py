@@ -43,4 +43,4 @@ def rests_on(results: Results) -> str:
     sizes = results.ok.groupby(["run", "cell_id"]).size()
     least, most = int(sizes.min()), int(sizes.max())
     count = str(most) if least == most else f"{least} to {most}"
-    return f"Means of {count} repeats a cell." if most > 1 else "One repeat a cell: chance is not ruled out."
+    return f"Means of {count} repeats per cell." if most > 1 else "One repeat per cell: chance is not ruled out."

@@ -28,7 +28,7 @@ def time_goes(results: Results) -> Finding | None:
     largest_first = sorted(parts.items(), key=lambda part: -part[1])
     others = ", ".join(f"{share * 100:.0f} % {name}" for name, share in largest_first[1:])
     headline = f"Most of a step goes into {largest_first[0][0]}: {largest_first[0][1] * 100:.0f} %."
-    return Finding(headline, f"Then {others}. Mean over all cells{left_out}; which phases they are: see the ledger.")
+    return Finding(headline, f"Then {others}. Mean over all cells{left_out}; the figure of the phases shows which.")
 
 
 def slow_link(results: Results) -> Finding | None:
@@ -68,12 +68,12 @@ def many_clients(results: Results) -> Finding | None:
         return None
     swaps = crowded["swap_share"].dropna()
     took = (
-        f"Changes of client took {human(float(swaps.mean()), 'share')} of their training time. " if len(swaps) else ""
+        f"Switching clients took {human(float(swaps.mean()), 'share')} of their training time. " if len(swaps) else ""
     )
     cells = len(crowded[["run", "cell_id"]].drop_duplicates())
     return Finding(
         f"With more clients than workers ({results.crowds()}), latency, queue and stragglers are those of the host.",
-        f"{cells} cells: no more steps are ever at the main server than there are workers. {took}"
+        f"{cells} cells: there are never more steps at the main server than workers. {took}"
         "One worker per client (workers: as many as clients) shows clients that work at the same time.",
     )
 

@@ -52,7 +52,7 @@ def report(
         The page, or the first file of the figure when only that was asked for.
 
     Raises:
-        UsageError: A path is no run directory, or there is no such figure, format, metric or axis.
+        UsageError: A path is not a run directory, or there is no such figure, format, metric or axis.
         DataError: Nothing in the runs can be shown.
     """
     _check(only, formats, choice)

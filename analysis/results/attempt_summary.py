@@ -131,10 +131,10 @@ def _read(attempt: Attempt, name: str, made: Digest) -> pd.DataFrame:
         made.problems.append(Problem(attempt.where, str(error)))
         return read_nothing(name)
     notes = list(rows.notes)
-    found, told = sha256(path), attempt.manifest.files.get(name)
-    made.hashes.append(found)
-    if told not in (None, found):
-        notes.append(f"{name} is not the file its manifest hashed: cut off or changed since")
+    digest, recorded = sha256(path), attempt.manifest.files.get(name)
+    made.hashes.append(digest)
+    if recorded not in (None, digest):
+        notes.append(f"{name} differs from the hash in its manifest: truncated or changed since")
     made.problems += [Problem(attempt.where, note) for note in notes]
     return rows.frame
 

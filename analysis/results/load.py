@@ -109,7 +109,7 @@ def load(*runs: str | Path) -> Results:
     """Read run directories into tidy DataFrames.
 
     Raises:
-        NotARunError: A path is no run directory.
+        NotARunError: A path is not a run directory.
         DataError: No cell of the runs has usable rows.
     """
     opened = open_runs([Path(run) for run in runs])
@@ -150,8 +150,8 @@ def _shared_workers(cells: pd.DataFrame) -> dict[Value, int]:
     each = cells.groupby("clients").agg(
         crowded=("crowded", "all"), least=("workers_used", "min"), most=("workers_used", "max")
     )
-    told = each[each["crowded"] & (each["least"] == each["most"])]
-    return dict(zip(told.index.tolist(), told["least"].astype(int).tolist(), strict=True))
+    crowded = each[each["crowded"] & (each["least"] == each["most"])]
+    return dict(zip(crowded.index.tolist(), crowded["least"].astype(int).tolist(), strict=True))
 
 
 def _join(digests: list[Digest], name: str, axes: Axes) -> pd.DataFrame:

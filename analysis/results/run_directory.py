@@ -82,7 +82,7 @@ def open_runs(folders: Sequence[Path]) -> tuple[Run, ...]:
     Shards have the same plan and no attempt in common: an attempt at the same cell and repeat is another measurement.
 
     Raises:
-        NotARunError: A path is no run directory.
+        NotARunError: A path is not a run directory.
     """
     for folder in folders:
         _check(folder)
@@ -125,7 +125,7 @@ def open_run(folder: Path, name: str | None = None) -> Run:
     """Read the plan, environments and manifests of a run; rows are read later.
 
     Raises:
-        NotARunError: The path is no run directory.
+        NotARunError: The path is not a run directory.
     """
     _check(folder)
     name = name or folder.resolve().name
@@ -175,8 +175,8 @@ def _missing(run: Run) -> list[Problem]:
     there = {(attempt.cell_id, attempt.repeat) for attempt in run.attempts}
     planned = run.plan.runs
     absent = planned - there
-    told = f"{len(absent)} of {len(planned)} planned repeats of cells have no result yet"
-    return [Problem(run.name, told)] if absent else []
+    missing = f"{len(absent)} of {len(planned)} planned repeats of cells have no result yet"
+    return [Problem(run.name, missing)] if absent else []
 
 
 def _read(
@@ -197,5 +197,5 @@ def _read(
     except (OSError, ValueError) as error:
         problems.append(Problem(where, f"cannot be read: {error}; left out"))
         return None
-    problems += [Problem(where, told) for told in wrong]
+    problems += [Problem(where, what) for what in wrong]
     return record

@@ -169,7 +169,8 @@ def _entry(line: str, where: str) -> Entry:
         schema = content.pop("sfbench_history")
         if schema != HISTORY_SCHEMA:
             raise UsageError(
-                f"{where}: history schema {schema!r} is unknown, this reads {HISTORY_SCHEMA}; take its writer's sfbench"
+                f"{where}: history schema {schema!r} is unknown, this reads {HISTORY_SCHEMA}; "
+                "use the version of sfbench that wrote it"
             )
         metrics = {name: Measure(**measure) for name, measure in content.pop("metrics").items()}
         return Entry(**content | {"machine": Machine(**content["machine"]), "metrics": metrics})

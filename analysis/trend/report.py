@@ -43,7 +43,7 @@ def report_trend(history: Path, out: Path, names: Sequence[str] = ()) -> Path:
         The page.
 
     Raises:
-        UsageError: The file is no history, or there is no such metric.
+        UsageError: The file is not a history, or there is no such metric.
         DataError: The history holds none of the metrics.
     """
     asked = [metric(name) for name in names] or [METRICS[name] for name in DEFAULT_METRICS]

@@ -18,7 +18,7 @@ T = TypeVar("T")
 _POLL_S = 0.5  # how soon an interrupt or a timeout is seen
 _OUT_OF_MEMORY = (
     "a process of the cell was ended by Ray because its node ran out of memory: fewer clients or workers, a smaller "
-    "batch or network, or less beside the sweep"
+    "batch or network, or fewer other programs"
 )
 
 

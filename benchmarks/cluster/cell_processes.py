@@ -172,7 +172,8 @@ class CellProcesses:
 
     def code(self) -> dict[str, str]:
         """Return the code that its processes have imported until now, and the traces that its links replay."""
-        calls = [process.code.remote([self.config.model]) for process in (*self._servers.values(), *self.workers)]
+        names = [self.config.model, self.config.algorithm]
+        calls = [process.code.remote(names) for process in (*self._servers.values(), *self.workers)]
         return merged([*self._get(calls), trace_digests(self.config.link)])
 
     def joined_model(self) -> bytes:

@@ -31,8 +31,8 @@ class Logs:
         Args:
             away: Name and actor of each process on another node.
         """
-        asked = [(name, process.printed.remote()) for name, process in away]
-        answers = ((name, _answer(call)) for name, call in asked)
+        calls = [(name, process.printed.remote()) for name, process in away]
+        answers = ((name, _answer(call)) for name, call in calls)
         texts = [*self._of_files(), *(f"==> {name} <==\n{text}" for name, text in answers if text)]
         return "\n".join(texts)
 

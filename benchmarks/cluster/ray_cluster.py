@@ -95,9 +95,9 @@ class Cluster:
 
     def code(self, configs: Sequence[CellConfig]) -> dict[str, str]:
         """Return the code that was imported until now; see `CellRunner.code`."""
-        models = sorted({config.model for config in configs})
+        names = sorted({name for config in configs for name in (config.model, config.algorithm)})
         processes = self._processes.all() if self._processes else ()
-        codes = get_all([process.code.remote(models) for process in processes], deadline=None)
+        codes = get_all([process.code.remote(names) for process in processes], deadline=None)
         return merged([*codes, *(trace_digests(config.link) for config in configs)])
 
     def _check_place(self, config: CellConfig) -> None:
@@ -209,7 +209,8 @@ class Cluster:
 
     def _network(self, config: CellConfig) -> ModelFacts:
         """Build a network and its cut once, and keep their sizes; raises `ConfigError` for what cannot be."""
-        what = (config.dataset, config.model, config.cut_layer, config.loss)
+        own = config.algorithm if ":" in config.algorithm else None  # to be loaded there, too
+        what = (config.dataset, config.model, config.cut_layer, config.loss, own)
         if what not in self._facts:
             dataset, _ = self._dataset(config.dataset)
             worker, *_ = self._warm(config.threads, workers=1, servers=()).workers

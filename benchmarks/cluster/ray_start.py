@@ -18,7 +18,7 @@ def join_ray(address: str) -> None:
     except Exception as error:  # Ray raises what it likes
         ray.shutdown()
         raise UsageError(
-            f"--ray-address {address!r}: this cluster cannot be joined: {one_line(str(error))}; ask it with"
+            f"--ray-address {address!r}: this cluster cannot be joined: {one_line(str(error))}; check it with"
             f" ray status --address {address}, or leave the option out to start a Ray on this host"
         ) from error
 
@@ -38,8 +38,8 @@ def start_ray(init: Callable[..., object] = ray.init) -> None:
         except Exception as error:  # as above
             ray.shutdown()
             raise StartError(
-                f"Ray, which runs the processes of a cell, did not start in two tries: {one_line(str(error))}; see that"
-                " there are memory and space for its files, below /tmp/ray or RAY_TMPDIR, and how busy the machine is"
+                f"Ray, which runs the processes of a cell, did not start in two tries: {one_line(str(error))}; check"
+                " that it has memory and space for files (below /tmp/ray or RAY_TMPDIR), and how busy the machine is"
             ) from error
 
 

@@ -117,7 +117,7 @@ def _log(low: Number, high: Number, num: object) -> list[Number]:
     if isinstance(num, bool) or not isinstance(num, int) or num < 2:
         raise GridError(f"num {num!r} must be a whole number of at least 2")
     if low <= 0:
-        raise GridError("a logarithmic axis begins above 0")
+        raise GridError("a logarithmic axis must begin above 0")
     _check_count(num)
     ratio = high / low
     return [float(f"{low * ratio ** (i / (num - 1)):.12g}") for i in range(num)]

@@ -24,7 +24,7 @@ class OnFailure(_Section):
     """What happens when an attempt at a cell ends without a result."""
 
     retries: int = Field(0, ge=0, le=100, description="further attempts at a cell that failed")
-    then: Literal["continue", "stop"] = Field("continue", description="what to do when they failed too")
+    then: Literal["continue", "stop"] = Field("continue", description="what to do once they have failed too")
 
 
 class ExcludeRule(_Section):
@@ -32,7 +32,7 @@ class ExcludeRule(_Section):
 
     match: Parameters | None = Field(None, description="parameters and their values; a list means any of them")
     when: str | None = Field(None, description='a condition such as "clients * batch_size > 1024"')
-    reason: str = Field("excluded by the grid", min_length=1, description="why; it stands in the plan")
+    reason: str = Field("excluded by the grid", min_length=1, description="why; shown in the plan")
 
 
 class OverrideRule(_Section):

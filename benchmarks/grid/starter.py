@@ -44,7 +44,7 @@ def choose_grid(grid: Path | None, bundled: str | None, say: Callable[[str], Non
     if bundled:
         return _bundled(bundled)
     if OWN.exists():
-        say(f"no grid given: using {OWN} of this folder")
+        say(f"no grid given: using {OWN} in this folder")
         return OWN
     say(f"no grid given, and no {OWN} in this folder: using the bundled grid {DEFAULT!r}")
     return _bundled(DEFAULT)

@@ -1,6 +1,6 @@
 """Which code measured: the content of sfbench's own files, and of the user's modules that a process has imported.
 
-Run directories, documents and data are no code; nor is what is installed, whose version the environment names.
+Run directories, documents and data are not code; nor is what is installed, whose version the environment names.
 """
 
 import hashlib
@@ -48,13 +48,13 @@ class ImportedCode:
         self._seen: set[str] = set()
         self._digests: dict[str, str] = {}
 
-    def found(self, models: Iterable[str] = ()) -> dict[str, str]:
+    def found(self, names: Iterable[str] = ()) -> dict[str, str]:
         """Return a digest of each by its name.
 
         Args:
-            models: Networks of the user's (`package.module:function`), which count even where they are installed.
+            names: Networks and algorithms of the user's (`package.module:name`), which count even if installed.
         """
-        tops = {model.partition(".")[0].partition(":")[0] for model in models if ":" in model} - {"keras"}
+        tops = {name.partition(".")[0].partition(":")[0] for name in names if ":" in name} - {"keras"}
         for name, module in list(sys.modules.items()):
             top = name.partition(".")[0]
             if name in self._seen and top not in tops:
@@ -79,7 +79,7 @@ def merged(codes: Iterable[Mapping[str, str]]) -> dict[str, str]:
     for code in codes:
         for name, digest in code.items():
             if found.setdefault(name, digest) != digest:
-                raise CellError(f"{name} was changed while the sweep ran: processes of this cell have two states of it")
+                raise CellError(f"{name} was changed during the sweep: processes of this cell have two versions of it")
     return found
 
 

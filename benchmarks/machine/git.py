@@ -40,8 +40,8 @@ def git_text(folder: Path, *arguments: str, what: str) -> str:
     except FileNotFoundError:
         raise UsageError("git is not installed; sfbench ab compares commits of a repository") from None
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()
-        raise UsageError(": ".join([what, *said[-1:]])) from None
+        lines = error.stderr.decode(errors="replace").strip().splitlines()
+        raise UsageError(": ".join([what, *lines[-1:]])) from None
 
 
 def checkout(folder: Path) -> Checkout:
@@ -61,8 +61,8 @@ def checkout(folder: Path) -> Checkout:
 @cache
 def committed_at(commit: str) -> str | None:
     """Return when a commit of the repository one stands in was made, in ISO 8601; None where nobody knows it."""
-    told = _ask(Path(), "show", "--no-patch", "--format=%ct", f"{commit}^{{commit}}", "--")
-    return datetime.fromtimestamp(int(told), UTC).isoformat() if told and told.isdecimal() else None
+    seconds = _ask(Path(), "show", "--no-patch", "--format=%ct", f"{commit}^{{commit}}", "--")
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat() if seconds and seconds.isdecimal() else None
 
 
 def _ask(folder: Path, *arguments: str) -> str | None:

@@ -34,10 +34,10 @@ def _of_the_extra() -> list[str]:
     from importlib import metadata
 
     try:
-        asked = metadata.requires("sfbench") or []
+        required = metadata.requires("sfbench") or []
     except metadata.PackageNotFoundError:  # run from a checkout that is not installed: nobody says what it takes
         return []
-    return [match[0] for line in asked if _EXTRA.search(line) and (match := _NAME.match(line))]
+    return [match[0] for line in required if _EXTRA.search(line) and (match := _NAME.match(line))]
 
 
 def _is_installed(name: str) -> bool:

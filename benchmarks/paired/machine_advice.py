@@ -55,7 +55,7 @@ def _quota(cpu_max: str | None, cores: int) -> str | None:
 
 
 def _others(load: float) -> str | None:
-    return f"other work was running when this began (load {load:.1f}): end it" if load > _BUSY else None
+    return f"other work was running when this began (load {load:.1f}): stop it" if load > _BUSY else None
 
 
 def _host(stolen: float) -> str | None:

@@ -146,7 +146,7 @@ class RunDirectory:
             (self.root / name).unlink(missing_ok=True)
 
     def retire(self, plan: Plan) -> None:
-        """Move results that are no part of a plan out of the way of readers; nothing is deleted."""
+        """Move results that are not part of the plan out of the way of readers; nothing is deleted."""
         wanted = {cell.cell_id for cell in plan.cells}
         repeats = {f"r{repeat}" for repeat in range(plan.repeats)}
         for path in sorted((self.root / "cells").glob("*/r*")):

@@ -75,17 +75,17 @@ class Attempter:
 
     def _measure(self, run: CellRun, sink: CellSink, earlier: Sequence[str]) -> Attempt:
         before = conditions()
-        told: Mapping[str, object] = {}
+        reported: Mapping[str, object] = {}
         status, reason, stopped = "ok", None, None
         try:
-            told = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt, self.warned))
+            reported = self.runner.run_cell(run, _Rows(run, sink, self.progress, self.interrupt, self.warned))
         except KeyboardInterrupt as error:
             status, reason, stopped = "interrupted", "stopped by the user", error
         except CellTimeoutError as error:
             status, reason = "timeout", str(error)
         except SfbenchError as error:
             status, reason = "failed", str(error)
-        after, fields = conditions(), Fields(told)
+        after, fields = conditions(), Fields(reported)
         code, facts = fields.names("code"), Facts.take(fields)
         manifest = replace(
             sink.begun(),

@@ -101,11 +101,13 @@ def forecast(
     }
     _charge_the_first(configs, estimates, observed, cores)
     factor = _drift(estimates, costs)
-    told = {cell_id: Forecast(replace(e, wall_s=e.wall_s * factor), "estimated") for cell_id, e in estimates.items()}
+    estimated = {
+        cell_id: Forecast(replace(e, wall_s=e.wall_s * factor), "estimated") for cell_id, e in estimates.items()
+    }
     for cell_id, config in configs.items():
         if reason := failed.get(kind(config, cores)):
-            told[cell_id] = Forecast(None, f"a probe failed: {reason}")
-    return told | dict(costs)
+            estimated[cell_id] = Forecast(None, f"a probe failed: {reason}")
+    return estimated | dict(costs)
 
 
 def _charge_the_first(

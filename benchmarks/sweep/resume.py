@@ -55,8 +55,8 @@ class PlanChange:
         return bool(self.added or self.removed or self.changed)
 
     def __str__(self) -> str:
-        told = (("added", self.added), ("removed", self.removed), ("changed seeds or repeats", self.changed))
-        return "\n".join(f"  {word}: {_some(cells)}" for word, cells in told if cells)
+        groups = (("added", self.added), ("removed", self.removed), ("changed seeds or repeats", self.changed))
+        return "\n".join(f"  {word}: {_some(cells)}" for word, cells in groups if cells)
 
 
 def plan_change(before: PlanDocument, plan: Plan) -> PlanChange:
@@ -82,7 +82,7 @@ def environment_changes(directory: RunDirectory, found: RunState, here: Environm
             for key in (*after, *(before.keys() - after.keys()))
             if key in before and before[key] != after.get(key)
         ]
-        yield f"note: {count} finished were measured in another environment ({_some(changed, 6)})"
+        yield f"note: {count} finished runs were measured in another environment ({_some(changed, 6)})"
 
 
 def _flat(environment: Mapping[str, object], prefix: str = "") -> dict[str, object]:

@@ -115,8 +115,8 @@ class Sweep:
                 elif self._state.manifests:
                     self._write_summary()
         except KeyboardInterrupt:
-            return self._tell_interrupted()
-        return self._tell_ended()
+            return self._report_interrupt()
+        return self._report_end()
 
     def show_plan(self) -> int:
         """Show what `run` would do, without measuring what it costs; the directory is only read."""
@@ -143,7 +143,7 @@ class Sweep:
         forecasts, start_s = measured(self._state, cores), 0.0
         configs = {run.cell_id: run.config for run in todo}
         if configs.keys() - forecasts.keys():
-            self._tell("measuring a few steps of each kind of cell …")
+            self._say("measuring a few steps of each kind of cell …")
             began = monotonic()
             try:
                 with open_runner() as runner:
@@ -151,7 +151,7 @@ class Sweep:
                     start_s = monotonic() - began
                     forecasts = forecast(configs, forecasts, runner, cores)
             except KeyboardInterrupt:
-                self._tell("interrupted; nothing was written")
+                self._say("interrupted; nothing was written")
                 return ExitCode.INTERRUPTED
         show_costs(self._plan, self._chosen, forecasts, console)
         show_total(todo, forecasts, start_s, console)
@@ -211,13 +211,13 @@ class Sweep:
             refused = runner.check(configs)
         except ConfigError as error:
             raise self._grid.error(error) from None
-        told = Counter(str(self._grid.error(error, config=configs[number])) for number, error in refused.items())
+        reasons = Counter(str(self._grid.error(error, config=configs[number])) for number, error in refused.items())
         if len(refused) == len(configs):
-            raise GridError("\n".join(told))
-        for reason, cells in told.items():
-            self._tell(f"warning: {reason}; {cells} of {len(configs)} cells fail for it, the others are run")
+            raise GridError("\n".join(reasons))
+        for reason, cells in reasons.items():
+            self._say(f"warning: {reason}; {cells} of {len(configs)} cells fail because of it; the others are run")
         for warning in (*overcommitted(configs, runner.cores), *sharing(configs, runner.cores)):
-            self._tell(f"warning: {warning}")
+            self._say(f"warning: {warning}")
 
     def _begin(self, stack: ExitStack, progress: SweepProgress) -> str:
         """Make the directory ready; returns the name of the environment."""
@@ -232,8 +232,8 @@ class Sweep:
         if self._plan.host is not None:
             self._directory.write_host_speed(self._plan.host, here.cpu)
         env = self._directory.write_environment(here, load())
-        for told in environment_changes(self._directory, self._state, here, env):
-            progress.say(told)
+        for change in environment_changes(self._directory, self._state, here, env):
+            progress.say(change)
         return env
 
     def _record(self, run: CellRun) -> None:
@@ -250,10 +250,10 @@ class Sweep:
         try:
             self._directory.write_summary({run.key: manifests[run.key] for run in cells if run.key in manifests})
         except OSError as error:  # nothing is lost: it is made of the manifests
-            told = f"{self._directory.root}/summary.csv cannot be written: {error.strerror}"
-            self._tell(f"warning: {told}; the same command writes it once there is space again")
+            problem = f"{self._directory.root}/summary.csv cannot be written: {error.strerror}"
+            self._say(f"warning: {problem}; the same command writes it once there is space again")
 
-    def _tell_ended(self) -> int:
+    def _report_end(self) -> int:
         """Say what there is and what to do next."""
         root, total = self._directory.root, len(self._chosen)
         if not total:
@@ -263,15 +263,15 @@ class Sweep:
         print(f"{total - len(missing)} of {total} {self._unit} are done in {root}")
         if missing:
             counts = self._state.count(missing)
-            told = ", ".join(f"{count} {status}" for status, count in counts.items())
-            self._tell(f"{len(missing)} are not ({told}): manifest.json and log.txt below {root}/cells say why")
+            statuses = ", ".join(f"{count} {status}" for status, count in counts.items())
+            self._say(f"{len(missing)} are not ({statuses}): manifest.json and log.txt below {root}/cells say why")
             say(self._errors, f"to try them again: {self._command}", wrap=False)
         print(f"next: sfbench report {shlex.quote(str(root))}")
         return ExitCode.INCOMPLETE if missing else ExitCode.OK
 
-    def _tell_interrupted(self) -> int:
+    def _report_interrupt(self) -> int:
         done = sum(run.key in self._state.done for run in self._chosen)
-        self._tell(f"interrupted: {done} of {len(self._chosen)} {self._unit} are done")
+        self._say(f"interrupted: {done} of {len(self._chosen)} {self._unit} are done")
         say(self._errors, f"to go on: {self._command}", wrap=False)
         return ExitCode.INTERRUPTED
 
@@ -284,5 +284,5 @@ class Sweep:
     def _unit(self) -> str:
         return "cells" if self._plan.repeats == 1 else "cells × repeats"
 
-    def _tell(self, text: str) -> None:
+    def _say(self, text: str) -> None:
         say(self._errors, text)

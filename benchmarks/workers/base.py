@@ -71,9 +71,9 @@ class Process:
         self._printed_bytes += len(text)
         return text.decode(errors="replace")
 
-    def code(self, models: Collection[str]) -> dict[str, str]:
+    def code(self, names: Collection[str]) -> dict[str, str]:
         """Return what the code of this process was when it came here: ours, and the user's modules."""
-        return {OWN: self._own, **self._imported.found(models)}
+        return {OWN: self._own, **self._imported.found(names)}
 
     def describe(self) -> tuple[Environment, dict[str, float]]:
         """Return the environment of this process' node, and how busy it is."""

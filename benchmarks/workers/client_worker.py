@@ -42,6 +42,7 @@ class WorkerProcess(Process):
         """Build the network of a cell and return its sizes; raises `ConfigError` for no such model or cut."""
         from splitfed_core.training.cell_network import CellNetwork
 
+        _ = config.method  # one of the user's own is loaded now: its code is known before anything is run with it
         return CellNetwork(config, shape, seed=0).facts()
 
     def begin_cell(

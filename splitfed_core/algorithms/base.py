@@ -125,7 +125,7 @@ class Algorithm:
         if self.server not in allowed:
             raise self._error(f"server {self.server!r} does not fit cuts {self.cuts}; give {' or '.join(allowed)}")
         if (self.cuts == 0) != ("cut_layer" in self.ignored):
-            raise self._error("'cut_layer' is ignored by what has no cut, and only by that; see `ignored`")
+            raise self._error("an algorithm without a cut ignores 'cut_layer', and no other does; see `ignored`")
         if self.handover != "average" and not {"aggregation", "strategy"} <= self.ignored:
             raise self._error(f"handover {self.handover!r} averages nothing; ignore 'aggregation' and 'strategy'")
         if self.average_copies is not None and self.server != "copies":

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from splitfed_core.algorithms import ALGORITHMS, Algorithm
+from splitfed_core.algorithms import Algorithm
+from splitfed_core.config.algorithm_name import find_algorithm
 from splitfed_core.config.choice import Named
 from splitfed_core.config.codec_choice import invalid_codecs
 from splitfed_core.config.link_choice import form_of
@@ -13,7 +14,7 @@ from splitfed_core.timing.link_forms import most_sharers
 
 def without_effect(values: Mapping[str, Any]) -> set[str]:
     """Return the names of the parameters that do not apply to a cell with these values."""
-    algorithm = ALGORITHMS.get(str(values.get("algorithm")))
+    algorithm = find_algorithm(str(values.get("algorithm")))
     lacking = set(algorithm.ignored) if algorithm else set()
     if values.get("aggregation") is False:
         lacking |= {"strategy"}
@@ -37,10 +38,9 @@ def _codecs_without_effect(values: Mapping[str, Any], algorithm: Algorithm, lack
     return crossing | ({"model_codec"} if no_model else set())
 
 
-def invalid_combination(values: Mapping[str, Any]) -> tuple[str, str] | None:
+def invalid_combination(algorithm: Algorithm, values: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the parameter and the reason why this combination makes no sense; None if it does."""
-    algorithm, cut = ALGORITHMS[values["algorithm"]], values["cut_layer"]
-    name = algorithm.name
+    name, cut = algorithm.name, values["cut_layer"]
     if algorithm.cuts == 2 and isinstance(cut, str):
         return "cut_layer", f"cut_layer {cut!r}: {name} has two cuts, head and tail stay with the client; give [a, b]"
     if algorithm.cuts == 1 and not isinstance(cut, str):
@@ -57,7 +57,7 @@ def invalid_combination(values: Mapping[str, Any]) -> tuple[str, str] | None:
         return "threads", f"threads {values['threads']}: order fixed repeats to the bit only with threads: 1"
     return (
         _shared_processes(values)
-        or _invalid_device(values)
+        or _invalid_device(algorithm, values)
         or _invalid_link(values)
         or invalid_codecs(values, in_line=algorithm.in_line)
     )
@@ -95,13 +95,13 @@ def _invalid_link(values: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _invalid_device(values: Mapping[str, Any]) -> tuple[str, str] | None:
+def _invalid_device(algorithm: Algorithm, values: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return why devices and slow servers make no sense together with the other parameters of a cell."""
     device = values["device"]
     for parameter, value in (("device", device and device.plain()), ("server_slowdown", values["server_slowdown"])):
         if value is None:
             continue
-        if ALGORITHMS[values["algorithm"]].client_round is None:
+        if algorithm.client_round is None:
             who = f"{values['algorithm']} computes in processes of its own, which nothing slows"
             return parameter, f"{parameter} {value!r}: {who}; use another algorithm, or leave it out"
         if values["transport"] == "inproc":

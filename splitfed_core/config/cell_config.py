@@ -8,7 +8,6 @@ import json
 import re
 from difflib import get_close_matches
 from functools import cache
-from posixpath import normpath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -22,29 +21,21 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from splitfed_core.algorithms import ALGORITHMS, Algorithm
-from splitfed_core.config.algorithm_name import AlgorithmName
+from splitfed_core.algorithms import Algorithm
+from splitfed_core.config.algorithm_name import AlgorithmName, find_algorithm
 from splitfed_core.config.applicability import invalid_combination, without_effect
 from splitfed_core.config.choice import Choice, Named
 from splitfed_core.config.codec_choice import CodecChoice, GradientCodecChoice, ModelCodecChoice
 from splitfed_core.config.device_choice import DeviceChoice, ServerSlowdown
 from splitfed_core.config.link_choice import LinkChoice, ServerLinkChoice, form_of
+from splitfed_core.config.user_code import one_spelling
 from splitfed_core.errors import ConfigError
 from splitfed_core.timing.link_forms import most_sharers
 
 OPERATIONAL = frozenset({"timeout_s"})
-"""Parameters that say how a cell is run, not what it is: they are no part of its identity."""
+"""Parameters that say how a cell is run, not what it is: they are not part of its identity."""
 
 _SORTED_JSON = json.JSONEncoder(sort_keys=True)
-
-
-def _one_spelling(model: str) -> str:
-    """Return a model that is named by its file in the one way that is hashed: from the user's folder, with `./`."""
-    path, colon, function = model.rpartition(":")
-    if model.startswith("keras:") or not (path.endswith(".py") or "/" in path):
-        return model
-    path = normpath(path)
-    return f"{path if path.startswith(('/', '../')) else f'./{path}'}{colon}{function}"
 
 
 Layer = Annotated[str, Field(min_length=1)]
@@ -61,7 +52,7 @@ class CellConfig(BaseModel):
         Named(name="digits"), description="digits, synthetic, parquet, csv, imagefolder or a hub name"
     )
     partitioner: Choice | None = Field(Named(name="iid"), description="how the clients share the training data")
-    model: Annotated[str, AfterValidator(_one_spelling)] = Field(
+    model: Annotated[str, AfterValidator(one_spelling)] = Field(
         "notebook_cnn",
         min_length=1,
         description="the network: built in, keras:<Name>, ./file.py:function or module:function",
@@ -152,7 +143,7 @@ class CellConfig(BaseModel):
         for name, value in values.items():
             if value is None and name not in lacking and _defaults_to_something(name):
                 raise _of_parameter(name, f"{name} null: {self.algorithm} needs one; give a value, or leave it out")
-        problem = invalid_combination(values)
+        problem = invalid_combination(self.method, values)
         if problem:
             raise _of_parameter(*problem)
         return self
@@ -203,8 +194,15 @@ class CellConfig(BaseModel):
 
     @property
     def method(self) -> Algorithm:
-        """The algorithm itself, of which `algorithm` is the name."""
-        return ALGORITHMS[self.algorithm]
+        """The algorithm itself, of which `algorithm` is the name.
+
+        Raises:
+            ConfigError: It is the user's own, and this process does not find it.
+        """
+        found = find_algorithm(self.algorithm)
+        if found is None:
+            raise ConfigError(f"algorithm {self.algorithm!r} is not registered in this process", "algorithm")
+        return found
 
     @property
     def in_one_process(self) -> bool:
@@ -248,7 +246,7 @@ class CellConfig(BaseModel):
         identity = self.identity()
         digest = hashlib.blake2b(_SORTED_JSON.encode(identity).encode(), digest_size=5).hexdigest()
         clients = f"c{self.clients}" if self.clients else ""
-        parts = [self.algorithm, clients, f"b{self.batch_size}", _slug(self.cut_layer)]
+        parts = [self.algorithm.rpartition(":")[2], clients, f"b{self.batch_size}", _slug(self.cut_layer)]
         if self.aggregation is not None:
             parts.append("aggon" if self.aggregation else "aggoff")
         return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', '-'.join(filter(None, parts)))[:80]}-{digest}"

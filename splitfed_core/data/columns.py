@@ -64,7 +64,7 @@ def read_features(train: Split, test: Split, names: list[str], size: Size | None
     """Return the features of both splits: images with channels last, or numeric columns side by side.
 
     Raises:
-        ConfigError: Values that are no numbers of one shape, or missing.
+        ConfigError: Values that are missing, or not numbers of one shape.
     """
     import datasets
 

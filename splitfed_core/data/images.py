@@ -46,7 +46,7 @@ def resized(dataset: Dataset, size: Size) -> Dataset:
     """Scale every image of a data set to (height, width), bilinearly.
 
     Raises:
-        ConfigError: The examples are no images.
+        ConfigError: The examples are not images.
     """
     if len(dataset.input_shape) != 3:
         raise ConfigError(

@@ -16,7 +16,7 @@ def read_labels(train: Split, test: Split, name: str) -> tuple[Labels, Labels, t
     Labels are integers, texts, booleans or floats that are whole numbers: 1.0 is class 1.
 
     Raises:
-        ConfigError: Values that are no classes, a row without a label, or nothing to tell apart.
+        ConfigError: Values that are not classes, a row without a label, or a single class.
     """
     import datasets
 
@@ -107,5 +107,6 @@ def _unlabelled(split: Split, name: str, row: int, found: str) -> ConfigError:
 
 def _differ(name: str, train: Split, its: str, test: Split, other: str) -> ConfigError:
     return ConfigError(
-        f"dataset label {name!r} is {its} in {train.source}, {other} in {test.source}; write both alike", "dataset"
+        f"dataset label {name!r} is {its} in {train.source}, {other} in {test.source}; write both the same way",
+        "dataset",
     )

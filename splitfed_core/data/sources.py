@@ -65,7 +65,7 @@ def _digits(settings: DigitsSettings) -> Dataset:
     """
     package = importlib.util.find_spec("sklearn")
     if package is None or package.origin is None:
-        raise ConfigError("dataset 'digits' is carried by scikit-learn, which is not installed; install it", "dataset")
+        raise ConfigError("dataset 'digits' comes with scikit-learn, which is not installed; install it", "dataset")
     path = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
     table = np.loadtxt(path, delimiter=",", dtype=np.float32)
     x, y = table[:, :-1].reshape(-1, 8, 8, 1) / np.float32(16), table[:, -1].astype(np.int64)

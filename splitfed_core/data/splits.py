@@ -52,7 +52,9 @@ class Split:
     def held_out(self) -> tuple["Split", "Split"]:
         """Keep a fifth of the rows for the test."""
         if len(self) < 2:
-            raise ConfigError(f"dataset: {self.source} has {len(self)} rows; to train and to test takes two", "dataset")
+            raise ConfigError(
+                f"dataset: {self.source} has {len(self)} rows; training and testing need at least two", "dataset"
+            )
         train, test = (Split(self.rows.select(rows), self.source, rows) for rows in held_out(len(self)))
         return train, test
 

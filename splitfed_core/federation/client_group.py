@@ -66,7 +66,7 @@ class ClientGroup:
             arbiter: Of links that clients share.
         """
         if config.method.client_round is None:
-            raise ConfigError(f"algorithm {config.algorithm!r} trains in processes of its own only", "algorithm")
+            raise ConfigError(f"algorithm {config.algorithm!r} trains only in processes of its own", "algorithm")
         self._train: ClientRound = config.method.client_round
         network = CellNetwork(config, shape, key.seed)
         self.facts: ModelFacts = network.facts()

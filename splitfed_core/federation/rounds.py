@@ -20,7 +20,7 @@ class Federation(Protocol):
 
     @property
     def servers_cpu_s(self) -> Mapping[str, float]:
-        """Processor time of each server in the last round, by its role; without those that are no process."""
+        """Processor time of each server in the last round, by its role; without those that are not processes."""
         ...
 
     def train_round(self, round: int) -> Sequence[WorkerRound]:

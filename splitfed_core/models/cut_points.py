@@ -66,7 +66,7 @@ def _problem(calls: list[_Call], uses: list[_Use], i: int, crossing: tuple[str, 
     """Return why there is no cut after call `i`, None where there is one."""
     smashed = calls[i].outputs[0]
     if sum(call.operation is calls[i].operation for call in calls) > 1:
-        return "the layer is used more than once, so its name does not say which place"
+        return "the layer is used more than once, so its name does not say where to cut"
     if len(crossing) > 1:
         return f"{len(crossing)} tensors cross there, not one: {', '.join(crossing)}"
     if shared := {use.layer: None for use in uses if use.first <= i < use.last}:

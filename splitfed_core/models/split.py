@@ -45,13 +45,13 @@ def split_ushape(model: keras.Model, cut_layers: Sequence[str]) -> UShapeModel:
     """Cut a functional or sequential model after two layers, each as in `split`.
 
     Raises:
-        ConfigError: A cut that is not valid, or a second that does not lie behind the first.
+        ConfigError: A cut that is not valid, or a second that does not come after the first.
     """
     points = cut_points(model)
     first, second = (find_cut(points, cut_layer, model.name) for cut_layer in cut_layers)
     if points.index(first) >= points.index(second):
         raise ConfigError(
-            f"cut_layer {list(cut_layers)} of {model.name!r}: {second.name!r} does not lie behind {first.name!r}, so "
+            f"cut_layer {list(cut_layers)} of {model.name!r}: {second.name!r} does not come after {first.name!r}, so "
             "the main server would have no body; name the first cut first",
             "cut_layer",
         )

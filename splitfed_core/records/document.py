@@ -11,6 +11,16 @@ from typing import TypeVar
 from splitfed_core.errors import NewerSchemaError
 
 T = TypeVar("T")
+_CALLED: Mapping[object, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    (int, float): "a number",
+    list: "a list",
+    dict: "an object",
+}
+"""Kinds of JSON values, as a message calls them."""
+
 Document = dict[str, object]
 
 
@@ -29,7 +39,7 @@ def read_document(path: Path, newest: int) -> Document:
     """
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise ValueError(f"holds {type(content).__name__} where an object is due")
+        raise ValueError(f"holds a {type(content).__name__} instead of an object")
     schema = content.get("schema", 0)
     if not isinstance(schema, int):
         raise ValueError(f"schema {schema!r} is not a number")
@@ -74,7 +84,7 @@ class Fields:
 
     def number(self, name: str) -> float | None:
         """Take a number."""
-        return self._take(name, (int, float), "number")
+        return self._take(name, (int, float))
 
     def items(self, name: str) -> list[object]:
         """Take a list; an empty one where there is none."""
@@ -99,17 +109,16 @@ class Fields:
             return None
         fields = Fields(content)
         made = read(fields)
-        self.wrong += [f"{name}: {told}" for told in fields.wrong]
+        self.wrong += [f"{name}: {problem}" for problem in fields.wrong]
         return made
 
-    def _take(self, name: str, kind: "type[T] | tuple[type[T], ...]", called: str | None = None) -> T | None:
+    def _take(self, name: str, kind: "type[T] | tuple[type[T], ...]") -> T | None:
         value = self._left.pop(name, None)
         if value is None:
             return None
         if isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool):
             return value
-        called = called or (kind.__name__ if isinstance(kind, type) else "")
-        self.wrong.append(f"{name!r} is no {called}; left out")
+        self.wrong.append(f"{name!r} is not {_CALLED[kind]}; ignored")
         return None
 
 

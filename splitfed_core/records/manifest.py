@@ -256,13 +256,13 @@ def _take_conditions(fields: Fields) -> tuple[Conditions | None, Conditions | No
             continue
         each = Fields(content)
         found[name] = Conditions.take(each)
-        fields.wrong += [f"conditions: {told}" for told in each.wrong]
+        fields.wrong += [f"conditions: {problem}" for problem in each.wrong]
         unknown |= {name: each.rest()} if each.rest() else {}
     return found.get("before"), found.get("after"), {"conditions": unknown} if unknown else {}
 
 
 def _take_summary(content: Mapping[str, object]) -> tuple[CellSummary | None, Document]:
-    """Return the summary, if there is one, and what of it is no column that this version knows."""
+    """Return the summary, if there is one, and what of it is not a column that this version knows."""
     if not content:
         return None, {}
     taken = Fields(content)

@@ -157,7 +157,7 @@ class CellSummary:
 
     Step statistics and rates leave warm-up steps out; `records.summary` has the functions. `workers_used` is how many
     processes held the clients, which `workers: auto` leaves open; `swap_share` the share of their training time that
-    changes of client took; `common_batch` the batch size that step statistics are of. `link_*_p50_s` are what emulated
+    switching clients took; `common_batch` the batch size that step statistics are of. `link_*_p50_s` are what emulated
     links took of the steps; the medians of the rounds' transfer and waiting for others are those of `RoundRow`.
     Of an emulated cell `late_share` is how much of its timed steps was later than due, `late` whether that is more than
     it may be, and `clients_held` how many such clients the host can hold at most.

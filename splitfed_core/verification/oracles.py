@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from splitfed_core.algorithms import ALGORITHMS, Algorithm
 from splitfed_core.arrays import Array
+from splitfed_core.config.algorithm_name import own_algorithms
 from splitfed_core.config.cell_config import CellConfig
 from splitfed_core.data import ClientShard, Dataset
 from splitfed_core.errors import ConfigError
@@ -78,7 +79,8 @@ def _verdicts(config: CellConfig, dataset: Dataset, seed: int) -> Iterator[Verdi
 
 def _referenced(cuts: int) -> list[Algorithm]:
     """Return the algorithms with so many cuts that must equal something, the simplest training first."""
-    found = [(each.reference.training, each) for each in ALGORITHMS.values() if each.cuts == cuts and each.reference]
+    every = (*ALGORITHMS.values(), *own_algorithms())
+    found = [(each.reference.training, each) for each in every if each.cuts == cuts and each.reference]
     plain: list[object] = list(PLAIN)
     return [each for training, each in sorted(found, key=lambda pair: [*plain, pair[0]].index(pair[0]))]
 

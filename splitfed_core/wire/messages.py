@@ -33,15 +33,15 @@ class _Format:
 
     request: type[Message]
     response: type[Message]
-    asks: tuple[str, ...] = _STEP
-    tells: tuple[str, ...] = ()
+    sent: tuple[str, ...] = _STEP
+    returned: tuple[str, ...] = ()
 
 
 _REPEATED = ("server_update_s", "server_device_s", "server_late_s")  # none of them is an answer too
 _FORMATS = {
-    Kind.TRAIN_STEP: _Format(pb.TrainStepRequest, pb.TrainStepResponse, tells=("loss", "correct", "stamps")),
-    Kind.FORWARD_BODY: _Format(pb.ForwardBodyRequest, pb.ForwardBodyResponse, tells=("stamps",)),
-    Kind.BACKWARD_BODY: _Format(pb.BackwardBodyRequest, pb.BackwardBodyResponse, tells=("stamps",)),
+    Kind.TRAIN_STEP: _Format(pb.TrainStepRequest, pb.TrainStepResponse, returned=("loss", "correct", "stamps")),
+    Kind.FORWARD_BODY: _Format(pb.ForwardBodyRequest, pb.ForwardBodyResponse, returned=("stamps",)),
+    Kind.BACKWARD_BODY: _Format(pb.BackwardBodyRequest, pb.BackwardBodyResponse, returned=("stamps",)),
     Kind.END_ROUND: _Format(pb.EndRoundRequest, pb.EndRoundResponse, ("client_id", "round"), _REPEATED),
     Kind.PREDICT: _Format(pb.PredictRequest, pb.PredictResponse, ("client_id",)),
     Kind.PUSH_MODEL: _Format(pb.PushRequest, pb.PushResponse, ("client_id", "round", "examples")),
@@ -58,16 +58,16 @@ def size(parts: Iterable[Part]) -> int:
 def call_parts(call: Call[EncodedTensor]) -> list[Part]:
     """Serialise a call, its payloads not yet copied; that of a stream has the same fields."""
     kind = _FORMATS[call.kind]
-    told = {name: call.examples if name == "examples" else getattr(call.address, name) for name in kind.asks}
+    values = {name: call.examples if name == "examples" else getattr(call.address, name) for name in kind.sent}
     if call.deliver_s is not None:
-        told[_DELIVER] = call.deliver_s
-    small = kind.request(**told)
+        values[_DELIVER] = call.deliver_s
+    small = kind.request(**values)
     return [small.SerializeToString(), *_tensor_fields(call.kind.takes, call.tensors)]
 
 
 def read_call(kind: Kind, data: bytes, received_s: float) -> Call[EncodedTensor]:
     """Parse a call of this kind, which was received at this moment."""
-    names = _FORMATS[kind].asks
+    names = _FORMATS[kind].sent
     small, tensors = _split(data, kind.takes)
     message = _parse(_FORMATS[kind].request, small, *names)
     address = Address(*(getattr(message, name) for name in names if name in _STEP))
@@ -83,27 +83,27 @@ def reply_parts(kind: Kind, reply: Reply[EncodedTensor], *, over_link: bool = Fa
         reply: The answer.
         over_link: Whether the call came over an emulated link: then every reply says when it was ready.
     """
-    told = {name: getattr(reply, name) for name in _FORMATS[kind].tells}
-    if over_link and "stamps" not in told:
-        told[_ENCODED] = reply.stamps.encoded
-    if "stamps" in told:
-        told["stamps"] = pb.ServerStamps(**{f"{name}_s": getattr(reply.stamps, name) for name in _STAMPS})
-    small: bytes = _FORMATS[kind].response(**told).SerializeToString()
+    values = {name: getattr(reply, name) for name in _FORMATS[kind].returned}
+    if over_link and "stamps" not in values:
+        values[_ENCODED] = reply.stamps.encoded
+    if "stamps" in values:
+        values["stamps"] = pb.ServerStamps(**{f"{name}_s": getattr(reply.stamps, name) for name in _STAMPS})
+    small: bytes = _FORMATS[kind].response(**values).SerializeToString()
     return [small, *_tensor_fields(kind.gives, reply.tensors)]
 
 
 def read_reply(kind: Kind, data: bytes, transit: Transit) -> Reply[EncodedTensor]:
     """Parse the reply to a call of this kind and add what the transport saw."""
-    names = _FORMATS[kind].tells
+    names = _FORMATS[kind].returned
     small, tensors = _split(data, kind.gives)
     message = _parse(_FORMATS[kind].response, small, *(name for name in names if name not in _REPEATED))
-    told = {name: getattr(message, name) for name in names}
-    if "stamps" in told:
-        told["stamps"] = ServerStamps(*(getattr(message.stamps, f"{name}_s") for name in _STAMPS))
+    values = {name: getattr(message, name) for name in names}
+    if "stamps" in values:
+        values["stamps"] = ServerStamps(*(getattr(message.stamps, f"{name}_s") for name in _STAMPS))
     elif kind.uses_link and message.HasField(_ENCODED):
-        told["stamps"] = ServerStamps(encoded=message.encoded_s)
-    told |= {name: tuple(told[name]) for name in _REPEATED if name in told}
-    return Reply(tensors, transit=transit, **told)
+        values["stamps"] = ServerStamps(encoded=message.encoded_s)
+    values |= {name: tuple(values[name]) for name in _REPEATED if name in values}
+    return Reply(tensors, transit=transit, **values)
 
 
 _STAMPS = ("received", "decoded", "started", "computed", "encoded")
@@ -121,7 +121,7 @@ def read_now_reply(data: bytes) -> tuple[float, str]:
 
 
 def _parse(kind: type[Message], data: bytes, *required: str) -> Any:
-    """Parse a message; a number that is missing is no zero."""
+    """Parse a message; a missing number is not a zero."""
     try:
         message = kind.FromString(data)
     except DecodeError:

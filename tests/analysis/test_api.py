@@ -22,8 +22,8 @@ def test_reading_results_loads_no_tensorflow() -> None:
 
 
 def test_the_names_are_those_of_the_docs() -> None:
-    told = set(re.findall(r"`(\w+)`", DOCS.read_text().split("Reading results takes")[0].split("|---|---|")[1]))
-    assert told == set(sfbench.__all__) - {"__version__"} == set(dir(sfbench)) - {"__version__"}
+    message = set(re.findall(r"`(\w+)`", DOCS.read_text().split("Reading results takes")[0].split("|---|---|")[1]))
+    assert message == set(sfbench.__all__) - {"__version__"} == set(dir(sfbench)) - {"__version__"}
 
 
 def test_the_examples_of_the_docs_run(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

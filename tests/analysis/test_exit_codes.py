@@ -42,7 +42,7 @@ def runs(make_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.Monk
 def _change(runs: Path, name: str, new: str, *, slower: float = 1.0, seed: int = 0) -> None:
     shutil.copytree(runs / name, runs / new)
     for path in (runs / new).glob("cells/*/r*/manifest.json"):
-        told = json.loads(path.read_text())
+        message = json.loads(path.read_text())
         for file in ("steps.csv", "rounds.csv"):
             rows = pd.read_csv(path.with_name(file))
             times = [str(column) for column in rows if str(column).endswith("_s")]
@@ -50,8 +50,8 @@ def _change(runs: Path, name: str, new: str, *, slower: float = 1.0, seed: int =
             if "warmup" in rows:
                 rows["warmup"] = rows["warmup"].map({True: "true", False: "false"})
             rows.to_csv(path.with_name(file), index=False)
-            told["files"][file] = hashlib.sha256(path.with_name(file).read_bytes()).hexdigest()
-        path.write_text(json.dumps(told | {"seed": told["seed"] + seed}))
+            message["files"][file] = hashlib.sha256(path.with_name(file).read_bytes()).hexdigest()
+        path.write_text(json.dumps(message | {"seed": message["seed"] + seed}))
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "part"),
     [
         ("", 0, "2 of 2 cells are done"),
         ("grid.yaml", 0, "2 of 2 cells are done"),
@@ -67,6 +67,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]
         ("nowhere.yaml", 2, "nowhere.yaml"),
         ("wrong.yaml", 2, "colour"),
         ("grid.yaml --set foo=1", 2, "foo"),
+        ("grid.yaml --set algorithm=./mine.py:MINE", 2, "algorithm './mine.py:MINE': there is no Python file"),
         ("grid.yaml --shard 3/2", 2, "--shard '3/2'"),
         ("grid.yaml --budget soon", 2, "--budget 'soon'"),
         ("grid.yaml --only clients>9", 2, "holds for none"),
@@ -75,16 +76,21 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]
     ],
 )
 def test_what_the_command_line_says(
-    sweep: Callable[..., int], tiny_runner: Runner, words: str, code: int, said: str, capsys: pytest.CaptureFixture[str]
+    sweep: Callable[..., int],
+    tiny_runner: Runner,
+    words: str,
+    code: int,
+    part: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert sweep(words, tiny_runner()) == code
-    told = capsys.readouterr()
-    assert said in told.out + told.err
-    assert "Traceback" not in told.err
+    printed = capsys.readouterr()
+    assert part in printed.out + printed.err
+    assert "Traceback" not in printed.err
 
 
 @pytest.mark.parametrize(
-    ("act", "code", "said"),
+    ("act", "code", "part"),
     [
         (CellError("worker 1 is gone"), 3, "2 are not (2 failed)"),
         (CellTimeoutError("over 600 s"), 3, "2 are not (2 timeout)"),
@@ -97,12 +103,12 @@ def test_what_happens_in_a_cell(
     tiny_runner: Runner,
     act: BaseException,
     code: int,
-    said: str,
+    part: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert sweep("grid.yaml", tiny_runner(before=raising(act))) == code
     err = capsys.readouterr().err
-    assert said in err
+    assert part in err
     assert ("Traceback" in err) == (code == 5)
 
 

@@ -45,9 +45,9 @@ def test_an_older_run_is_loaded_with_its_reference_task() -> None:
     results = load(OLD)
     assert (len(results.ok), results.axes, results.problems) == (4, {"aggregation": ("on", "off")}, ())
     for line in results.ok.itertuples():
-        told = json.loads((OLD / f"cells/{line.cell_id}/r{line.repeat}/manifest.json").read_text())
-        assert line.reference_task_s == fmean(told["conditions"][when]["canary_s"] for when in ("before", "after"))
-        assert (line.step_p50_s, line.workers_used) == (told["summary"]["step_p50_s"], 2)
+        message = json.loads((OLD / f"cells/{line.cell_id}/r{line.repeat}/manifest.json").read_text())
+        assert line.reference_task_s == fmean(message["conditions"][when]["canary_s"] for when in ("before", "after"))
+        assert (line.step_p50_s, line.workers_used) == (message["summary"]["step_p50_s"], 2)
 
 
 def test_an_older_run_makes_a_report(tmp_path: Path) -> None:

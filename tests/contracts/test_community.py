@@ -75,8 +75,8 @@ def test_actions_are_pinned_to_a_major_version_and_keep_no_token(path: Path) -> 
 
 def test_the_matrix_is_what_the_package_says_it_supports() -> None:
     matrix = read(ROOT / ".github/workflows/ci.yml")["jobs"]["tests"]["strategy"]["matrix"]
-    told = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
-    assert matrix["python"] == told
+    message = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    assert matrix["python"] == message
     assert matrix["os"] == ["ubuntu-latest", "macos-latest"]
 
 

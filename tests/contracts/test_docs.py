@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from analysis.figures import FIGURES, METRIC
+from analysis.results.csv_files import sha256
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+MARKDOWN = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "stubs/*.md", ".github/**/*.md", "reports/sample/*.md")
+    for path in ROOT.glob(pattern)
+)
 DECISIONS = sorted((DOCS / "adr").glob("*.md"))
 
 
@@ -34,6 +40,20 @@ def test_no_link_leads_out_of_the_site_but_to_the_web(page: str) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
     inside = [path.parent.joinpath(target).resolve() for target in targets if "://" not in target]
     assert [str(target) for target in inside if not target.is_relative_to(DOCS)] == []
+
+
+@pytest.mark.parametrize("page", MARKDOWN)
+def test_every_link_and_picture_is_there_on_a_code_host_too(page: str) -> None:
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(r"\]\(([^)#\s]+)", text) + re.findall(r'(?:src|href)="([^"#]+)"', text)
+    inside = [target for target in found if not re.match(r"[a-z]+:", target)]
+    assert [target for target in inside if not (ROOT / page).parent.joinpath(target).exists()] == []
+
+
+def test_the_pictures_of_the_pages_are_those_of_the_sample_report() -> None:
+    folders = (DOCS / "images/figures", ROOT / "reports/sample/figures")
+    here, there = ({path.name: sha256(path) for path in folder.iterdir()} for folder in folders)
+    assert here == there, "cp reports/sample/figures/*.png docs/images/figures/"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -68,5 +68,5 @@ def test_the_version_is_that_of_the_tag_and_of_no_other(tree: Path, later: int, 
 
 
 def test_the_command_says_the_version_that_is_installed() -> None:
-    said = subprocess.run([sys.executable, "-m", "sfbench", "--version"], capture_output=True, text=True, check=True)
-    assert said.stdout == f"sfbench {metadata.version('sfbench')}\n" == f"sfbench {sfbench.__version__}\n"
+    output = subprocess.run([sys.executable, "-m", "sfbench", "--version"], capture_output=True, text=True, check=True)
+    assert output.stdout == f"sfbench {metadata.version('sfbench')}\n" == f"sfbench {sfbench.__version__}\n"

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from benchmarks.grid.load import load_grid
+from benchmarks.grid.plan import make_plan
 from splitfed_core.algorithms import unregister
 from splitfed_core.wire.codecs import CODECS
 
@@ -60,13 +62,19 @@ def test_an_algorithm_of_ones_own_sends_half_of_the_models(capsys: pytest.Captur
     assert (half > 0, 2 * half) == (True, sent)
 
 
+def test_a_grid_names_an_algorithm_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES)
+    mine, theirs = sorted(cell.config.algorithm for cell in make_plan(load_grid(Path("own_algorithm.yml"))).cells)
+    assert (mine, theirs) == ("./own_algorithm.py:EVERY_SECOND", "sflv2")
+
+
 def test_the_workflow_reads_only_and_calls_what_there_is() -> None:
     workflow = YAML(typ="safe").load((EXAMPLES / "ci_gate.yml").read_text())
     assert workflow["permissions"] == {"contents": "read"}
     (script,) = (step["run"] for step in workflow["jobs"]["gate"]["steps"] if "sfbench ab" in step.get("run", ""))
     (command,) = re.findall(r"sfbench (ab) HEAD\^1 bench.yaml (--\w+)", script)
-    said = subprocess.run([sys.executable, "-m", "sfbench", "ab", "--help"], capture_output=True, text=True, check=True)
-    assert command[1] in said.stdout
+    done = subprocess.run([sys.executable, "-m", "sfbench", "ab", "--help"], capture_output=True, text=True, check=True)
+    assert command[1] in done.stdout
 
 
 def test_the_readme_lists_every_example() -> None:

@@ -45,7 +45,9 @@ class AggregatorServer(Server):
                 self._models = []
                 self._changed.notify_all()
             elif not self._changed.wait_for(lambda: len(self._averages) > round, self._deadline_s):
-                raise StragglerError(f"round {round}: not all {self._clients} models came in {self._deadline_s:g} s")
+                raise StragglerError(
+                    f"round {round}: not all {self._clients} models arrived within {self._deadline_s:g} s"
+                )
             return self._averages[round]
 
     def _aggregate(self, request: pb.AggregateRequest, context: grpc.ServicerContext) -> pb.AggregateResponse:

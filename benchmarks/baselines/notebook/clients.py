@@ -118,9 +118,9 @@ class _Client:
                 try:
                     return call(message, metadata=credentials(ends.token), timeout=ends.deadline_s)
                 except grpc.RpcError as error:
-                    said: Any = error
+                    failure: Any = error
                     raise RemoteError(
-                        f"{method} at {address}: {said.code().name}: {one_line(said.details())}"
+                        f"{method} at {address}: {failure.code().name}: {one_line(failure.details())}"
                     ) from None
 
             return checked

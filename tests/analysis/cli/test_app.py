@@ -31,7 +31,7 @@ def test_a_shell_can_complete_it(shell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["swep"], "sfbench: No such command 'swep'. Did you mean 'sweep'? Try 'sfbench --help'.\n"),
         (["frob"], "sfbench: No such command 'frob'. Try 'sfbench --help'.\n"),
@@ -44,9 +44,9 @@ def test_a_shell_can_complete_it(shell: str) -> None:
     ],
 )
 @pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1"}, {"TERM": "dumb"}], ids=["plain", "forced", "dumb"])
-def test_wrong_words_are_one_line(words: list[str], told: str, environment: dict[str, str]) -> None:
+def test_wrong_words_are_one_line(words: list[str], message: str, environment: dict[str, str]) -> None:
     done = sfbench(*words, **environment)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 
 def test_without_words_it_helps() -> None:

@@ -63,7 +63,7 @@ def test_throughput_of_many_clients_names_its_swap_share(made: Made) -> None:
     shared = replace(results, names=Names(shared={4: 2}))
     headline, sure = told(choices.clients(shared))
     assert headline == "4 clients in 2 workers train 1.5× the samples per second of 2 clients; linear would be 2×."
-    assert sure.endswith("from 1 pair of cells and 3 repeats. Changes of client took 25 % of their training time.")
+    assert sure.endswith("from 1 pair of cells and 3 repeats. Switching clients took 25 % of their training time.")
 
 
 def test_a_batch_larger_than_every_shard_is_not_compared(made: Made) -> None:

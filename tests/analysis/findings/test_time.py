@@ -35,7 +35,7 @@ def test_the_largest_share_of_a_step_is_named_first(made: Made) -> None:
     assert headline == "Most of a step goes into computing on the clients: 45 %."
     assert sure == (
         "Then 30 % waiting for the main server, 12 % transfer, 10 % computing on the main server, "
-        "3 % encoding and decoding. Mean over all cells; which phases they are: see the ledger."
+        "3 % encoding and decoding. Mean over all cells; the figure of the phases shows which."
     )
 
 
@@ -95,7 +95,7 @@ def test_more_clients_than_workers_is_a_finding(made: Made) -> None:
         "With more clients than workers (4 in 2, 8 in 2), latency, queue and stragglers are those of the host."
     )
     assert sure.startswith(
-        "2 cells: no more steps are ever at the main server than there are workers. "
-        "Changes of client took 15 % of their training time."
+        "2 cells: there are never more steps at the main server than workers. "
+        "Switching clients took 15 % of their training time."
     )
     assert time.many_clients(results.where(~results.cells["crowded"])) is None

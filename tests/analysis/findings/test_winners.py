@@ -19,7 +19,7 @@ def test_the_fastest_cell_is_named_where_most_resamples_agree(made: Made) -> Non
     headline, sure = told(winners.fastest(results))
     assert headline == "Fastest: 2 clients with 201 samples/s, 1.99× the slowest cell."
     assert sure == (
-        "First in 100 % of the resamples of repeats. Slowest: 1 client with 101 samples/s. Means of 3 repeats a cell."
+        "First in 100 % of the resamples of repeats. Slowest: 1 client with 101 samples/s. Means of 3 repeats per cell."
     )
 
 
@@ -48,7 +48,7 @@ def test_first_to_a_target_needs_it_in_every_repeat(made: Made) -> None:
     assert headline == "First to 95 % test accuracy: 2 clients, after 4 s of training and 4 kB."
     assert sure == (
         "First in 100 % of the resamples of repeats. 1 of 3 cells did not get there in every repeat. "
-        "Means of 3 repeats a cell."
+        "Means of 3 repeats per cell."
     )
 
 

@@ -124,7 +124,7 @@ def test_open_hands_what_was_made_to_the_desktop(make_run: MakeRun, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"only": "sped"}, "figure 'sped' does not exist; choose one of effects, phases,"),
         ({"formats": ["bmp"]}, "format 'bmp' is not known; choose one of png, svg, pdf"),
@@ -135,8 +135,8 @@ def test_open_hands_what_was_made_to_the_desktop(make_run: MakeRun, tmp_path: Pa
     ],
 )
 def test_wrong_options_are_refused_and_nothing_is_written(
-    grid_run: Path, tmp_path: Path, wrong: dict[str, object], told: str
+    grid_run: Path, tmp_path: Path, wrong: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(UsageError, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(message)):
         report([grid_run], tmp_path / "out", **wrong)  # type: ignore[arg-type]  # one of several arguments
     assert not (tmp_path / "out").exists()

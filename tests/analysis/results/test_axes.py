@@ -144,7 +144,7 @@ def test_one_note_of_many_attempts_is_said_once(make_run: MakeRun) -> None:
     (warning,) = [c for c in find_warnings(load(run)) if c.title == "Some data are missing or odd."]
     assert [detail.what for detail in warning.details] == [
         "steps.csv has 1 broken line(s), left out",
-        "steps.csv is not the file its manifest hashed: cut off or changed since",
+        "steps.csv differs from the hash in its manifest: truncated or changed since",
     ]
     assert warning.details[0].where.endswith(" and 3 more")
 

@@ -160,7 +160,7 @@ def test_a_truncated_file_is_shown_without_its_broken_line(make_run: MakeRun) ->
     told = broken(make_run("quick", repeats=1), "steps.csv", lambda content: content[:-60])
     assert told == [
         "steps.csv has 1 broken line(s), left out",
-        "steps.csv is not the file its manifest hashed: cut off or changed since",
+        "steps.csv differs from the hash in its manifest: truncated or changed since",
     ]
 
 
@@ -222,13 +222,13 @@ def test_an_unfinished_attempt_and_a_broken_manifest_are_named(make_run: MakeRun
 @pytest.mark.parametrize(
     ("file", "name", "wrong", "told"),
     [
-        ("plan.json", "repeats", "x", "plan.json: 'repeats' is no int; left out"),
-        ("plan.json", "cells", {"a": 1}, "plan.json: 'cells' is no list; left out"),
+        ("plan.json", "repeats", "x", "plan.json: 'repeats' is not a whole number; ignored"),
+        ("plan.json", "cells", {"a": 1}, "plan.json: 'cells' is not a list; ignored"),
         ("plan.json", "cells", [1, {"cell_id": 2}], ""),
-        ("env/*.json", "versions", "x", ".json: 'versions' is no dict; left out"),
-        ("env/*.json", "app", [1], ".json: 'app' is no dict; left out"),
+        ("env/*.json", "versions", "x", ".json: 'versions' is not an object; ignored"),
+        ("env/*.json", "app", [1], ".json: 'app' is not an object; ignored"),
         ("env/*.json", "cores", None, ""),
-        ("cells/*/r0/manifest.json", "files", "x", "manifest.json: 'files' is no dict; left out"),
+        ("cells/*/r0/manifest.json", "files", "x", "manifest.json: 'files' is not an object; ignored"),
         ("cells/*/r0/manifest.json", "conditions", {"before": 1}, ""),
     ],
 )

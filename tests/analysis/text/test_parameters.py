@@ -23,7 +23,7 @@ MakeRun = Callable[..., Path]
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "said"),
+    ("value", "unit", "output"),
     [
         (0.0123, "s", "12.3 ms"), (0.0000123, "s", "12.3 µs"), (90, "s", "90 s"), (180, "s", "3 min"),
         (0, "s", "0 ms"), (11_075_584, "B", "11.1 MB"), (999, "B", "999 B"), (1234.5, "kbit/s", "1.23 Mbit/s"),
@@ -32,8 +32,8 @@ MakeRun = Callable[..., Path]
         (float("nan"), "", "diverged"),
     ],
 )  # fmt: skip
-def test_numbers_are_said_with_three_digits_and_the_best_unit(value: float | None, unit: str, said: str) -> None:
-    assert human(value, unit) == said
+def test_numbers_are_said_with_three_digits_and_the_best_unit(value: float | None, unit: str, output: str) -> None:
+    assert human(value, unit) == output
 
 
 def test_scale_follows_the_largest_value() -> None:

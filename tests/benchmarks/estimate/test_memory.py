@@ -83,17 +83,17 @@ def test_a_link_takes_a_process_for_each_client_and_as_many_as_fit(algorithm: st
 
 def test_more_than_there_are_cores_is_told_once_for_each_value() -> None:
     configs = [CellConfig.parse({"workers": w, "threads": t}) for w in (2, 4, 9) for t in (1, 4, 5)]
-    told = list(overcommitted([*configs, CellConfig()], cores=4))
-    assert [text.split(":")[0] for text in told] == ["workers 9", "threads 5"]
-    assert all("4 cores" in text for text in told)
-    assert not any("auto" in text for text in told), "fewer processes hide the queue: that is no remedy"
+    message = list(overcommitted([*configs, CellConfig()], cores=4))
+    assert [text.split(":")[0] for text in message] == ["workers 9", "threads 5"]
+    assert all("4 cores" in text for text in message)
+    assert not any("auto" in text for text in message), "fewer processes hide the queue: that is no remedy"
 
 
 def test_cells_whose_clients_share_processes_are_told_in_one_line_with_the_remedy() -> None:
     clients = [CellConfig.parse({"clients": n, **more}) for n in (1, 4, 8, 16) for more in ({}, {"workers": n})]
     alone = [CellConfig.parse({"clients": 8, **more}) for more in ({"algorithm": "sl"}, {"transport": "inproc"})]
     few = CellConfig.parse({"clients": 9, "participation": 2})
-    (told,) = sharing([*clients, *alone, few], cores=4)
-    assert told.startswith("clients share processes (8 in 4, 16 in 4): ")
-    assert told.endswith("workers: 16")
+    (message,) = sharing([*clients, *alone, few], cores=4)
+    assert message.startswith("clients share processes (8 in 4, 16 in 4): ")
+    assert message.endswith("workers: 16")
     assert not list(sharing([*alone, few], cores=4))

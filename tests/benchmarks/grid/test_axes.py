@@ -64,7 +64,7 @@ def test_ends_that_are_no_powers_of_two_are_refused(ends: str, grid_of: GridOf) 
     [
         ("{range: [1, 9], step: 0}", "step 0 must be a number above 0"),
         ("{log: [1, 9], num: 1}", "num 1 must be a whole number of at least 2"),
-        ("{log: [0, 9], num: 3}", "a logarithmic axis begins above 0"),
+        ("{log: [0, 9], num: 3}", "a logarithmic axis must begin above 0"),
         ("{range: [1, 9], step: true}", "step True must be a number above 0"),
         ("{range: [1, 9], step: .nan}", "step nan must be a number above 0"),
         ("{range: [1, 9], step: .inf}", "step inf must be a number above 0"),

@@ -35,7 +35,7 @@ def test_a_grid_is_the_one_named_or_the_one_here_or_the_quick_one(
     assert choose_grid(None, None, told.append) == Path("grid.yaml")
     assert told == [
         "no grid given, and no grid.yaml in this folder: using the bundled grid 'quick'",
-        "no grid given: using grid.yaml of this folder",
+        "no grid given: using grid.yaml in this folder",
     ]
 
 

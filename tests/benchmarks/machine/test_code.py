@@ -61,7 +61,7 @@ def test_what_is_edited_after_it_was_imported_is_not_what_runs(app: Path) -> Non
 
 def test_two_states_in_one_cell_are_refused() -> None:
     assert merged([{"a": "1"}, {"a": "1", "b": "2"}]) == {"a": "1", "b": "2"}
-    with pytest.raises(CellError, match=r"^b was changed while the sweep ran"):
+    with pytest.raises(CellError, match=r"^b was changed during the sweep"):
         merged([{"a": "1", "b": "2"}, {"b": "3"}])
 
 

@@ -49,11 +49,11 @@ def test_new_code_makes_a_checkout_dirty(checkout: Path) -> None:
 
 
 def test_the_content_of_new_code_counts(checkout: Path) -> None:
-    told = set()
+    message = set()
     for text in ("", "layers = 1", "layers = 2"):
         (checkout / "loss.py").write_text(text)
-        told.add(environment(checkout).app.git_diff)
-    assert len(told) == 3
+        message.add(environment(checkout).app.git_diff)
+    assert len(message) == 3
 
 
 def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path: Path) -> None:

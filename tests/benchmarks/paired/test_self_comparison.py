@@ -34,9 +34,9 @@ def test_both_sides_are_this_code_and_nothing_is_left_of_an_earlier_examination(
     out = tmp_path / "out"
     for _ in range(2):
         found = compare_with_itself(grid, 2, out, ["rounds=3"], print, duet=False)
-        told = "--accept-plan-change --set rounds=3 --set repeats=2"
+        message = "--accept-plan-change --set rounds=3 --set repeats=2"
         calls = (out / "calls").read_text().splitlines()
-        assert calls == [f"{name} --repeat {k} {told}" for name, k in (("a", 0), ("b", 0), ("b", 1), ("a", 1))]
+        assert calls == [f"{name} --repeat {k} {message}" for name, k in (("a", 0), ("b", 0), ("b", 1), ("a", 1))]
         assert found.runs == (out / "a", out / "b")
         assert len(found.pair_s) == 2
         assert 0 <= found.stolen <= 1
@@ -80,6 +80,6 @@ def test_missing_bytecode_is_told_where_nobody_may_write_it(monkeypatch: pytest.
 
 
 def test_the_machine_is_described() -> None:
-    told = describe()
-    assert int(told["cores"]) >= 1
-    assert told["memory"].endswith(" GB")
+    message = describe()
+    assert int(message["cores"]) >= 1
+    assert message["memory"].endswith(" GB")

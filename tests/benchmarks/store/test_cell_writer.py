@@ -34,9 +34,9 @@ def test_lines_are_exact(tmp_path: Path, rows: SimpleNamespace, cell_run: CellRu
         sink.round([row], [], rows.round(cell_run, 0))
         sink.labels([LabelRow(0, 'a "cat", sat', 3)])
     header, line = (tmp_path / "r0/steps.csv").read_bytes().decode().removesuffix("\n").split("\n")
-    told = dict(zip(header.split(","), line.split(","), strict=True))
-    assert tuple(told) == columns(StepRow)
-    assert (told["warmup"], told["loss"], told["correct"], told["uplink_s"], told["step_s"]) == (
+    message = dict(zip(header.split(","), line.split(","), strict=True))
+    assert tuple(message) == columns(StepRow)
+    assert (message["warmup"], message["loss"], message["correct"], message["uplink_s"], message["step_s"]) == (
         "true", "nan", "", "0.30000000000000004", "inf",
     )  # fmt: skip
     assert (tmp_path / "r0/labels.csv").read_text() == 'client_id,label,examples\n0,"a ""cat"", sat",3\n'

@@ -39,16 +39,16 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
 ) -> None:
     runner = tiny_runner()
     assert sweep_of().dry_run(lambda: runner) == 0
-    told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert told[:3] == [
+    message = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert message[:3] == [
         "four: 3 cells × 2 repeats, order interleaved; 0 of 6 are done",
         "left out: 1 × known",
         "clients aggregation time memory bytes a round",
     ]
-    assert [line.split()[:2] for line in told[3:6]] == [["2", "on"], ["2", "off"], ["4", "on"]]
-    assert all(line.endswith("estimated") for line in told[3:6])
-    assert told[6].startswith("about ")
-    assert told[6].endswith("nothing was written")
+    assert [line.split()[:2] for line in message[3:6]] == [["2", "on"], ["2", "off"], ["4", "on"]]
+    assert all(line.endswith("estimated") for line in message[3:6])
+    assert message[6].startswith("about ")
+    assert message[6].endswith("nothing was written")
     assert not (tmp_path / "run").exists()
     assert len(runner.ran) == 4  # aggregation on and off, each twice
 
@@ -61,10 +61,10 @@ def test_what_is_done_is_told_as_measured_without_a_probe(
     capsys.readouterr()
     runner = tiny_runner()
     assert sweep_of().dry_run(lambda: runner) == 0
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     assert runner.ran == []
-    assert told.count("measured") == 3
-    assert "12 kB" in told  # 4 + 4 kB of smashed data, 2 + 2 kB of models
+    assert message.count("measured") == 3
+    assert "12 kB" in message  # 4 + 4 kB of smashed data, 2 + 2 kB of models
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -81,11 +81,11 @@ def test_a_long_plan_is_shown_in_part_and_without_endless_probes(
 ) -> None:
     runner = tiny_runner()
     sweep_of("axes: {threads: {range: [1, 40]}, clients: [2, 3]}").dry_run(lambda: runner)
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     assert len(runner.ran) == 2 * 16
-    assert "… and 20 more" in told
-    assert "no estimate" in told
-    assert "not counted" in told
+    assert "… and 20 more" in message
+    assert "no estimate" in message
+    assert "not counted" in message
 
 
 def test_a_probe_that_fails_says_so_beside_its_cells(
@@ -96,9 +96,9 @@ def test_a_probe_that_fails_says_so_beside_its_cells(
             raise CellError("out of memory")
 
     assert sweep_of().dry_run(lambda: tiny_runner(before=fail)) == 0
-    told = capsys.readouterr().out
-    assert told.count("estimated") == 2
-    assert told.count("a probe failed: out of memory") == 1
+    message = capsys.readouterr().out
+    assert message.count("estimated") == 2
+    assert message.count("a probe failed: out of memory") == 1
 
 
 def test_the_first_cell_of_a_kind_is_charged_for_compiling(

@@ -40,6 +40,12 @@ def net(shape, classes):
     smashed = keras.layers.Dense(16, "relu", name="cut")(keras.layers.Flatten()(Fragile()(x)))
     return keras.Model(x, keras.layers.Dense(classes)(smashed))
 """
+ALGORITHM = """
+from dataclasses import replace
+from splitfed_core.algorithms import ALGORITHMS
+
+MINE = replace(ALGORITHMS["sflv2"], name="mine", paper="the shop's")
+"""
 Sfbench = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -86,8 +92,8 @@ def test_a_sweep_runs_what_it_can_and_says_what_it_could_not(sfbench: Sfbench, f
     done = sfbench("sweep", "grid.yaml", python=("-X", "importtime"))
     assert done.returncode == 3, done.stderr
     assert {size: row["status"] for size, row in summary(folder).items()} == {"8": "ok", "12": "ok", "32": "failed"}
-    told = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
-    assert not [line for line in (*told, done.stdout) if "chatter" in line or "Traceback" in line]
+    message = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert not [line for line in (*message, done.stdout) if "chatter" in line or "Traceback" in line]
     assert "ray" in imported(done)
     assert not imported(done) & {"tensorflow", "keras"}
 
@@ -137,6 +143,22 @@ def test_a_model_that_changed_is_other_code(sfbench: Sfbench, folder: Path) -> N
     assert done.returncode == 3, done.stderr  # one cell fails, as ever
     (record,) = json.loads((folder / "runs/shop/plan.json").read_text())["accepted_code_changes"]
     assert {name: len(states) for name, states in record["code"].items()} == {"mymodel.py": 2}
+
+
+def test_an_algorithm_of_ones_own_is_trained_and_its_code_recorded(sfbench: Sfbench, folder: Path) -> None:
+    (folder / "strategies").mkdir()
+    (folder / "strategies/mine.py").write_text(ALGORITHM)
+    both = "algorithm=[sflv2, strategies/mine.py:MINE]"
+    words = ("sweep", "grid.yaml", "--out", "runs/own", "--set", "batch_size=8", "--set", both)
+    done = sfbench(*words)
+    assert done.returncode == 0, done.stderr
+    manifests = [json.loads(path.read_text()) for path in folder.glob("runs/own/cells/*/r0/manifest.json")]
+    codes = {m["config"]["algorithm"]: set(m["code"]) for m in manifests}
+    assert codes["./strategies/mine.py:MINE"] == {"sfbench", "mymodel.py", "strategies/mine.py"}
+    (folder / "strategies/mine.py").write_text(ALGORITHM + "# as before\n")
+    done = sfbench(*words, "--set", "repeats=2", "--accept-plan-change")
+    assert done.returncode == 2
+    assert "what is finished was measured with other code:\n  strategies/mine.py\n" in done.stderr
 
 
 def test_the_report_is_one_page_with_figures_made_without_tensorflow(sfbench: Sfbench, folder: Path) -> None:

@@ -79,9 +79,9 @@ def test_plan_starts_nothing_and_writes_nothing(
     monkeypatch.setattr(sys, "argv", ["sfbench", "sweep", "--plan", "--only", "clients == 2", "--verify"])
     with pytest.raises(SystemExit) as ended:
         main()
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert not ended.value.code
-    assert told.out.splitlines()[0] == "few: 2 cells × 3 repeats, order interleaved; 0 of 6 are done"
-    assert told.out.splitlines()[-1] == "to run it: sfbench sweep grid.yaml --only 'clients == 2'"
-    assert told.err == "no grid given: using grid.yaml of this folder\n"
+    assert printed.out.splitlines()[0] == "few: 2 cells × 3 repeats, order interleaved; 0 of 6 are done"
+    assert printed.out.splitlines()[-1] == "to run it: sfbench sweep grid.yaml --only 'clients == 2'"
+    assert printed.err == "no grid given: using grid.yaml in this folder\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "grid.yaml"]

@@ -116,11 +116,11 @@ def test_no_bars_in_a_pipe_where_colours_are_forced(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "message"),
     [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (12_000, "3 h 20 min"), (None, "unknown time")],
 )
-def test_times_as_people_say_them(seconds: float | None, told: str) -> None:
-    assert duration(seconds) == told
+def test_times_as_people_say_them(seconds: float | None, message: str) -> None:
+    assert duration(seconds) == message
 
 
 def test_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:

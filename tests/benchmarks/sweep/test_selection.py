@@ -89,7 +89,7 @@ def test_the_options_choose_together_and_are_told_as_they_were_written() -> None
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"only": "clients > 999"}, "holds for none of the 3 cells of this plan"),
         ({"cells": ["cell1", "cell7"]}, "--cell 'cell7' is not in this plan"),
@@ -97,8 +97,8 @@ def test_the_options_choose_together_and_are_told_as_they_were_written() -> None
         ({"retry": "ok"}, "--retry 'ok': choose one of "),
     ],
 )
-def test_a_choice_of_nothing_is_refused(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(told)):
+def test_a_choice_of_nothing_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
         parse_selection(**options).choose(runs_of(3, 2), {})
 
 

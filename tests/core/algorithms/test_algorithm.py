@@ -17,8 +17,11 @@ from splitfed_core.errors import ConfigError
     ("changes", "problem"),
     [
         ({"server": "body"}, "server 'body' does not fit cuts 1; give shared or copies"),
-        ({"cuts": 0, "server": "none"}, "'cut_layer' is ignored by what has no cut, and only by that; see `ignored`"),
-        ({"ignored": frozenset({"cut_layer"})}, "'cut_layer' is ignored by what has no cut"),
+        (
+            {"cuts": 0, "server": "none"},
+            "an algorithm without a cut ignores 'cut_layer', and no other does",
+        ),
+        ({"ignored": frozenset({"cut_layer"})}, "an algorithm without a cut ignores 'cut_layer'"),
         ({"handover": "relay"}, "handover 'relay' averages nothing; ignore 'aggregation' and 'strategy'"),
         ({"average_copies": average_copies}, "server 'shared' has no copies to average"),
     ],

@@ -104,7 +104,7 @@ def test_the_three_parts_of_ushape_compute_what_the_whole_computes() -> None:
 
 @pytest.mark.parametrize("cuts", [("dense4", "conv1"), ("conv1", "conv1")])
 def test_ushape_cuts_out_of_order_are_refused(cuts: tuple[str, str]) -> None:
-    with pytest.raises(ConfigError, match="does not lie behind") as caught:
+    with pytest.raises(ConfigError, match="does not come after") as caught:
         split_ushape(build_model("notebook_cnn", (8, 8, 1), 10, seed=1), cuts)
     assert caught.value.parameter == "cut_layer"
 
