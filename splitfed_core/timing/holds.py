@@ -19,16 +19,19 @@ much later than due all of that was, computing on this host included."""
 _SLACK_NS = 1_000
 _PR_SET_TIMERSLACK = 29  # of Linux' prctl.h
 
+_prctl = CDLL(None).prctl if sys.platform == "linux" else None
+
 
 class _Timer(threading.local):
     """How much earlier than due a sleeping thread is to be woken, so that it is not late.
 
     Linux lets a thread sleep some 50 µs longer than it asks, and then some, to save wake-ups; one that asks for it is
-    woken within some 30 µs. That is asked for once in each thread that waits: what is left is waited for busily.
+    woken within some 30 µs. That is asked for once in each thread that waits: what is left is waited for busily. A
+    thread of TensorFlow's is a new one to Python each time it calls, so asking must cost little.
     """
 
     def __init__(self) -> None:
-        asked = sys.platform == "linux" and not CDLL(None).prctl(_PR_SET_TIMERSLACK, c_ulong(_SLACK_NS), 0, 0, 0)
+        asked = _prctl is not None and not _prctl(_PR_SET_TIMERSLACK, c_ulong(_SLACK_NS), 0, 0, 0)
         self.tail_s = 0.00005 if asked else 0.0002
 
 
@@ -37,9 +40,8 @@ _timer = _Timer()
 
 def wait_until(due: float, now: Callable[[], float] = perf_counter, sleep_s: Callable[[float], object] = sleep) -> None:
     """Return when the clock says `due`: asleep but for the end, so that neighbours have the core."""
-    tail_s = _timer.tail_s
     while (left := due - now()) > 0:
-        if left > tail_s:
+        if left > (tail_s := _timer.tail_s):
             sleep_s(left - tail_s)
 
 
