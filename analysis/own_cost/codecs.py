@@ -32,7 +32,7 @@ _ERRORS = (
 )
 
 
-def make(folder: Path) -> str:
+def make_codec_tables(folder: Path) -> str:
     """Write `codecs.md`, `codecs.png` and `codecs.svg` beside the CSV; return the tables."""
     content = (folder / "codecs.csv").read_text()
     prices = [CodecPrice.read(row) for row in csv.DictReader(content.splitlines())]
@@ -93,4 +93,4 @@ if __name__ == "__main__":
         prog="python -m analysis.own_cost.codecs", description="Make tables and a figure of what codecs cost and lose."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="where python -m benchmarks.codecs wrote codecs.csv")
-    print(make(parser.parse_args().folder))
+    print(make_codec_tables(parser.parse_args().folder))

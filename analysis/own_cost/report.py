@@ -16,7 +16,7 @@ from analysis.own_cost.goals import MeasuredGoal, shown_digits
 from analysis.results.provenance import Provenance
 
 
-def make(folder: Path) -> str:
+def make_report(folder: Path) -> str:
     """Write `speed.md`, `speed.png` and `speed.svg` beside the CSV; return the table."""
     content = (folder / "speed.csv").read_text()
     goals = [MeasuredGoal.read(row) for row in csv.DictReader(content.splitlines())]
@@ -56,4 +56,4 @@ if __name__ == "__main__":
         prog="python -m analysis.own_cost.report", description="Make a table and a figure of what sfbench itself costs."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="where python -m benchmarks.own_cost wrote speed.csv")
-    print(make(parser.parse_args().folder))
+    print(make_report(parser.parse_args().folder))

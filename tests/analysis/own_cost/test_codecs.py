@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from analysis.own_cost.codec_prices import CodecPrice
-from analysis.own_cost.codecs import make
+from analysis.own_cost.codecs import make_codec_tables
 from benchmarks.codecs.measure import COLUMNS
 
 
@@ -41,7 +41,7 @@ def test_prices_come_out_as_tables_and_a_figure(tmp_path: Path) -> None:
         writer.writerows(rows)
     environment = {"cpu": "A CPU", "cores": 4, "git_commit": "0123456789abcdef", "git_dirty": False}
     (tmp_path / "environment.json").write_text(json.dumps({"environment": environment}))
-    lines = make(tmp_path).splitlines()
+    lines = make_codec_tables(tmp_path).splitlines()
     assert "| raw | 100 % | no copy | no copy | no copy |  |" in lines
     assert "| int8 | 25 % | 1.000 | 4.00 | 0.800 | ≥ 1.5 |" in lines
     assert "| codec | smashed, conv1 | gradient, conv1 |" in lines

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from analysis.own_cost.goals import MeasuredGoal
-from analysis.own_cost.report import make
+from analysis.own_cost.report import make_report
 from benchmarks.own_cost.goals import GOALS, Result, goal, ratios
 
 HIGHER = MeasuredGoal("steps/s ÷ theirs", "higher", 10, 15, "", 12.0, 8.0, 16.0, 3, "120 and 10 steps/s")
@@ -35,7 +35,7 @@ def test_what_was_measured_comes_out_as_a_table_and_a_figure(tmp_path: Path) -> 
         writer.writerows(result.row() for result in results)
     environment = {"cpu": "A CPU", "cores": 4, "git_commit": "0123456789abcdef", "git_dirty": False}
     (tmp_path / "environment.json").write_text(json.dumps({"environment": environment}))
-    lines = make(tmp_path).splitlines()
+    lines = make_report(tmp_path).splitlines()
     assert lines[2].startswith("| steps/s, 3 clients, batch 128 ÷ the notebook's way | ≥ 10× (aim 15) | 11.0×")
     assert "| 9.00–12.0, n = 3 | yes | 121 and 11 steps/s |" in lines[2]
     assert "| ≤ 15 s | 20.0 s | one | no | cold |" in lines[3]
