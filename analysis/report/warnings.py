@@ -126,6 +126,8 @@ def _many_clients(results: Results) -> ReportWarning | None:
 
 def _late(results: Results) -> ReportWarning | None:
     """Name the emulated cells that this host was too slow for, and how many clients it can hold instead."""
+    if "late" not in results.ok:  # of a time before there was emulation
+        return None
     late = results.ok[results.ok["late"] == 1]
     if late.empty:
         return None
