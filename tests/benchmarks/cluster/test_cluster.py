@@ -202,7 +202,7 @@ def test_processes_stay_warm_and_a_cell_does_not_depend_on_who_ran_before(
     before, again = processes(), Notes()
     cluster.run_cell(make_run(clients=2, rounds=1, cut_layer="conv1", aggregation=False), Notes())
     cluster.run_cell(make_run(order="fixed"), again)
-    assert len(before) == 4
+    assert len(before) >= 4  # those of this cell, and what earlier ones needed beside them
     assert processes() == before
     assert exact(again) == exact(fixed[0])
 

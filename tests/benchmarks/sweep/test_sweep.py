@@ -135,8 +135,8 @@ def test_what_the_runner_refuses_stops_no_other_cell(
             return dict(super().run_cell(cell, observer))
 
     assert sweep(Refusing(), text) == 3
-    told = "grid.yaml:5:7: b.csv has no label; 1 of 2 cells fail for it, the others are run"
-    assert told in capsys.readouterr().err
+    expected = "grid.yaml:5:7: b.csv has no label; 1 of 2 cells fail because of it; the others are run"
+    assert expected in capsys.readouterr().err
     assert sorted((m["status"], m["reason"]) for m in manifests(run).values()) == [
         ("failed", "b.csv has no label"),
         ("ok", None),
@@ -153,7 +153,7 @@ def test_another_environment_is_told(
         path.write_text(path.read_text().replace(env.stem, "0ld"))
     assert sweep(tiny_runner()) == 0
     kernel = platform.release()
-    told = f"note: 2 finished were measured in another environment (kernel old-{kernel} → {kernel})\n"
+    told = f"note: 2 finished runs were measured in another environment (kernel old-{kernel} → {kernel})\n"
     assert told in capsys.readouterr().err
 
 

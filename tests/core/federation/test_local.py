@@ -149,19 +149,22 @@ def test_each_place_of_a_split_step_is_held_inside_its_phase(algorithm: str, tra
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "places"),
+    ("algorithm", "places", "exchanges"),
     [
-        ("ushape", {"client_forward", "server_forward", "client_tail", "server_compute", "client_backward"}),
-        ("fl", {"client_forward", "client_backward", "aggregation"}),
+        # two in each of 20 steps; of each client in each round its end, the model there and back
+        ("ushape", {"client_forward", "server_forward", "client_tail", "server_compute", "client_backward"}, 52),
+        ("fl", {"client_forward", "client_backward", "aggregation"}, 8),
     ],
 )
-def test_every_place_of_a_step_is_held_once(algorithm: str, places: set[str], federations: Any) -> None:
+def test_every_place_of_a_step_is_held_once(algorithm: str, places: set[str], exchanges: int, federations: Any) -> None:
     pace, rows = stamped(federations, **ALGORITHMS[algorithm])
-    steps = dict.fromkeys({place for place, _ in pace.of} - {"aggregation"}, len(rows))
+    coding = {"client_encode", "client_decode"}
     counts: Counter[str] = Counter()
     for (place, _), stamps in pace.of.items():
         counts[place] += len(stamps)
-    assert counts == steps | ({"aggregation": 2} if "aggregation" in counts else {})  # one a round
+    steps = dict.fromkeys(counts.keys() - coding - {"aggregation"}, len(rows))
+    one_a_round = {"aggregation": 2} if "aggregation" in counts else {}
+    assert counts == steps | dict.fromkeys(coding, exchanges) | one_a_round
     assert places <= counts.keys()
 
 
