@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from analysis.figures.clients import label_counts, resources, stragglers
+from analysis.figures.codecs import break_even, codecs
+from analysis.figures.deployment import fleets, link_times
 from analysis.figures.learning import learning, loss, target
 from analysis.figures.ledger import latency, phases
+from analysis.figures.maps import codec_map, link_map
 from analysis.figures.network import links, network, network_over_rounds
 from analysis.figures.pareto import pareto
 from analysis.figures.roles import Choice
@@ -39,6 +42,53 @@ class Spec:
 FIGURES: dict[str, Spec] = {
     spec.name: spec
     for spec in (
+        Spec(
+            "codec_map",
+            "Which codec on which link",
+            "Of each column the green field is clearly the fastest; hatched ones are not clearly slower than the "
+            "fastest, so take any of them; red ones are slower, by the factor below. The column at the right is what "
+            "each codec costs in final test accuracy, in percentage points against raw; grey: no clear difference.",
+            codec_map,
+        ),
+        Spec(
+            "link_map",
+            "Which cut on which link",
+            "Of each column the green field is clearly the fastest; hatched ones are not clearly slower than the "
+            "fastest, so take any of them; red ones are slower, by the factor below. Compared are pairs of repeats in "
+            "cells alike in everything else, by 95 % intervals. Training time to an accuracy is also decided by how "
+            "well a choice learns.",
+            link_map,
+        ),
+        Spec(
+            "link_times",
+            "Step and round by link, measured",
+            "Filled marks are means, dots single repeats, over emulated links in real time. Rings are what bytes, link "
+            "and the step's own computing say that a step takes: a ring off its mark is time that the link does not "
+            "explain, such as a busy host.",
+            link_times,
+        ),
+        Spec(
+            "fleets",
+            "Mixed fleets: each kind of client",
+            "How long clients train in a round by their own link and device, and how long they then send their model "
+            "and wait for the others; dots are single clients. Who has the longest green bar sets the pace of all.",
+            fleets,
+        ),
+        Spec(
+            "codecs",
+            "Accuracy against bytes, and compression, by codec",
+            "Above: further left is fewer bytes for the same accuracy. Below: how many times smaller than with raw all "
+            "bytes of a round are, models and labels included. Bands are 95 % intervals over repeats.",
+            codecs,
+        ),
+        Spec(
+            "break_even",
+            "Below which bandwidth a codec pays",
+            "The saved bits of a step over how much longer its encoding and decoding take than raw's, on the same "
+            "device. On a link slower than the mark the codec saves time, on a faster one it costs time. Dotted: the "
+            "links that were run.",
+            break_even,
+        ),
         Spec(
             "effects",
             "What each choice costs",

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from analysis.deployment.emulated import has_links
 from analysis.figures import facets, theme
 from analysis.figures import roles as layout
 from analysis.figures.learning import over
@@ -71,6 +72,8 @@ def network_over_rounds(results: Results, choice: Choice = NO_CHOICE) -> Figure:
 
 def links(results: Results, choice: Choice = NO_CHOICE) -> Figure:
     """Predict the time of a round over slower links, from measured compute and counted bytes."""
+    if (has_links(results) & results.cells["usable"]).any():
+        raise NotShownError("links were emulated; the step and round by link are measured, with the prediction's error")
     results = _exchanging(results)
     predicted = predict(results)
     parts = {"hue": ("cut_layer", "batch_size", "*"), "col": ("batch_size", "clients", "*")}

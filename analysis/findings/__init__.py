@@ -1,13 +1,14 @@
 """What the numbers say, in words: each finding is computed from the data and says how sure it is."""
 
 from analysis.findings.choices import aggregation, batch, clients, cut
+from analysis.findings.deployment import codec_by_link, codec_pays, cut_by_link
 from analysis.findings.finding import Finding
 from analysis.findings.time import many_clients, slow_link, slowest_client, time_goes
 from analysis.findings.winners import fastest, first_to_target, front
 from analysis.results.load import Results
 
 _ALL = (
-    fastest, first_to_target, front, cut, aggregation, clients, batch,
+    codec_by_link, cut_by_link, fastest, first_to_target, front, cut, codec_pays, aggregation, clients, batch,
     time_goes, slow_link, slowest_client, many_clients,
 )  # fmt: skip
 """Most useful first."""

@@ -7,7 +7,7 @@ from analysis.findings.finding import Finding, sentence, times_faster
 from analysis.results.load import Results
 from analysis.results.ratios import paired_ratio
 from analysis.stats.intervals import interval, sampling, widened
-from analysis.text.units import digits, human
+from analysis.text.units import digits, human, points
 
 
 def cut(results: Results) -> Finding | None:
@@ -43,10 +43,10 @@ def aggregation(results: Results) -> Finding | None:
     time = gap and paired_ratio(several, "aggregation", "on", "off", "round_p50_s")
     if not (gap and more and time):
         return None
-    spread = f" ({_points(gap.least)} to {_points(gap.most)} from cell to cell)" if more.cells > 1 else ""
+    spread = f" ({points(gap.least)} to {points(gap.most)} from cell to cell)" if more.cells > 1 else ""
     tested = f" over repeats and {int(gap.examples):,} test examples" if gap.examples == gap.examples else ""
     sure = (
-        f"95 % interval {_points(gap.mean - gap.reach)} to {_points(gap.mean + gap.reach)}{tested}"
+        f"95 % interval {points(gap.mean - gap.reach)} to {points(gap.mean + gap.reach)}{tested}"
         if gap.reach == gap.reach
         else "too few repeats for an interval"
     )
@@ -54,7 +54,7 @@ def aggregation(results: Results) -> Finding | None:
     clear = abs(gap.mean) > gap.reach
     changes = "changes the final test accuracy by" if clear else "makes no clear difference to the final test accuracy:"
     return Finding(
-        f"Aggregation {changes} {_points(gap.mean)} points{spread}, "
+        f"Aggregation {changes} {points(gap.mean)} points{spread}, "
         f"for {digits(more.ratio)}× the bytes and {digits(time.ratio)}× the time per round.",
         f"On against off, {sure}, from {more.basis}{alone}.",
     )
@@ -83,10 +83,6 @@ def _gap(results: Results) -> _Gap | None:
     examples = float(results.ok["test_examples"].min())
     wider = widened(reach, sum(sampling(float(wide[side].mean()), examples) for side in ("on", "off")))
     return _Gap(mean, float(wider), float(by_cell.min()), float(by_cell.max()), examples)
-
-
-def _points(share: float) -> str:
-    return f"{'+' if share >= 0 else '−'}{abs(share) * 100:.1f}"
 
 
 def clients(results: Results) -> Finding | None:

@@ -1,5 +1,6 @@
 """Where time goes, who waits for whom, and what of it is only this host's."""
 
+from analysis.deployment.emulated import has_links
 from analysis.findings.finding import Finding
 from analysis.results.link_prediction import LINKS, predict
 from analysis.results.load import KEY, Results
@@ -33,6 +34,8 @@ def time_goes(results: Results) -> Finding | None:
 
 def slow_link(results: Results) -> Finding | None:
     """Say what the prediction says about the slowest link, over cells alike in everything but the cut."""
+    if (has_links(results) & results.cells["usable"]).any():
+        return None
     predicted = predict(results)
     if predicted.empty or "cut_layer" not in results.axes:
         return None

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from analysis.figures.roles import Choice
 from analysis.findings import findings
 from analysis.findings.finding import Finding
-from analysis.report.tables import Table
+from analysis.report.tables import BREAK_EVEN, Table, break_even_rows
 from analysis.report.warnings import ReportWarning, find_warnings
 from analysis.results.load import Results
 from analysis.results.provenance import Provenance
@@ -96,6 +96,7 @@ def _common(results: Results, statements: Statements, table: Table) -> dict[str,
     return {
         "name": results.name,
         **vars(statements),
+        "break_even": {"heads": BREAK_EVEN, "rows": break_even_rows(results)},
         "table": {"heads": _heads(table), "rows": _rows(table)},
     }
 

@@ -10,7 +10,16 @@ from analysis.figures.files import FORMATS, inline, render
 from analysis.figures.roles import NO_CHOICE, Choice
 from analysis.figures.theme import NotShownError
 from analysis.report import page
-from analysis.report.tables import PAPER, phases_to_csv, table, to_csv, to_latex
+from analysis.report.tables import (
+    PAPER,
+    break_even_rows,
+    break_even_to_csv,
+    break_even_to_latex,
+    phases_to_csv,
+    table,
+    to_csv,
+    to_latex,
+)
 from analysis.results.load import Results, load
 from analysis.results.provenance import Provenance, provenance
 from analysis.results.run_directory import newest_run
@@ -99,6 +108,8 @@ def _write_page(job: _Job) -> Path:
     tables = {"cells.csv": to_csv(cells), "cells.tex": to_latex(table(job.results, PAPER))}
     if len(job.results.phases):
         tables["phases.csv"] = phases_to_csv(job.results)
+    if break_even_rows(job.results):
+        tables |= {"break_even.csv": break_even_to_csv(job.results), "break_even.tex": break_even_to_latex(job.results)}
     _write(job.out / "tables", tables)
     statements = page.find_statements(job.results)
     index = page.html(job.results, statements, cells, job.origin, shown, absent)

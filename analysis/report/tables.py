@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.deployment.break_even import break_evens
 from analysis.results.load import KEY, Results
 from analysis.text.parameters import NOTHING, Value, title
-from analysis.text.units import Scale, digits, scale_for
+from analysis.text.units import Scale, digits, human, scale_for
 from splitfed_core.records.metrics import METRICS, Metric
 
 SHOWN = (
@@ -124,12 +125,64 @@ def to_csv(made: Table) -> str:
 
 def to_latex(made: Table) -> str:
     """Return the table for a paper, in the style of booktabs."""
-    columns = "l" * len(made.axes) + "r" * len(made.metrics)
     heads = [title(axis) for axis in made.axes] + [made.heading(i) for i in range(len(made.metrics))]
     rows = [
         [str(cell.values[axis]) for axis in made.axes] + [made.text(cell, i) for i in range(len(made.metrics))]
         for cell in made.cells
     ]
+    return _booktabs(heads, rows, len(made.axes))
+
+
+def break_even_to_csv(results: Results) -> str:
+    """Return below which bandwidth each codec pays, in stored units; a bandwidth without limit is `inf`."""
+    lines = [
+        {
+            one.axis: one.codec,
+            **dict(one.where),
+            "direction": one.direction,
+            "saved_bytes": one.saved_bytes,
+            "longer_s": one.longer_s,
+            "longer_reach_s": one.reach_s,
+            "break_even_bits_per_s": one.bits_per_s,
+            "low_bits_per_s": one.low,
+            "high_bits_per_s": one.high,
+            "pays": one.pays,
+            "repeats": one.repeats,
+        }
+        for one in break_evens(results)
+    ]
+    return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
+
+
+BREAK_EVEN = ("codec", "where", "direction", "saved", "takes longer", "pays below", "95 % interval")
+
+
+def break_even_rows(results: Results) -> list[list[str]]:
+    """Return below which bandwidth each codec pays, in words: a line of `BREAK_EVEN` for each."""
+    return [
+        [
+            results.names.word(one.axis, one.codec),
+            results.names.words(dict(one.where), dict(one.where)) if one.where else "–",
+            one.direction,
+            human(one.saved_bytes, "B"),
+            human(one.longer_s, "s"),
+            human(one.bits_per_s, "bit/s") if one.pays == "below" else one.pays,
+            f"{human(one.low, 'bit/s')} to {human(one.high, 'bit/s')}"
+            if one.pays == "below" and one.low == one.low
+            else "–",
+        ]
+        for one in break_evens(results)
+    ]
+
+
+def break_even_to_latex(results: Results) -> str:
+    """Return the same for a paper, in the style of booktabs."""
+    return _booktabs(list(BREAK_EVEN), break_even_rows(results), 3)
+
+
+def _booktabs(heads: list[str], rows: list[list[str]], texts: int) -> str:
+    """Return a table whose first columns are texts and whose others are numbers."""
+    columns = "l" * texts + "r" * (len(heads) - texts)
     body = "\n".join(" & ".join(map(_escape, row)) + r" \\" for row in rows)
     header = " & ".join(map(_escape, heads))
     return (
@@ -143,6 +196,8 @@ _LATEX: dict[str, str] = {
     "±": r"$\pm$",
     "–": "--",
     "µ": r"$\mu$",
+    "∞": r"$\infty$",
+    "−": "$-$",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "\\": r"\textbackslash{}",

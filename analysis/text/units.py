@@ -17,6 +17,7 @@ _LADDERS: dict[str, tuple[Scale, ...]] = {
     "s": (Scale("µs", 1e6), Scale("ms", 1e3), Scale("s", 1.0), Scale("min", 1 / 60), Scale("h", 1 / 3600)),
     "B": (Scale("B", 1.0), Scale("kB", 1e-3), Scale("MB", 1e-6), Scale("GB", 1e-9), Scale("TB", 1e-12)),
     "kbit/s": (Scale("kbit/s", 1.0), Scale("Mbit/s", 1e-3), Scale("Gbit/s", 1e-6)),
+    "bit/s": (Scale("bit/s", 1.0), Scale("kbit/s", 1e-3), Scale("Mbit/s", 1e-6), Scale("Gbit/s", 1e-9)),
     "FLOP": (Scale("FLOP", 1.0), Scale("kFLOP", 1e-3), Scale("MFLOP", 1e-6), Scale("GFLOP", 1e-9)),
     "share": (Scale("%", 100.0),),
 }
@@ -59,3 +60,8 @@ def human(value: float | None, unit: str) -> str:
     scale = scale_for(unit, [value])
     number = digits(value * scale.factor) if math.isfinite(value) else digits(value)
     return f"{number} {scale.unit}".rstrip()
+
+
+def points(share: float) -> str:
+    """Say a difference of shares in percentage points: `+0.3`, `−1.2`."""
+    return f"{'+' if share >= 0 else '−'}{abs(share) * 100:.1f}"

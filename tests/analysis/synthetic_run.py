@@ -52,6 +52,8 @@ class Attempt:
         self.smashed = CUT_FLOATS[config["cut_layer"]] * 4
         self.bytes = self.smashed * config["batch_size"]
         self.step_s = 0.002 + 5e-5 * config["batch_size"] + self.bytes / 1e9 + 4e-4 * config["clients"]
+        self.emulation: Mapping[str, object] = {}
+        self.workers = 2
         self.steps: list[StepRow] = []
         self.rounds: list[RoundRow] = []
         self.clients: list[ClientRow] = []
@@ -66,17 +68,17 @@ class Attempt:
         shares = np.random.default_rng(0).dirichlet([0.5] * self.config["clients"], 10)
         return [LabelRow(c, str(k), int(140 * shares[k][c])) for c in range(self.config["clients"]) for k in range(10)]
 
-    def _loss(self, seen: float) -> float:
+    def loss(self, seen: float) -> float:
         plateau = 0.1 if self.config["aggregation"] else 0.35
         return plateau + (2.3 - plateau) * math.exp(-seen / 2) * float(self.rng.uniform(0.97, 1.03))
 
     def _round(self, round_: int, start: float) -> float:
-        ends = [self._client(round_, client, start) for client in range(self.config["clients"])]
+        ends = [self.client(round_, client, start) for client in range(self.config["clients"])]
         local = max(ends) - start
         on = self.config["aggregation"]
         model_bytes = CUT_PARAMETERS[self.config["cut_layer"]] * 4 * self.config["clients"] if on else 0
         sent = [s for s in self.steps if s.round == round_]
-        loss = self._loss(round_ + 1)
+        loss = self.loss(round_ + 1)
         self.rounds.append(
             RoundRow(
                 self.cell_id,
@@ -128,13 +130,13 @@ class Attempt:
             )
         return start + local
 
-    def _client(self, round_: int, client: int, clock: float) -> float:
+    def client(self, round_: int, client: int, clock: float) -> float:
         for i in range(self.steps_per_round):
             total = self.step_s * float(self.rng.lognormal(0, 0.12)) * (1 + 0.1 * client)
             phases = {name: share * total for name, share in PHASE_SHARES.items()}
             step = round_ * self.steps_per_round + i
             examples = self.config["batch_size"]
-            loss = self._loss(round_ + 1 + i / self.steps_per_round)
+            loss = self.loss(round_ + 1 + i / self.steps_per_round)
             self.steps.append(
                 StepRow(
                     self.cell_id,
@@ -196,11 +198,12 @@ def facts(attempt: Attempt) -> Facts:
     return Facts(
         client_parameters=parameters,
         server_parameters=40_000 - parameters,
-        workers=2,
+        workers=attempt.workers,
         examples=1437,
         setup_s=4.0,
         first_step_s=0.9,
         dataset={"train": 1437, "test": 360, "shape": [8, 8, 1], "classes": 10},
+        emulation=attempt.emulation,
         roles={"main_server": {"rss_bytes": 390_000_000}, "fed_server": {"rss_bytes": 210_000_000}},
         extra={
             "client_parameter_bytes": 4 * parameters,
@@ -238,6 +241,7 @@ def write_run(
     steps_per_round: int = 6,
     failed: Callable[[Mapping[str, Any], int], str | None] = lambda *_: None,
     override: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {},
+    attempt_of: type[Attempt] = Attempt,
 ) -> Path:
     """Write a run of the Cartesian product of `axes`; `failed` gives the reason for attempts that failed.
 
@@ -256,7 +260,7 @@ def write_run(
     for run in plan.runs():
         config = run.config.plain()
         reason = failed(config, run.repeat)
-        attempt = Attempt(run.cell_id, run.repeat, config, steps_per_round)
+        attempt = attempt_of(run.cell_id, run.repeat, config, steps_per_round)
         write_attempt(directory, run, attempt if reason else attempt.build(), env, reason)
     manifests = {run.key: directory.manifest(run) for run in plan.runs()}
     directory.write_summary({key: manifest for key, manifest in manifests.items() if manifest})

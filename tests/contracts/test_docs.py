@@ -9,6 +9,7 @@ import pytest
 
 from analysis.figures import FIGURES, METRIC
 from analysis.results.csv_files import sha256
+from tests.analysis.emulated_run import OF_LINKS_AND_CODECS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -68,8 +69,9 @@ def test_every_figure_is_explained(name: str) -> None:
     (section,) = (text for text in sections if text.startswith(f"{name}: "))
     if name != METRIC.name:
         assert all(f"**{word}" in section for word in ("Shows", "Axes", "Computed", "Misread"))
-        assert f"(images/figures/{name}.png)" in section
-        assert (ROOT / f"reports/sample/figures/{name}.png").is_file()
+        there = (ROOT / f"reports/sample/figures/{name}.png").is_file()
+        assert there or name in OF_LINKS_AND_CODECS
+        assert (f"(images/figures/{name}.png)" in section) == there
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:

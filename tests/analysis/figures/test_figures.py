@@ -20,6 +20,7 @@ from analysis.results.load import Results, load
 from analysis.results.resampling import beaten_by, on_front
 from analysis.results.target_accuracy import reached, target_accuracy
 from splitfed_core.records.rows import PHASES
+from tests.analysis.emulated_run import OF_ANY_RUN, OF_LINKS_AND_CODECS
 
 MakeRun = Callable[..., Path]
 CHOICE = Choice()
@@ -66,7 +67,7 @@ def check_layout(figure: Figure) -> None:
         assert box.x1 <= figure.bbox.x1
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", OF_ANY_RUN)
 def test_nothing_overlaps(results: Results, name: str) -> None:
     check_layout(FIGURES[name].draw(results, CHOICE))
 
@@ -82,7 +83,13 @@ def test_runs_with_different_axes_are_drawn_together(make_run: MakeRun) -> None:
     runs = [make_run("base", {"clients": [2, 3]}), make_run("head", {"batch_size": [16, 64]})]
     both = load(*runs)
     assert tuple(both.axes) == ("run", "clients", "batch_size")
-    assert all(spec.draw(both, CHOICE).axes for spec in FIGURES.values())
+    assert all(FIGURES[name].draw(both, CHOICE).axes for name in OF_ANY_RUN)
+
+
+@pytest.mark.parametrize("name", OF_LINKS_AND_CODECS)
+def test_a_run_without_links_and_codecs_has_no_such_figure(results: Results, name: str) -> None:
+    with pytest.raises(theme.NotShownError):
+        FIGURES[name].draw(results, CHOICE)
 
 
 def test_phases_sum_to_a_whole_step(results: Results) -> None:
