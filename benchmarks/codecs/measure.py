@@ -82,8 +82,8 @@ def shown(form: Form) -> str:
     """Return a codec in words: `topk 0.1, zstd`."""
     if isinstance(form, str):
         return form
-    said = [str(value) if name != "per" else f"per {value}" for name, value in form.items() if name != "then"]
-    return " ".join(said) + (f" + {form['then']}" if "then" in form else "")
+    words = [str(value) if name != "per" else f"per {value}" for name, value in form.items() if name != "then"]
+    return " ".join(words) + (f" + {form['then']}" if "then" in form else "")
 
 
 def applies(form: Form, tensor: str) -> bool:

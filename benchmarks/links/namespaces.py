@@ -123,5 +123,5 @@ def require_root(tools: Sequence[str] = _TOOLS) -> None:
 
 
 def _reason(error: Exception) -> str:
-    said = getattr(error, "stderr", None) or str(error)
-    return " ".join(said.split())
+    output = getattr(error, "stderr", None) or str(error)
+    return " ".join(output.split())

@@ -82,7 +82,7 @@ def markdown(lines: Sequence[Line]) -> str:
 def summary(lines: Sequence[Line]) -> list[str]:
     """Return a sentence per witness, and one on the bounds."""
     measured = [line for line in lines if not line.skipped]
-    told = [
+    notes = [
         _of_witness(name, list(found))
         for name, found in groupby(sorted(measured, key=lambda line: line.witness), key=lambda line: line.witness)
     ]
@@ -94,7 +94,7 @@ def summary(lines: Sequence[Line]) -> list[str]:
     if failed and host_was_busy(lines):
         strayed = max(abs(each - median(line.witness_s)) for line in measured for each in line.witness_s)
         rule += f"; not clear: the host was busy, a witness itself strayed by {_ms(strayed)}; repeat it on a quiet one"
-    return [*told, rule]
+    return [*notes, rule]
 
 
 def _bound(share: float, seconds: float) -> str:
@@ -128,11 +128,11 @@ def _skips(lines: Sequence[Line]) -> list[str]:
             messages = reasons.setdefault((line.witness, line.skipped), {})
             messages.setdefault(f"{line.link} {_way(line)}", []).append(size(line.num_bytes))
     measured = {line.witness for line in lines if not line.skipped}
-    told = []
+    notes = []
     for (witness, reason), messages in reasons.items():
         what = "; ".join(f"{name} {', '.join(sizes)}" for name, sizes in messages.items())
-        told.append(f"{witness}, skipped: {f'{reason}: {what}' if witness in measured else reason}")
-    return told
+        notes.append(f"{witness}, skipped: {f'{reason}: {what}' if witness in measured else reason}")
+    return notes
 
 
 def _by_witness(lines: Sequence[Line]) -> Iterator[tuple[str, list[Line]]]:

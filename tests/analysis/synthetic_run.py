@@ -227,8 +227,8 @@ ENVIRONMENT = Environment(
 
 
 def slug(config: Mapping[str, Any]) -> str:
-    told = {name: value for name, value in config.items() if name != "isolation"}
-    digest = hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=5).hexdigest()
+    parameters = {name: value for name, value in config.items() if name != "isolation"}
+    digest = hashlib.blake2b(json.dumps(parameters, sort_keys=True).encode(), digest_size=5).hexdigest()
     return f"sflv2-c{config['clients']}-b{config['batch_size']}-{config['cut_layer']}-{digest}"
 
 

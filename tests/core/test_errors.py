@@ -9,8 +9,8 @@ README = Path(__file__).parents[2] / "README.md"
 
 def test_the_readme_lists_the_exit_codes() -> None:
     _, listed = re.sub(r"\s+", " ", README.read_text()).split("Exit codes: ")
-    told = re.findall(r"(?:^|· )(\d+) ", listed.partition(" ### ")[0])
-    assert [int(code) for code in told] == list(ExitCode)
+    listed_codes = re.findall(r"(?:^|· )(\d+) ", listed.partition(" ### ")[0])
+    assert [int(code) for code in listed_codes] == list(ExitCode)
 
 
 def test_an_error_knows_its_exit_code() -> None:

@@ -28,9 +28,9 @@ def _zstd() -> _Stage:
 
     def expand(payload: bytes | memoryview, size: int) -> bytes:
         try:
-            told = zstandard.frame_content_size(payload)
-            if told != size:  # the library would allocate what the frame says
-                raise RemoteError(f"a zstd frame says that it holds {told} bytes where {size} belong")
+            declared = zstandard.frame_content_size(payload)
+            if declared != size:  # the library would allocate what the frame says
+                raise RemoteError(f"a zstd frame says that it holds {declared} bytes where {size} belong")
             return zstandard.ZstdDecompressor().decompress(payload, max_output_size=size, allow_extra_data=False)
         except zstandard.ZstdError as error:
             raise RemoteError(f"{len(payload)} bytes are not a zstd frame ({error})") from None

@@ -14,17 +14,17 @@ LINE = Line("relay", "lte", "uplink", 1_000_000, 12.0, 35.0, 0.732, (0.74, 0.735
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["grid.yaml", "--links"], "--links and grid.yaml: emulated links are checked without a grid; leave it out"),
         (["--links", "--bundled", "quick"], "--links and quick: emulated links are checked without a grid"),
         (["--json"], "--json: only --links prints JSON; add it, or leave --json out"),
     ],
 )
-def test_what_makes_no_sense_together_is_refused(words: list[str], told: str) -> None:
+def test_what_makes_no_sense_together_is_refused(words: list[str], message: str) -> None:
     error = CliRunner().invoke(app, ["verify", *words]).exception
     assert isinstance(error, UsageError)
-    assert str(error).startswith(told)
+    assert str(error).startswith(message)
 
 
 @pytest.fixture

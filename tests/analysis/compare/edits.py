@@ -22,9 +22,9 @@ def edit(run: Path, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -
     for manifest in run.glob("cells/*/r*/manifest.json"):
         path = manifest.with_name(name)
         change(pd.read_csv(path)).to_csv(path, index=False)
-        told = json.loads(manifest.read_text())
-        told["files"][name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        manifest.write_text(json.dumps(told))
+        manifest_facts = json.loads(manifest.read_text())
+        manifest_facts["files"][name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        manifest.write_text(json.dumps(manifest_facts))
 
 
 def edit_json(path: Path, **changes: object) -> None:

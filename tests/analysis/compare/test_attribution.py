@@ -49,7 +49,7 @@ def rounds(between: float, aggregation: float, step: float = 0.01) -> tuple[Meas
 
 
 @pytest.mark.parametrize(
-    ("head", "told"),
+    ("head", "message"),
     [
         (rounds(0.006, 0.012), "between steps +44 % of the round (+200 ms)"),
         (rounds(0.001, 0.3), "aggregation +64 % of the round (+288 ms)"),
@@ -61,11 +61,11 @@ def rounds(between: float, aggregation: float, step: float = 0.01) -> tuple[Meas
     ],
 )
 def test_what_a_round_holds_beside_its_steps_is_attributed_where_rounds_moved(
-    head: tuple[Measured, ...], told: str
+    head: tuple[Measured, ...], message: str
 ) -> None:
     before = rounds(0.001, 0.012)
     judged = decide(Pairs("c", "c", {}, tuple(range(10)), before, head)).cells[0]
-    assert moved_words(judged.moved) == told
+    assert moved_words(judged.moved) == message
     old = tuple(replace(run, round_parts={"steps_s": run.round_parts["steps_s"]}) for run in before)
     judged = decide(Pairs("c", "c", {}, tuple(range(10)), old, head)).cells[0]
     assert {moved.phase for moved in judged.moved if moved.of == "round"} <= {"steps_s"}
@@ -127,11 +127,11 @@ def test_parts_and_cells_that_runs_lack_are_left_out() -> None:
     assert attribute([whole, phases("d", base, head, [7, 8])]) == ()
 
 
-@pytest.mark.parametrize(("name", "told"), [("step_p50_s", ["server_compute_s"]), ("final_train_loss", [])])
-def test_a_change_of_the_step_is_attributed_and_one_of_the_loss_is_not(name: str, told: list[str]) -> None:
+@pytest.mark.parametrize(("name", "phases"), [("step_p50_s", ["server_compute_s"]), ("final_train_loss", [])])
+def test_a_change_of_the_step_is_attributed_and_one_of_the_loss_is_not(name: str, phases: list[str]) -> None:
     one, other = (
         tuple(Measured(values={name: value}, phases={"server_compute_s": value}) for _ in range(6)) for value in (1, 2)
     )
     (judged,) = judge([Pairs("c", "c", {}, tuple(range(6)), one, other)], {name: METRICS[name]}, Rules()).cells
     assert judged.outcome == "regression"
-    assert [moved.phase for moved in judged.moved] == told
+    assert [moved.phase for moved in judged.moved] == phases

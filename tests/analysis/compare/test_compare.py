@@ -109,14 +109,16 @@ def test_a_metric_that_means_something_else_on_either_side_is_left_out_and_passe
     assert (judged["step_p50_s"]["verdict"], compared.exit_code) == ("inconclusive", 4)
     assert "step_p50_s differs in meaning between the sides (definitions 2 and 3)" in judged["step_p50_s"]["reason"]
     assert (judged["bytes_per_round"]["verdict"], "uplink_p50_s" in judged) == ("unchanged", False)
-    assert any("define them differently: step_p50_s, step_p95_s, uplink_p50_s." in told for told in compared.warnings)
+    assert any(
+        "define them differently: step_p50_s, step_p95_s, uplink_p50_s." in message for message in compared.warnings
+    )
 
 
 def test_metrics_that_were_defined_anew_on_both_sides_are_compared(base: Path, head: Path) -> None:
     for run in (base, head):
         define(run, step_p50_s=3)
     compared = compare(base, head)
-    assert (compared.exit_code, [told for told in compared.warnings if "define" in told]) == (0, [])
+    assert (compared.exit_code, [message for message in compared.warnings if "define" in message]) == (0, [])
 
 
 def test_a_side_with_two_codes_is_refused_with_the_remedy(base: Path, head: Path) -> None:
@@ -127,9 +129,9 @@ def test_a_side_with_two_codes_is_refused_with_the_remedy(base: Path, head: Path
         edit_json(path, code={"sfbench": "a", "net.py": "b"})
     edit_json(first, code={"sfbench": "a", "net.py": "c"})
     assert compare(base, base).exit_code == 0  # of before code was recorded: one code
-    told = compare(base, head)
-    assert (told.judgement.outcome, told.exit_code) == ("error", 3)
-    reasons = {cell.pairs.refusal for cell in told.judgement.cells}
+    refused = compare(base, head)
+    assert (refused.judgement.outcome, refused.exit_code) == ("error", 3)
+    reasons = {cell.pairs.refusal for cell in refused.judgement.cells}
     assert reasons == {
         "repeat 0: HEAD was measured with more than one version of the code (net.py changed during the run): measure "
         "all of it with one, "

@@ -18,7 +18,7 @@ MakeRun = Callable[..., Path]
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"min_effects": ["step_p50_s"]}, "--min-effect 'step_p50_s': write METRIC=SHARE"),
         ({"min_effects": ["step_p50_s=-1%"]}, "--min-effect 'step_p50_s=-1%': write METRIC=SHARE"),
@@ -28,8 +28,8 @@ MakeRun = Callable[..., Path]
         ({"metrics": ["speed"]}, "metric 'speed' does not exist"),
     ],
 )
-def test_wrong_options_are_refused(base: Path, options: dict[str, Any], told: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(told)):
+def test_wrong_options_are_refused(base: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
         compare(base, base, **options)
 
 

@@ -200,8 +200,8 @@ def test_a_metric_that_was_redefined_is_told_where_it_decides(name: str, outcome
     pairs = measured(name, [0.5] * 6, [0.5] * 6, definitions={name: 2})
     found = judge([pairs], {name: METRICS[name]}, Rules()).cells[0].metrics
     assert [judged.verdict.outcome for judged in found] == outcomes
-    told = f"{name} differs in meaning between the sides (definitions 1 and 2): measure both again"
-    assert pairs.redefined(METRICS[name]) == told
+    message = f"{name} differs in meaning between the sides (definitions 1 and 2): measure both again"
+    assert pairs.redefined(METRICS[name]) == message
     assert measured(name, [0.5] * 2, [0.5] * 2).redefined(METRICS[name]) is None
 
 

@@ -35,16 +35,16 @@ def test_a_folder_of_them_has_a_pair_per_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("{}", "has no list of benchmarks"),
         ('{"benchmarks": [{"stats": null}]}', "has no list"),
         ("no", "cannot be read"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, content: str, told: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "x.json").write_text(content)
-    with pytest.raises(NotARunError, match=told):
+    with pytest.raises(NotARunError, match=message):
         compare(tmp_path / "x.json", tmp_path / "x.json")
 
 

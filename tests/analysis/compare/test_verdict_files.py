@@ -54,9 +54,9 @@ def test_the_markdown_says_what_was_not_confirmed(base: Path, head: Path, tmp_pa
     assert moved in (tmp_path / "verdict.md").read_text()
     fresh = reseeded(base)
     write_verdict(compare(base, head, confirm=(fresh, fresh)), tmp_path)
-    told = (tmp_path / "verdict.md").read_text()
-    assert "flagged once, but not again by 5 fresh pairs" in told
-    assert moved not in told
+    message = (tmp_path / "verdict.md").read_text()
+    assert "flagged once, but not again by 5 fresh pairs" in message
+    assert moved not in message
 
 
 def test_the_commits_are_those_of_the_users_own_code(base: Path) -> None:

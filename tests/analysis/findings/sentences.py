@@ -3,6 +3,6 @@
 from analysis.findings.finding import Finding
 
 
-def told(finding: Finding | None) -> tuple[str, str]:
+def message(finding: Finding | None) -> tuple[str, str]:
     assert finding is not None
     return finding.headline, finding.sure

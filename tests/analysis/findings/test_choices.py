@@ -7,7 +7,7 @@ from typing import Any
 from analysis.findings import choices
 from analysis.results.load import Results
 from analysis.text.parameters import Names
-from tests.analysis.findings.sentences import told
+from tests.analysis.findings.sentences import message
 
 Made = Callable[..., Results]
 
@@ -19,7 +19,7 @@ def test_the_cut_that_sends_least_against_the_one_that_sends_most(made: Made) ->
         uplink_bytes_per_step=lambda c: sent[c["cut_layer"]],
         step_p50_s=lambda c: step[c["cut_layer"]] * c["clients"],
     )
-    headline, sure = told(choices.cut(results))
+    headline, sure = message(choices.cut(results))
     assert headline == "Cut b sends 4× fewer bytes up per step than cut a and is 2× faster per step."
     assert sure.startswith("Step latency of a ÷ b: 2×, 95 % interval 2–2×, from 2 pairs of cells and 3 repeats.")
 
@@ -40,7 +40,7 @@ def test_aggregation_leaves_out_who_is_alone_and_says_the_range_and_the_test_exa
         round_p50_s=lambda c: 1.25 if c["aggregation"] == "on" else 1.0,
         test_examples=lambda _: 400.0,
     )
-    headline, sure = told(choices.aggregation(results))
+    headline, sure = message(choices.aggregation(results))
     assert headline == (
         "Aggregation makes no clear difference to the final test accuracy: +3.0 points "
         "(+2.0 to +4.0 from cell to cell), for 1.5× the bytes and 1.25× the time per round."
@@ -51,7 +51,9 @@ def test_aggregation_leaves_out_who_is_alone_and_says_the_range_and_the_test_exa
         "from 2 pairs of cells and 3 repeats; cells with one participant are left out."
     )
     more = replace(results, cells=results.cells.assign(test_examples=4000.0))
-    assert told(choices.aggregation(more))[0].startswith("Aggregation changes the final test accuracy by +3.0 points")
+    assert message(choices.aggregation(more))[0].startswith(
+        "Aggregation changes the final test accuracy by +3.0 points"
+    )
 
 
 def test_throughput_of_many_clients_names_its_swap_share(made: Made) -> None:
@@ -61,7 +63,7 @@ def test_throughput_of_many_clients_names_its_swap_share(made: Made) -> None:
         swap_share=lambda c: 0.25 if c["clients"] == 4 else 0.0,
     )
     shared = replace(results, names=Names(shared={4: 2}))
-    headline, sure = told(choices.clients(shared))
+    headline, sure = message(choices.clients(shared))
     assert headline == "4 clients in 2 workers train 1.5× the samples per second of 2 clients; linear would be 2×."
     assert sure.endswith("from 1 pair of cells and 3 repeats. Switching clients took 25 % of their training time.")
 
@@ -73,5 +75,5 @@ def test_a_batch_larger_than_every_shard_is_not_compared(made: Made) -> None:
         step_p50_s=lambda c: 0.001 * c["batch_size"] ** 0.5,
         largest_batch=lambda c: float(min(c["batch_size"], 64)),
     )
-    headline, _ = told(choices.batch(results))
+    headline, _ = message(choices.batch(results))
     assert headline == "Batch 64 trains 4× the samples per second of batch 16, with steps 2× as long."

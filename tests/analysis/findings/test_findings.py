@@ -39,8 +39,8 @@ def test_data_sets_are_never_compared_with_one_another(made: Made) -> None:
 def test_more_clients_than_workers_is_a_caution_and_stands_above_times(make_run: MakeRun) -> None:
     """The synthetic runs have two workers."""
     results = load(make_run("quick", {"clients": [2, 4]}, repeats=1))
-    told = {warning.title: warning.text for warning in find_warnings(results)}
-    assert told["More clients than workers."].startswith("Clients took turns in fewer processes (4 in 2): latency")
+    texts = {warning.title: warning.text for warning in find_warnings(results)}
+    assert texts["More clients than workers."].startswith("Clients took turns in fewer processes (4 in 2): latency")
     for name in ("effects", "phases", "latency", "speed", "stragglers"):
         title = FIGURES[name].draw(results, Choice()).get_suptitle()
         assert "clients in fewer workers (4 in 2): latency, queue and stragglers are those of the host" in title
@@ -58,8 +58,8 @@ def test_batches_that_no_client_can_fill_are_a_warning(made: Made) -> None:
     results = replace(results, cells=results.cells.assign(env="e", reference_task_s=NAN))
     (warning,) = [warning for warning in find_warnings(results) if warning.title == "Batches larger than every shard."]
     assert [(d.where, d.what) for d in warning.details] == [("batch 64", "64, but the largest had 40")]
-    told = {warning.title: warning.text for warning in find_warnings(results)}
-    assert told["Batches of different sizes."].endswith("in at least one cell that is 60 % of the steps.")
+    texts = {warning.title: warning.text for warning in find_warnings(results)}
+    assert texts["Batches of different sizes."].endswith("in at least one cell that is 60 % of the steps.")
     mostly = results.where(results.cells["batch_size"] == 32)
     assert "Batches of different sizes." not in {warning.title for warning in find_warnings(mostly)}
 

@@ -9,7 +9,7 @@ from analysis.findings import time
 from analysis.results.link_prediction import LINKS
 from analysis.results.load import Results
 from splitfed_core.records.rows import PHASES
-from tests.analysis.findings.sentences import told
+from tests.analysis.findings.sentences import message
 
 Made = Callable[..., Results]
 
@@ -31,7 +31,7 @@ SHARES = {"client_forward_s": 0.2, "client_backward_s": 0.25, "server_compute_s"
 
 def test_the_largest_share_of_a_step_is_named_first(made: Made) -> None:
     results = phases_of(made({"clients": (1, 2)}), SHARES)
-    headline, sure = told(time.time_goes(results))
+    headline, sure = message(time.time_goes(results))
     assert headline == "Most of a step goes into computing on the clients: 45 %."
     assert sure == (
         "Then 30 % waiting for the main server, 12 % transfer, 10 % computing on the main server, "
@@ -44,7 +44,7 @@ def test_waits_of_cells_whose_clients_share_workers_are_left_out(made: Made) -> 
     mixed = phases_of(results, SHARES)
     crowded = mixed.phases["cell_id"] == "8"
     mixed.phases.loc[crowded, "typical_s"] = (mixed.phases["phase"] == "server_queue_s").astype(float)
-    headline, sure = told(time.time_goes(mixed))
+    headline, sure = message(time.time_goes(mixed))
     assert headline == "Most of a step goes into computing on the clients: 45 %."
     assert "Mean over all cells but those whose clients share workers" in sure
 
@@ -62,7 +62,7 @@ def test_a_slow_link_is_predicted_for_the_round(made: Made) -> None:
         model_bytes_per_round=lambda c: 250_000.0 if c["cut_layer"] == "b" else 0.0,
     )
     shares = {"client_forward_s": 0.8, "uplink_s": 0.1, "downlink_s": 0.1}
-    headline, sure = told(time.slow_link(phases_of(results, shares)))
+    headline, sure = message(time.slow_link(phases_of(results, shares)))
     # a: 10 · (8 + 10 + 1) ms; b: 10 · (8 + 1 + 1) ms + 125 kB · 8 / 10 Mbit/s
     assert headline == (
         f"Predicted, not measured: over {LINKS[-1].name} a round takes 190 ms with cut a and 200 ms with cut b."
@@ -77,7 +77,7 @@ def test_stragglers_are_of_cells_where_nobody_waits_for_a_worker(made: Made) -> 
         straggler_ratio=lambda c: ratio[c["clients"]],
         crowded=lambda c: c["clients"] == 3,
     )
-    headline, sure = told(time.slowest_client(results))
+    headline, sure = message(time.slowest_client(results))
     assert headline == "In a typical round the slowest client takes 1.35× as long as the median one."
     assert sure == "Median over all cells but those whose clients share workers; the worst cell has 1.5×."
     assert time.slowest_client(results.where(results.cells["crowded"])) is None
@@ -90,7 +90,7 @@ def test_more_clients_than_workers_is_a_finding(made: Made) -> None:
         crowded=lambda c: c["clients"] > 2,
         swap_share=lambda c: 0.1 * c["clients"] / 4,
     )
-    headline, sure = told(time.many_clients(results))
+    headline, sure = message(time.many_clients(results))
     assert headline == (
         "With more clients than workers (4 in 2, 8 in 2), latency, queue and stragglers are those of the host."
     )

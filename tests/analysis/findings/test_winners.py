@@ -9,14 +9,14 @@ import pytest
 from analysis.findings import winners
 from analysis.results.load import Results
 from analysis.results.pareto_front import front_of
-from tests.analysis.findings.sentences import told
+from tests.analysis.findings.sentences import message
 
 Made = Callable[..., Results]
 
 
 def test_the_fastest_cell_is_named_where_most_resamples_agree(made: Made) -> None:
     results = made({"clients": (1, 2)}, samples_per_s=lambda c: 100 * c["clients"] + c["repeat"])
-    headline, sure = told(winners.fastest(results))
+    headline, sure = message(winners.fastest(results))
     assert headline == "Fastest: 2 clients with 201 samples/s, 1.99× the slowest cell."
     assert sure == (
         "First in 100 % of the resamples of repeats. Slowest: 1 client with 101 samples/s. Means of 3 repeats per cell."
@@ -30,7 +30,7 @@ def test_nobody_is_the_fastest_by_chance(made: Made) -> None:
         repeats=4,
         samples_per_s=lambda c: 100.0 + (12 + 0.1 * c["clients"]) * (c["clients"] == c["repeat"] + 1),
     )
-    headline, sure = told(winners.fastest(results))
+    headline, sure = message(winners.fastest(results))
     assert headline == "No cell is clearly the fastest; by its mean it is 4 clients with 103 samples/s."
     share = float(sure.removeprefix("First in ").partition(" %")[0])
     assert share == pytest.approx(100 * 91 / 256, abs=3 * 1.6)
@@ -44,7 +44,7 @@ def test_first_to_a_target_needs_it_in_every_repeat(made: Made) -> None:
         for n in (1, 2, 3) for k in range(3) for i, share in ((1, 0.5), (2, 0.3 if n == 1 and k == 0 else 0.96))
     ]  # fmt: skip
     results = replace(results, rounds=pd.DataFrame(lines))
-    headline, sure = told(winners.first_to_target(results))
+    headline, sure = message(winners.first_to_target(results))
     assert headline == "First to 95 % test accuracy: 2 clients, after 4 s of training and 4 kB."
     assert sure == (
         "First in 100 % of the resamples of repeats. 1 of 3 cells did not get there in every repeat. "
@@ -71,7 +71,7 @@ def test_the_front_names_who_is_there_in_most_resamples(made: Made) -> None:
         train_s=lambda c: float(c["clients"]),
         test_examples=lambda _: 100.0,
     )
-    headline, sure = told(winners.front(results))
+    headline, sure = message(winners.front(results))
     assert headline.startswith(
         "Beaten by no other cell in accuracy, bytes and time together, in most resamples: 1 client (100 %)"
     )

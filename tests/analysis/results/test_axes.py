@@ -24,8 +24,8 @@ MakeRun = Callable[..., Path]
 def test_nothing_is_a_value_of_an_axis_where_it_means_something(make_run: MakeRun) -> None:
     results = load(make_run("quick", {"examples_per_client": [64, None]}, repeats=1))
     assert results.axes == {"examples_per_client": (64, "–")}
-    told = [results.names.words(line, results.axes) for line in results.ok.to_dict("records")]
-    assert sorted(told) == ["64 examples per client", "all examples"]
+    words = [results.names.words(line, results.axes) for line in results.ok.to_dict("records")]
+    assert sorted(words) == ["64 examples per client", "all examples"]
 
 
 def test_one_client_is_not_all_clients(make_run: MakeRun) -> None:
@@ -121,8 +121,8 @@ def test_shards_of_one_plan_are_one_run(make_run: MakeRun, tmp_path: Path, split
 def test_what_else_differs_between_runs_is_a_warning(make_run: MakeRun) -> None:
     results = load(make_run("base", {}, base={"batch_size": 32}), make_run("head", {}, base={"batch_size": 64}))
     assert results.axes == {"run": ("base", "head")}
-    told = {warning.title: warning for warning in find_warnings(results)}["The runs differ in their parameters too."]
-    assert [(d.where, d.what) for d in told.details] == [("batch size", "base 32, head 64")]
+    warning = {warning.title: warning for warning in find_warnings(results)}["The runs differ in their parameters too."]
+    assert [(d.where, d.what) for d in warning.details] == [("batch size", "base 32, head 64")]
 
 
 def test_what_two_versions_mean_by_a_metric_is_not_compared(make_run: MakeRun) -> None:
@@ -133,8 +133,8 @@ def test_what_two_versions_mean_by_a_metric_is_not_compared(make_run: MakeRun) -
     assert paired_ratio(results, "run", "new", "old", "step_p50_s") is None
     assert paired_ratio(results, "run", "new", "old", "bytes_per_round") is not None
     assert paired_ratio(results, "aggregation", "on", "off", "step_p50_s") is not None
-    told = {warning.title: warning.text for warning in find_warnings(results)}
-    assert "define them differently: Step latency, median. See" in told["Metrics with more than one meaning."]
+    texts = {warning.title: warning.text for warning in find_warnings(results)}
+    assert "define them differently: Step latency, median. See" in texts["Metrics with more than one meaning."]
 
 
 def test_one_note_of_many_attempts_is_said_once(make_run: MakeRun) -> None:
@@ -157,8 +157,8 @@ def test_emulated_cells_that_the_host_was_too_slow_for_are_named_with_how_many_c
     shares = results.cells["clients"].map({2: 0.05, 3: 0.25, 4: 0.125})
     held = results.cells["clients"].map({2: 9.0, 3: 1.0, 4: 4.0})
     late = replace(results, cells=results.cells.assign(late_share=shares, late=shares > 0.05, clients_held=held))
-    told = {warning.title: warning for warning in find_warnings(late)}
-    details = told["Emulated faster than this host could keep up with."].details
+    warnings = {warning.title: warning for warning in find_warnings(late)}
+    details = warnings["Emulated faster than this host could keep up with."].details
     assert [(d.where, d.what) for d in details] == [
         ("3 clients in 2 workers", "25 % of its steps; this host can hold some 1 of its 3 clients at a time"),
         (

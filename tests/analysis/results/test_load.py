@@ -157,15 +157,15 @@ def broken(run: Path, name: str, change: Callable[[bytes], bytes]) -> list[str]:
 
 
 def test_a_truncated_file_is_shown_without_its_broken_line(make_run: MakeRun) -> None:
-    told = broken(make_run("quick", repeats=1), "steps.csv", lambda content: content[:-60])
-    assert told == [
+    message = broken(make_run("quick", repeats=1), "steps.csv", lambda content: content[:-60])
+    assert message == [
         "steps.csv has 1 broken line(s), left out",
         "steps.csv differs from the hash in its manifest: truncated or changed since",
     ]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", f"steps.csv has no column {NEEDED}; it is not a file of this schema"),
         (b"a,b\n1,2\n", f"steps.csv has no column {NEEDED}; it is not a file of this schema"),
@@ -175,18 +175,18 @@ def test_a_truncated_file_is_shown_without_its_broken_line(make_run: MakeRun) ->
         ),
     ],
 )
-def test_a_foreign_file_is_named_and_the_rest_is_shown(make_run: MakeRun, content: bytes, told: str) -> None:
-    assert told in broken(make_run("quick", repeats=1), "steps.csv", lambda _: content)
+def test_a_foreign_file_is_named_and_the_rest_is_shown(make_run: MakeRun, content: bytes, message: str) -> None:
+    assert message in broken(make_run("quick", repeats=1), "steps.csv", lambda _: content)
 
 
 def test_text_where_a_number_belongs_is_named(make_run: MakeRun) -> None:
-    told = broken(make_run("quick", repeats=1), "steps.csv", lambda content: content.replace(b",false,", b",maybe,"))
-    assert "CSV conversion error to bool: invalid value 'maybe'" in told[0]
+    message = broken(make_run("quick", repeats=1), "steps.csv", lambda content: content.replace(b",false,", b",maybe,"))
+    assert "CSV conversion error to bool: invalid value 'maybe'" in message[0]
 
 
 def test_zero_steps_are_named(make_run: MakeRun) -> None:
-    told = broken(make_run("quick", repeats=1), "steps.csv", lambda content: content.splitlines(keepends=True)[0])
-    assert "has no steps: step times and rates are missing" in told
+    message = broken(make_run("quick", repeats=1), "steps.csv", lambda content: content.splitlines(keepends=True)[0])
+    assert "has no steps: step times and rates are missing" in message
 
 
 def test_an_older_schema_is_read_without_the_newer_columns(make_run: MakeRun) -> None:
@@ -215,12 +215,12 @@ def test_an_unfinished_attempt_and_a_broken_manifest_are_named(make_run: MakeRun
     manifest = json.loads((second / "manifest.json").read_text())
     del manifest["facts"], manifest["files"]
     (second / "manifest.json").write_text(json.dumps(manifest))
-    told = [problem.what for problem in load(run).problems]
-    assert told == ["not finished: it has no manifest.json", "1 of 2 planned repeats of cells have no result yet"]
+    message = [problem.what for problem in load(run).problems]
+    assert message == ["not finished: it has no manifest.json", "1 of 2 planned repeats of cells have no result yet"]
 
 
 @pytest.mark.parametrize(
-    ("file", "name", "wrong", "told"),
+    ("file", "name", "wrong", "message"),
     [
         ("plan.json", "repeats", "x", "plan.json: 'repeats' is not a whole number; ignored"),
         ("plan.json", "cells", {"a": 1}, "plan.json: 'cells' is not a list; ignored"),
@@ -233,13 +233,13 @@ def test_an_unfinished_attempt_and_a_broken_manifest_are_named(make_run: MakeRun
     ],
 )
 def test_entries_of_another_type_are_named_and_the_rest_is_shown(
-    make_run: MakeRun, file: str, name: str, wrong: object, told: str
+    make_run: MakeRun, file: str, name: str, wrong: object, message: str
 ) -> None:
     run = make_run("mangled", {}, repeats=1)
     path = next(run.glob(file))
     path.write_text(json.dumps(json.loads(path.read_text()) | {name: wrong}))
     results = load(run)
     assert len(results.ok) == 1
-    assert told in "; ".join(f"{problem.where.partition(': ')[2]}: {problem.what}" for problem in results.problems)
+    assert message in "; ".join(f"{problem.where.partition(': ')[2]}: {problem.what}" for problem in results.problems)
     assert [cell.cell_id for cell in read_run(run).cells] == [results.ok["cell_id"].iloc[0]]
     assert len(entries_of(run)) == 1

@@ -85,12 +85,12 @@ def test_rounds_are_totalled_without_warm_up_and_with_what_is_not_there_as_nothi
         "uplink_bytes": [1, 2, 3], "downlink_bytes": [10, 20, 30],
         "aggregation_uplink_bytes": [np.nan, 200, 300], "aggregation_downlink_bytes": [1000, 2000, np.nan],
     })  # fmt: skip
-    grown, told = reduce_rounds(rounds, warm_up=4)
+    grown, facts = reduce_rounds(rounds, warm_up=4)
     assert grown["done"].tolist() == [1, 2, 3]
     assert grown["elapsed_s"].tolist() == [0, 1, 5]
     assert grown["round_bytes"].tolist() == [1011, 2222, 333]
     assert grown["total_bytes"].tolist() == [1011, 3233, 3566]
-    assert told == {"train_s": 5, "model_bytes_per_round": 3500 / 3, "clients_lost": 3, "diverged": False}
+    assert facts == {"train_s": 5, "model_bytes_per_round": 3500 / 3, "clients_lost": 3, "diverged": False}
     assert reduce_rounds(rounds.assign(train_loss=[1, np.nan, 1]), 0)[1]["diverged"]
     assert np.isnan(reduce_rounds(rounds[:0], 0)[1]["train_s"])
 
@@ -101,9 +101,9 @@ def test_the_memory_of_workers_is_the_cells_own_only_where_they_are() -> None:
         "aggregation_wait_s": [0.0, 1.0, 2.0, 1.0, 1.0, 4.0], "cpu_s": [1.0, 1.0, 1.0, 2.0, 2.0, 2.0],
         "rss_bytes": [10, 20, 5, 30, 10, 7],
     })  # fmt: skip
-    by_client, told = reduce_clients(clients, isolated=True)
+    by_client, facts = reduce_clients(clients, isolated=True)
     assert by_client.to_numpy().tolist() == [[0, 0, 3, 0.5, 3, 30], [1, 0, 4, 1, 3, 20], [2, 1, 5, 3, 3, 7]]
-    assert told == {"clients_rss_bytes": 37}
+    assert facts == {"clients_rss_bytes": 37}
     assert np.isnan(reduce_clients(clients, isolated=False)[1]["clients_rss_bytes"])
     assert np.isnan(reduce_clients(clients[:0], isolated=True)[1]["clients_rss_bytes"])
 

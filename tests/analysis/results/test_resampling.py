@@ -68,6 +68,6 @@ def test_the_share_of_a_front_is_that_of_its_draws() -> None:
     assert front_share(np.stack([COSTS, other, -COSTS, COSTS])).tolist() == [1, 0.75, 0, 0.25, 1]
 
 
-@pytest.mark.parametrize(("share", "told"), [(0.0, "0 %"), (0.299, "29 %"), (0.9999, "99 %"), (1.0, "100 %")])
-def test_a_share_is_rounded_down(share: float, told: str) -> None:
-    assert floored_percent(share) == told
+@pytest.mark.parametrize(("share", "text"), [(0.0, "0 %"), (0.299, "29 %"), (0.9999, "99 %"), (1.0, "100 %")])
+def test_a_share_is_rounded_down(share: float, text: str) -> None:
+    assert floored_percent(share) == text

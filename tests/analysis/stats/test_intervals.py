@@ -93,7 +93,7 @@ def test_a_band_on_a_logarithmic_axis_stays_positive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "low", "high", "told"),
+    ("ratio", "low", "high", "words"),
     [
         (2.13, 1.9, 2.4, "2.13× faster"),
         (0.5, 0.4, 0.6, "2× slower"),
@@ -103,18 +103,18 @@ def test_a_band_on_a_logarithmic_axis_stays_positive() -> None:
         (1.5, math.nan, math.nan, "1.5× faster"),
     ],
 )
-def test_faster_is_said_only_when_it_is_clear(ratio: float, low: float, high: float, told: str) -> None:
-    assert times_faster(Ratio(ratio, low, high, cells=4, repeats=3)) == told
+def test_faster_is_said_only_when_it_is_clear(ratio: float, low: float, high: float, words: str) -> None:
+    assert times_faster(Ratio(ratio, low, high, cells=4, repeats=3)) == words
 
 
 def test_findings_are_computed_from_the_data(grid_run: Path) -> None:
     results = load(grid_run)
-    told = " ".join(finding.headline for finding in findings(results))
+    lines = " ".join(finding.headline for finding in findings(results))
     uplink = results.ok.groupby("cut_layer")["uplink_bytes_per_step"].mean()
-    assert f"Cut dense1 sends {uplink['conv1'] / uplink['dense1']:.1f}× fewer bytes up per step than cut conv1" in told
+    assert f"Cut dense1 sends {uplink['conv1'] / uplink['dense1']:.1f}× fewer bytes up per step than cut conv1" in lines
     best = results.ok.groupby("cell_id")["samples_per_s"].mean().max()
-    assert f"with {best:,.0f} samples/s" in told
-    assert "linear would be 2×" in told
+    assert f"with {best:,.0f} samples/s" in lines
+    assert "linear would be 2×" in lines
 
 
 def test_warnings_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None:
@@ -123,10 +123,10 @@ def test_warnings_name_failures_few_repeats_and_drift(make_run: MakeRun) -> None
 
     results = load(make_run("quick", base={"clients": 2}, failed=failed))
     drifting = replace(results, cells=results.cells.assign(reference_task_s=[0.010, 0.010, 0.012, 0.010]))
-    told = {warning.title: warning for warning in find_warnings(drifting)}
-    assert list(told) == ["1 of 4 attempts have no results.", "The machine was not steady.", "Few repeats."]
-    assert told["1 of 4 attempts have no results."].details[0].what == "failed: no memory"
-    assert "up to 20 % longer" in told["The machine was not steady."].text
+    warnings = {warning.title: warning for warning in find_warnings(drifting)}
+    assert list(warnings) == ["1 of 4 attempts have no results.", "The machine was not steady.", "Few repeats."]
+    assert warnings["1 of 4 attempts have no results."].details[0].what == "failed: no memory"
+    assert "up to 20 % longer" in warnings["The machine was not steady."].text
 
 
 def test_what_the_sweep_warned_of_in_the_data_is_told_once_with_its_attempts(make_run: MakeRun) -> None:
@@ -135,8 +135,8 @@ def test_what_the_sweep_warned_of_in_the_data_is_told_once_with_its_attempts(mak
         manifest = json.loads(path.read_text())
         empty = ["2 of 20 clients got no examples"] if path.parent.name == "r1" else []
         path.write_text(json.dumps(manifest | {"data_warnings": ["accuracy is measured on 4 test examples", *empty]}))
-    told = {warning.title: warning for warning in find_warnings(load(run))}
-    details = told["The data may make the results mean less than they seem to."].details
+    warnings = {warning.title: warning for warning in find_warnings(load(run))}
+    details = warnings["The data may make the results mean less than they seem to."].details
     assert [(d.where.rpartition(" ")[2], d.what) for d in details] == [
         ("attempts", "accuracy is measured on 4 test examples"),
         ("r1", "2 of 20 clients got no examples"),
@@ -147,8 +147,8 @@ def test_two_codes_in_a_run_are_a_warning(make_run: MakeRun) -> None:
     run = make_run("two", repeats=2)
     for number, path in enumerate(sorted(run.glob("cells/*/*/manifest.json"))):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"code": {"sfbench": str(number % 2)}}))
-    (told,) = [c for c in find_warnings(load(run)) if c.title == "Measured with more than one version of the code."]
-    assert told.details == (Problem("run two", "2 states of sfbench"),)
+    (warning,) = [c for c in find_warnings(load(run)) if c.title == "Measured with more than one version of the code."]
+    assert warning.details == (Problem("run two", "2 states of sfbench"),)
     other = make_run("one", repeats=2)  # several runs may well be of several codes: that is what is shown
     assert "Measured with more than one version of the code." not in [c.title for c in find_warnings(load(other))]
 

@@ -117,7 +117,7 @@ def test_the_table_gives_mean_and_deviation_with_as_many_decimals(make_run: Make
 
 
 @pytest.mark.parametrize(
-    ("codec", "said"),
+    ("codec", "printed"),
     [
         (None, "–"),
         ("int8", "int8"),
@@ -129,13 +129,13 @@ def test_the_table_gives_mean_and_deviation_with_as_many_decimals(make_run: Make
         ({"name": "later", "setting": True}, "later setting=on"),
     ],
 )
-def test_codecs_are_said_as_people_say_them(codec: object, said: str) -> None:
-    assert codec_words(codec) == said
-    assert shown_values({"gradient_codec": codec}) == {"gradient_codec": said}
+def test_codecs_are_said_as_people_say_them(codec: object, printed: str) -> None:
+    assert codec_words(codec) == printed
+    assert shown_values({"gradient_codec": codec}) == {"gradient_codec": printed}
 
 
 @pytest.mark.parametrize(
-    ("link", "said"),
+    ("link", "printed"),
     [
         ("lte", "lte"),
         ({"name": "mix", "of": {"lte": 0.7, "wifi": 0.3}}, "70 % lte, 30 % wifi"),
@@ -153,8 +153,8 @@ def test_codecs_are_said_as_people_say_them(codec: object, said: str) -> None:
         ),
     ],
 )
-def test_a_link_is_said_as_people_say_it(link: object, said: str) -> None:
-    assert normalise(link) == said
+def test_a_link_is_said_as_people_say_it(link: object, printed: str) -> None:
+    assert normalise(link) == printed
 
 
 def test_a_cell_is_over_a_link() -> None:

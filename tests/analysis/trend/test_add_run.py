@@ -119,8 +119,8 @@ def test_commits_have_the_date_that_git_knows(
     environment = {**os.environ, **names, "GIT_COMMITTER_DATE": "2029-05-06T08:00:00+01:00"}
     for words in (["init"], ["commit", "--allow-empty", "-m", "x"]):
         subprocess.run(["git", *words], check=True, capture_output=True, env=environment)
-    told = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    run = set_environment(make_run("dated", {}, repeats=1), git_commit=told.stdout.strip())
+    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    run = set_environment(make_run("dated", {}, repeats=1), git_commit=head.stdout.strip())
     assert entries_of(run, committed_at=committed_at)[0].committed_at == "2029-05-06T07:00:00+00:00"
     assert entries_of(make_run("other", {}, repeats=1))[0].committed_at is None
 
@@ -132,9 +132,9 @@ def test_the_commands_and_their_exit_codes(grid_run: Path, tmp_path: Path) -> No
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout + done.stderr
 
-    code, told = sfbench("report")
-    assert (code, told.splitlines()) == (2, [told.strip()])
-    assert told.startswith("sfbench: history.jsonl cannot be read: No such file or directory; make a history with")
+    code, message = sfbench("report")
+    assert (code, message.splitlines()) == (2, [message.strip()])
+    assert message.startswith("sfbench: history.jsonl cannot be read: No such file or directory; make a history with")
     assert sfbench("add", str(grid_run)) == (0, "history.jsonl: added 8 of 8 cells\n")
     assert sfbench("report", "--metric", "train_s") == (0, "reports/trend/index.html\n")
     assert sfbench("report", "--metric", "speed")[0] == 2

@@ -77,7 +77,7 @@ def test_a_last_line_without_its_line_break_is_kept(history: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("cell_id,repeat\nc1,0\n", "history.jsonl:1: 'cell_id,repeat' is not a line of an sfbench history"),
         (LINE + "{}\n", "history.jsonl:2: '{}' is not a line of an sfbench history"),
@@ -86,13 +86,13 @@ def test_a_last_line_without_its_line_break_is_kept(history: Path) -> None:
         (LINE.replace('"sfbench_history": 1', '"sfbench_history": 2'), "history schema 2 is unknown, this reads 1"),
     ],
 )
-def test_a_foreign_file_is_refused_and_stays_as_it_was(history: Path, content: str, told: str) -> None:
+def test_a_foreign_file_is_refused_and_stays_as_it_was(history: Path, content: str, message: str) -> None:
     history.parent.mkdir()
     history.write_text(content)
     for use in (lambda: read_history(history), lambda: append(history, [ONE])):
         with pytest.raises(UsageError) as caught:
             use()
-        assert told in str(caught.value)
+        assert message in str(caught.value)
     assert history.read_text() == content
 
 

@@ -406,7 +406,7 @@ def test_ray_takes_nobody_without_the_token_and_tells_it_nobody(cluster: Cluster
         done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert "InvalidAuthToken" in done.stderr or "Failed to connect" in done.stderr
-    told = [word for process in psutil.Process().children(recursive=True) for word in process.cmdline()]
+    texts = [word for process in psutil.Process().children(recursive=True) for word in process.cmdline()]
     logs = Path(ray._private.worker._global_node.get_session_dir_path()).rglob("*.*")
-    told += [path.read_text(errors="replace") for path in logs if path.is_file()]
-    assert not [text for text in told if token in text]
+    texts += [path.read_text(errors="replace") for path in logs if path.is_file()]
+    assert not [text for text in texts if token in text]

@@ -105,8 +105,8 @@ def test_a_sweep_goes_on_with_the_nodes_that_are_left(three_nodes: ThreeNodes, t
     ) as sweep:
         wait_for(run, "rounds.csv", sweep)
         three_nodes.lose_the_first()
-        told = sweep.communicate()[0]
-    assert sweep.returncode == 0, told
+        message = sweep.communicate()[0]
+    assert sweep.returncode == 0, message
 
     cells: dict[str, Path] = {}
     manifests: dict[str, dict[str, Any]] = {}

@@ -60,17 +60,17 @@ except Exception as error:
 """
 
 
-def said(code: str) -> str:
+def output(code: str) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
 
 
 def test_ray_has_a_second_try() -> None:
-    assert said(ONE_FAILURE) == "2 True\n"
+    assert output(ONE_FAILURE) == "2 True\n"
 
 
 def test_a_ray_that_others_would_reach_is_not_started() -> None:
-    assert said(IMPORTED_BEFORE).startswith("StartError False a Ray that is started now would listen for other hosts")
+    assert output(IMPORTED_BEFORE).startswith("StartError False a Ray that is started now would listen for other hosts")
 
 
 def test_what_is_inherited_does_not_open_the_door(monkeypatch: pytest.MonkeyPatch) -> None:

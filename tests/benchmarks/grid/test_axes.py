@@ -60,7 +60,7 @@ def test_ends_that_are_no_powers_of_two_are_refused(ends: str, grid_of: GridOf) 
 
 
 @pytest.mark.parametrize(
-    ("form", "told"),
+    ("form", "message"),
     [
         ("{range: [1, 9], step: 0}", "step 0 must be a number above 0"),
         ("{log: [1, 9], num: 1}", "num 1 must be a whole number of at least 2"),
@@ -75,6 +75,6 @@ def test_ends_that_are_no_powers_of_two_are_refused(ends: str, grid_of: GridOf) 
         ("{range: [1, true]}", "needs two numbers, the smaller one first"),
     ],
 )
-def test_a_short_form_that_has_no_end_is_refused(form: str, told: str, grid_of: GridOf) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_a_short_form_that_has_no_end_is_refused(form: str, message: str, grid_of: GridOf) -> None:
+    with pytest.raises(UsageError, match=message):
         grid_of(f"axes: {{learning_rate: {form}}}")

@@ -64,9 +64,9 @@ def test_a_mangled_grid_is_planned_or_refused(tmp_path: Path, edits: list[tuple[
         text = text[:place] + piece + text[place + length :]
     path = tmp_path / "grid.yaml"
     path.write_text(text)
-    told = ""
+    message = ""
     try:
         assert make_plan(load_grid(path)).cells
     except GridError as error:
-        told = str(error)
-    assert told.startswith(f"{path}:") or not told
+        message = str(error)
+    assert message.startswith(f"{path}:") or not message

@@ -12,7 +12,7 @@ from benchmarks.grid.plan import make_plan
 from splitfed_core.errors import GridError
 
 
-def told(path: Path, text: str, *settings: str) -> list[str]:
+def places_of(path: Path, text: str, *settings: str) -> list[str]:
     """Return place and beginning of every problem: `4:12 clients 0`."""
     path.write_text(text)
     with pytest.raises(GridError) as caught:
@@ -56,33 +56,33 @@ include: [{clients: 0}, {codec: none}]
 overrides: [{match: {clients: 2}, set: {threads: 0}}]
 on_failure: {retry: 1}
 """
-    lines = [place.partition(":")[0] for place in told(path, text)]
+    lines = [place.partition(":")[0] for place in places_of(path, text)]
     assert lines == ["1", "2", "3", "3", "5", "5", "6", "8", "10", "11", "12", "12", "13", "14"]
 
 
 def test_what_follows_from_another_problem_is_not_told(path: Path) -> None:
-    assert told(path, "axes: 3\npair_seeds_across: [clients]\n") == ["1:7"]
+    assert places_of(path, "axes: 3\npair_seeds_across: [clients]\n") == ["1:7"]
 
 
 def test_places_given_twice_are_all_told(path: Path) -> None:
     text = "base: {clients: 2, rounds: 1, timeout_s: 5}\naxes: {clients: [2], rounds: [2]}\ntimeout_s: 4\n"
-    assert told(path, text) == ["2:8", "2:22", "3:12"]
+    assert places_of(path, text) == ["2:8", "2:22", "3:12"]
 
 
 def test_every_rule_that_matches_nothing_is_told(path: Path) -> None:
     text = (
         "axes: {clients: [2, 3]}\noverrides: [{when: clients > 8, set: {rounds: 1}}]\nexclude: [{when: clients < 2}]\n"
     )
-    assert [place.partition(":")[0] for place in told(path, text)] == ["2", "3"]
+    assert [place.partition(":")[0] for place in places_of(path, text)] == ["2", "3"]
 
 
 def test_wrong_settings_are_told_together_and_first(path: Path) -> None:
-    places = told(path, "axes: {clients: [0]}\n", "rounds=x", "clients=-1", "seed=one")
+    places = places_of(path, "axes: {clients: [0]}\n", "rounds=x", "clients=-1", "seed=one")
     assert places == ["--set rounds=x", "--set clients=-1", "--set seed=one"]
 
 
 def test_a_thousand_problems_do_not_flood_the_terminal(path: Path) -> None:
-    problems = told(path, f"axes: {{batch_size: {[0] * 1000}}}\n")
+    problems = places_of(path, f"axes: {{batch_size: {[0] * 1000}}}\n")
     assert (len(problems), problems[-1]) == (21, "… and 980 more problems")
 
 

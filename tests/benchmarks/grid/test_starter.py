@@ -26,14 +26,14 @@ def test_a_grid_is_the_one_named_or_the_one_here_or_the_quick_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    told: list[str] = []
-    assert choose_grid(Path("mine.yaml"), None, told.append) == Path("mine.yaml")
-    assert choose_grid(None, "ci", told.append) == GRIDS / "ci.yaml"
-    assert told == []
-    assert choose_grid(None, None, told.append) == GRIDS / "quick.yaml"
+    messages: list[str] = []
+    assert choose_grid(Path("mine.yaml"), None, messages.append) == Path("mine.yaml")
+    assert choose_grid(None, "ci", messages.append) == GRIDS / "ci.yaml"
+    assert messages == []
+    assert choose_grid(None, None, messages.append) == GRIDS / "quick.yaml"
     write_starter(tmp_path / "grid.yaml")
-    assert choose_grid(None, None, told.append) == Path("grid.yaml")
-    assert told == [
+    assert choose_grid(None, None, messages.append) == Path("grid.yaml")
+    assert messages == [
         "no grid given, and no grid.yaml in this folder: using the bundled grid 'quick'",
         "no grid given: using grid.yaml in this folder",
     ]

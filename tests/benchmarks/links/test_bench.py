@@ -100,8 +100,8 @@ def test_a_part_that_there_is_not_is_named_with_those_that_there_are(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         program.main([str(tmp_path), "tbf"])
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.endswith("error: tbf: not a part; choose from witnesses, shared, layer, seed, predicted")
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.endswith("error: tbf: not a part; choose from witnesses, shared, layer, seed, predicted")
 
 
 def test_every_goal_is_named_once() -> None:

@@ -78,8 +78,8 @@ def test_the_table_fits_and_loses_nothing(width: int) -> None:
     lines = shown([LARGE, SMALL, SKIPPED], width)
     assert max(map(len, lines)) <= width
     text = " ".join(" ".join(lines).split())
-    for told in ("732.0", "735.0", "733.0", "+0.27 %", "+0.20 ms", "1 kB", "passed", "would take more than 2.5 s"):
-        assert told in text.replace("\xa0", " ")
+    for words in ("732.0", "735.0", "733.0", "+0.27 %", "+0.20 ms", "1 kB", "passed", "would take more than 2.5 s"):
+        assert words in text.replace("\xa0", " ")
 
 
 def test_at_80_columns_it_is_a_table_and_a_row_that_fails_says_so() -> None:
@@ -95,8 +95,8 @@ def test_at_80_columns_it_is_a_table_and_a_row_that_fails_says_so() -> None:
 
 def test_reasons_are_told_once_and_a_witness_that_is_missing_by_its_name() -> None:
     more, other = replace(SKIPPED, num_bytes=5_000_000), replace(SKIPPED, link="dsl", direction="downlink")
-    told = [line for line in shown([LARGE, more, SKIPPED, other, NO_ROOT], 200) if "skipped" in line]
-    assert told == [
+    lines = [line for line in shown([LARGE, more, SKIPPED, other, NO_ROOT], 200) if "skipped" in line]
+    assert lines == [
         "relay, skipped: would take more than 2.5 s: lte up 5 MB, 10 MB; dsl down 10 MB",
         "tbf, skipped: needs root: run the command with sudo",
     ]

@@ -66,8 +66,8 @@ def side(call: dict[str, Any]) -> str:
 
 def test_sides_take_turns_and_share_the_repeat_of_their_pair(git: Git, tmp_path: Path) -> None:
     (tmp_path / "repository/models/code.txt").write_text("0 changed")
-    told: list[str] = []
-    assert make_ab(tmp_path, settings=("rounds=2",)).measure(told.append) == (
+    messages: list[str] = []
+    assert make_ab(tmp_path, settings=("rounds=2",)).measure(messages.append) == (
         tmp_path / "out/base",
         tmp_path / "out/head",
     )
@@ -77,7 +77,7 @@ def test_sides_take_turns_and_share_the_repeat_of_their_pair(git: Git, tmp_path:
     assert {(side(call), call["code"]) for call in made} == {("base", "0 old"), ("head", "0 changed")}
     assert all(call["session"] and call["argv"][-4:] == ["--set", "rounds=2", "--set", "repeats=3"] for call in made)
     assert len({len(call["cwd"]) for call in made}) == 1  # nothing may depend on the length of a path
-    assert [text.split(":")[0] for text in told] == ["pair 1 of 3", "pair 2 of 3", "pair 3 of 3"]
+    assert [text.split(":")[0] for text in messages] == ["pair 1 of 3", "pair 2 of 3", "pair 3 of 3"]
     assert (tmp_path / "out/base.log").read_text() == "said something\n" * 3
 
 
@@ -89,9 +89,9 @@ out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1]); out.mkdir(parents=Tru
 while not all((out.parent / side / "here").exists() for side in ("base", "head")): time.sleep(0.01)
 """
     sweep_by(meet)  # alone, neither would ever end
-    told: list[str] = []
-    make_ab(tmp_path, pairs=1, duet=True).measure(told.append)
-    assert len(told) == 1
+    messages: list[str] = []
+    make_ab(tmp_path, pairs=1, duet=True).measure(messages.append)
+    assert len(messages) == 1
     with pytest.raises(UsageError, match="already holds a different comparison"):
         make_ab(tmp_path, pairs=1).measure(print)
 
@@ -105,9 +105,9 @@ def test_an_injected_delay_is_for_head_alone(
     work = make_ab(tmp_path, pairs=1)
     work.measure(print)
     work.confirm(print, ["a"])
-    said = {path.stem: path.read_text() for path in (tmp_path / "out").glob("*.log")}
+    logs = {path.stem: path.read_text() for path in (tmp_path / "out").glob("*.log")}
     delayed, not_delayed = "server_compute:+15% True\n", "None True\n"
-    assert said == {
+    assert logs == {
         "base": not_delayed,
         "head": delayed,
         "confirm-base": not_delayed,
@@ -146,8 +146,8 @@ def test_a_confirmation_has_another_root_seed_the_same_for_both_sides(git: Git, 
     def seeds(settings: tuple[str, ...]) -> set[str]:
         out = tmp_path / f"out{len(settings)}"
         make_ab(tmp_path, pairs=1, head_ref="main", settings=settings, out=out).confirm(print, ["a"])
-        told = [json.loads(line)["argv"] for line in (out / "calls.jsonl").read_text().splitlines()]
-        return {[word for word in argv if word.startswith("seed=")][-1] for argv in told}
+        commands = [json.loads(line)["argv"] for line in (out / "calls.jsonl").read_text().splitlines()]
+        return {[word for word in argv if word.startswith("seed=")][-1] for argv in commands}
 
     (derived,), (of_seven,) = seeds(()), seeds(("seed=7",))
     assert len({derived, of_seven, "seed=0", "seed=7"}) == 4

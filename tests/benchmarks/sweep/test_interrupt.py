@@ -25,9 +25,9 @@ def test_an_interrupt_marks_the_cell_and_says_how_to_go_on(
     assert statuses(run) == ["ok", "interrupted"]
     (stopped,) = [p.parent for p in run.glob("cells/*/r0/manifest.json") if "interrupted" in p.read_text()]
     assert len((stopped / "rounds.csv").read_text().splitlines()) == 3  # the round it was in has been finished
-    told = capsys.readouterr().err
-    assert "stopping at the end of this round; press Ctrl-C again to stop now" in told
-    assert "to go on: sfbench sweep grid.yaml" in told
+    message = capsys.readouterr().err
+    assert "stopping at the end of this round; press Ctrl-C again to stop now" in message
+    assert "to go on: sfbench sweep grid.yaml" in message
     assert sweep(tiny_runner()) == 0
     assert statuses(run) == ["ok"] * 4
 

@@ -111,12 +111,12 @@ def test_a_full_disk_fails_its_cells_and_the_same_command_goes_on(
     runner = tiny_runner(between=fill)
     _, second, *rest = make_plan(grid_of(GRID)).runs()
     assert sweep(runner) == 3
-    said = capfd.readouterr().err
-    assert f"{second.cell_id} r0" in said
-    assert "No space left on device; free space or fix the permissions" in said
-    assert "Traceback" not in said
+    output = capfd.readouterr().err
+    assert f"{second.cell_id} r0" in output
+    assert "No space left on device; free space or fix the permissions" in output
+    assert "Traceback" not in output
     assert len(manifests(run)) == 1
-    assert f"warning: {run}/summary.csv cannot be written: No space left on device" in said
+    assert f"warning: {run}/summary.csv cannot be written: No space left on device" in output
     filler.unlink()
     assert sweep(again := tiny_runner()) == 0
     assert again.ran == [run.key for run in (second, *rest)]

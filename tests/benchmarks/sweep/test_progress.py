@@ -140,14 +140,14 @@ def test_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "told"),
+    ("held", "note"),
     [
         (1, "this host can hold some 1 of its 2 clients at a time"),
         (5, "this host should hold its 2 clients, so something else kept it busy"),
     ],
 )
 def test_a_cell_that_this_host_was_too_slow_for_says_so(
-    rows: SimpleNamespace, cell_run: CellRun, held: int, told: str
+    rows: SimpleNamespace, cell_run: CellRun, held: int, note: str
 ) -> None:
     console = Console(file=io.StringIO(), width=40)
     tally = Tally()
@@ -157,5 +157,5 @@ def test_a_cell_that_this_host_was_too_slow_for_says_so(
         for summary in (late, replace(late, late=False, late_share=0.02)):
             progress.end(cell_run, summary, None)
     first, second = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
-    assert first.endswith(f"  12% late: {told}")
+    assert first.endswith(f"  12% late: {note}")
     assert "late" not in second

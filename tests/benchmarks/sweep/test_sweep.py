@@ -75,8 +75,8 @@ def test_a_cell_that_fails_is_marked_and_the_others_run_on(
     error: Exception, status: str, when: str, sweep: Callable[..., int], run: Path, tiny_runner: Runner
 ) -> None:
     assert sweep(tiny_runner(**{when: fails(error)})) == 3
-    told = sorted((m["status"], m["reason"]) for m in manifests(run).values())
-    assert told == sorted([("ok", None)] * 3 + [(status, str(error))], key=str)
+    outcomes = sorted((m["status"], m["reason"]) for m in manifests(run).values())
+    assert outcomes == sorted([("ok", None)] * 3 + [(status, str(error))], key=str)
     assert sorted(statuses(run)) == sorted(["ok"] * 3 + [status])
     again = tiny_runner()
     assert sweep(again) == 0
@@ -153,8 +153,8 @@ def test_another_environment_is_told(
         path.write_text(path.read_text().replace(env.stem, "0ld"))
     assert sweep(tiny_runner()) == 0
     kernel = platform.release()
-    told = f"note: 2 finished runs were measured in another environment (kernel old-{kernel} → {kernel})\n"
-    assert told in capsys.readouterr().err
+    message = f"note: 2 finished runs were measured in another environment (kernel old-{kernel} → {kernel})\n"
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -106,8 +106,8 @@ def test_a_budget_begins_no_cell_that_would_end_later(
     sweep = Sweep(grid_of(GRID), run, SweepOptions(budget_s=budget_s), "", clock=lambda: now)
     assert sweep.run(lambda: runner) == (0 if begun == 4 else 3)
     assert len(runner.ran) == begun
-    told = f"time budget ({duration(budget_s)}) used up: {4 - begun} cells × repeats not begun"
-    assert (told in capsys.readouterr().err) == (begun < 4)
+    message = f"time budget ({duration(budget_s)}) used up: {4 - begun} cells × repeats not begun"
+    assert (message in capsys.readouterr().err) == (begun < 4)
 
 
 def test_a_budget_knows_what_an_earlier_command_took(grid_of: GridOf, run: Path, tiny_runner: Runner) -> None:

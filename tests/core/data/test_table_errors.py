@@ -127,8 +127,8 @@ def test_what_makes_an_accuracy_mean_less_is_told() -> None:
         "classes of test examples that are never trained on: eel",
     )
     many = {"a": np.arange(200.0), "b": np.arange(200) % 2 * 7.5, "label": np.arange(200) % 2}
-    (told,) = load(many, many).warnings
-    assert told == "feature 'b' alone decides the label 'label': is it the label under another name?"
+    (message,) = load(many, many).warnings
+    assert message == "feature 'b' alone decides the label 'label': is it the label under another name?"
 
 
 def test_how_a_cell_uses_its_data_is_told() -> None:

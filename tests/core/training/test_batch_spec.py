@@ -97,9 +97,9 @@ def serve(federations: Any) -> Iterator[Serve]:
 def refused(field: str, *calls: Callable[[], Any]) -> None:
     """All these calls, at the same time, are refused in our words."""
     with ThreadPoolExecutor(len(calls)) as pool:
-        for told in [pool.submit(call) for call in calls]:
+        for answer in [pool.submit(call) for call in calls]:
             with pytest.raises(RemoteError, match=rf"INVALID_ARGUMENT: {field}: .*(takes|classes)") as caught:
-                told.result()
+                answer.result()
             assert not {"Tensor", "tf.", "array"} & set(re.split(r"\b", str(caught.value)))
             assert len(str(caught.value)) < 250
 

@@ -105,10 +105,10 @@ def test_u_shaped_exchanges_are_what_protobuf_writes(
 ) -> None:
     request, there, response, back = BODY[kind]
     asked = request(client_id=client, round=round, step=step, **{there: [to_pb(tensor)]})
-    told = response(stamps=stamps_to_pb(stamps), **{back: [to_pb(tensor)]})
+    message = response(stamps=stamps_to_pb(stamps), **{back: [to_pb(tensor)]})
     parts = messages.call_parts(Call(kind, Address(client, round, step), (tensor,)))
     call = messages.read_call(kind, same(parts, asked), 0.0)
-    answer = same(messages.reply_parts(kind, Reply((tensor,), stamps=stamps)), told)
+    answer = same(messages.reply_parts(kind, Reply((tensor,), stamps=stamps)), message)
     reply = messages.read_reply(kind, answer, TRANSIT)
     assert (call.address, reply.stamps) == ((client, round, step), stamps)
     assert alike(call.tensors[0], tensor)
@@ -173,8 +173,8 @@ def test_the_end_of_a_round_is_what_protobuf_writes(
         pb.EndRoundRequest(client_id=client, round=round),
     )
     answer: Reply[EncodedTensor] = Reply(**lists)  # type: ignore[arg-type]
-    told = messages.reply_parts(Kind.END_ROUND, answer)
-    reply = messages.read_reply(Kind.END_ROUND, same(told, pb.EndRoundResponse(**lists)), TRANSIT)
+    message = messages.reply_parts(Kind.END_ROUND, answer)
+    reply = messages.read_reply(Kind.END_ROUND, same(message, pb.EndRoundResponse(**lists)), TRANSIT)
     assert messages.read_call(Kind.END_ROUND, ends, 0.0).address == (client, round, 0)
     assert {name: getattr(reply, name) for name in names} == lists
     assert replace(reply, transit=answer.transit) == answer

@@ -111,8 +111,8 @@ def attack(codec: Codec, seed: int, inputs: int) -> None:
         tensor = some_tensor(rng, codec)
         for variant in range(VARIANTS):
             try:
-                said = outcome(codec, tensor, b"")
-                assert variant % 4 or said == outcome(codec, tensor, b"\xff\xff\xff")
+                output = outcome(codec, tensor, b"")
+                assert variant % 4 or output == outcome(codec, tensor, b"\xff\xff\xff")
                 if isinstance(codec, TopK):
                     check_mask(codec, tensor)
             except Exception as error:
@@ -138,18 +138,18 @@ def test_a_million_hostile_tensors(codec: Codec, forms: int) -> None:
     attack(codec, seed=2, inputs=-(-1_000_000 // forms))
 
 
-def zstd_frame(content: bytes, *, told: bool) -> bytes:
-    return zstandard.ZstdCompressor(write_content_size=told).compress(content)
+def zstd_frame(content: bytes, *, declared: bool) -> bytes:
+    return zstandard.ZstdCompressor(write_content_size=declared).compress(content)
 
 
 ZEROS = bytes(1 << 26)
 BOMBS = {
-    "more than the limit, in few bytes": ("float32", (1 << 24,), "raw+zstd", zstd_frame(ZEROS, told=True)),
-    "a zstd frame that says more than the shape": ("float32", (1000,), "raw+zstd", zstd_frame(ZEROS, told=True)),
-    "a zstd frame that does not say how much": ("float32", (1000,), "raw+zstd", zstd_frame(ZEROS, told=False)),
-    "a zstd frame that says too little": ("float32", (1000,), "raw+zstd", zstd_frame(bytes(3999), told=True)),
-    "a zstd frame and more": ("float32", (1000,), "raw+zstd", zstd_frame(bytes(4000), told=True) + b"x"),
-    "two zstd frames": ("float32", (1000,), "raw+zstd", zstd_frame(bytes(2000), told=True) * 2),
+    "more than the limit, in few bytes": ("float32", (1 << 24,), "raw+zstd", zstd_frame(ZEROS, declared=True)),
+    "a zstd frame that says more than the shape": ("float32", (1000,), "raw+zstd", zstd_frame(ZEROS, declared=True)),
+    "a zstd frame that does not say how much": ("float32", (1000,), "raw+zstd", zstd_frame(ZEROS, declared=False)),
+    "a zstd frame that says too little": ("float32", (1000,), "raw+zstd", zstd_frame(bytes(3999), declared=True)),
+    "a zstd frame and more": ("float32", (1000,), "raw+zstd", zstd_frame(bytes(4000), declared=True) + b"x"),
+    "two zstd frames": ("float32", (1000,), "raw+zstd", zstd_frame(bytes(2000), declared=True) * 2),
     "an lz4 block of more": ("float32", (1000,), "raw+lz4", lz4.block.compress(ZEROS, store_size=False)[:3000]),
     "an lz4 block of less": ("float32", (1000,), "raw+lz4", lz4.block.compress(bytes(3999), store_size=False)),
     "int2 of a huge array": ("float32", (1 << 30,), "int2", bytes(8)),

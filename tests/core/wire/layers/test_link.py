@@ -228,26 +228,26 @@ def test_a_message_that_takes_longer_than_the_cell_may_is_not_waited_for(connect
 
 
 def test_a_server_that_closes_ends_what_it_holds(connected: Callable[..., Ends]) -> None:
-    told: SimpleQueue[str] = SimpleQueue()
+    events: SimpleQueue[str] = SimpleQueue()
 
     class Told(HostClock):
         def wait_until(self, due: float) -> None:
-            told.put("holds")
+            events.put("holds")
             try:
                 super().wait_until(due)
             except CellError:
-                told.put("ended")
+                events.put("ended")
                 raise
 
     clock = Told()
     ends = connected(clock, channels(Link(delay_s=3600.0)), Server(Clock()), timeout_s=1e9)
     with ThreadPoolExecutor(1) as client:
         step = client.submit(ends.main.exchange, STEP)
-        assert told.get(timeout=60) == "holds"
+        assert events.get(timeout=60) == "holds"
         clock.stop()
         ends.rpc.stop()
         assert isinstance(step.exception(), RemoteError)
-    assert told.get(timeout=60) == "ended"  # its thread is free
+    assert events.get(timeout=60) == "ended"  # its thread is free
     assert ends.server.received == []
 
 
