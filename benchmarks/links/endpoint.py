@@ -63,7 +63,7 @@ class Endpoint:
 def start(module: str, *words: str, inside: Sequence[str] = ()) -> "subprocess.Popen[str]":
     """Start one of our modules as a process that Ctrl-C does not reach; it ends with its stdin, or by `end`."""
     command = [*inside, sys.executable, "-m", module, *words]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)  # noqa: S603
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)  # noqa: S603  our own module
 
 
 def end(process: "subprocess.Popen[str]") -> None:

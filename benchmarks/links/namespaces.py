@@ -58,7 +58,7 @@ class Namespaces:
         except (subprocess.CalledProcessError, ConnectionError) as error:
             self._ends.close()
             raise WitnessMissingError(f"network namespaces cannot be made here: {_reason(error)}") from None
-        except BaseException:
+        except BaseException:  # an interrupt, too, must leave no process behind
             self._ends.close()
             raise
         return self

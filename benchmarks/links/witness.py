@@ -38,7 +38,7 @@ class Relayed:
             self._server.tell("accept")
             self._client.ask("connect", _HERE, self._start_relay(int(port)))
             self._server.answer()
-        except BaseException:
+        except BaseException:  # an interrupt, too, must leave no process behind
             self._ends.close()
             raise
         return self

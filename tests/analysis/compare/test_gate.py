@@ -181,7 +181,7 @@ def test_what_is_flagged_asks_where_it_comes_from() -> None:
 def measured(name: str, base: Sequence[float], head: Sequence[float], **more: dict[str, int]) -> Pairs:
     """A cell of which one metric was measured."""
     one = tuple(Measured(values={name: value}) for value in base)
-    other = tuple(Measured(values={name: value}, **more) for value in head)  # type: ignore[arg-type]
+    other = tuple(Measured(values={name: value}, **more) for value in head)  # type: ignore[arg-type]  # by name
     return Pairs("c", "c", {}, tuple(range(len(base))), one, other)
 
 

@@ -121,7 +121,7 @@ def test_slow_devices_have_processes_of_their_own_and_change_nothing_but_times(
     assert facts["emulation"] == {"slowdowns": [30.0, 1.0, 15.0], "server_slowdown": 10.0, "cores": usable_cores()}
     held: Counter[int] = Counter()
     for row in notes.steps:
-        held[row.client_id] += int(row.device_s > 0)  # type: ignore[operator]
+        held[row.client_id] += int(row.device_s > 0)  # type: ignore[operator]  # None would fail, and should
         assert row.server_device_s is not None
         assert row.late_s is not None
     assert (held[0] > 0, held[1], held[2] > 0) == (True, 0, True)

@@ -37,8 +37,8 @@ def test_a_message_takes_at_least_what_its_link_takes(emulation: Emulation) -> N
 @pytest.mark.parametrize("num_bytes", [1_000, 100_000, 10_000_000])
 def test_a_message_has_the_size_that_is_asked_for(emulation: Emulation, direction: str, num_bytes: int) -> None:
     with emulation.over(None) as way:
-        framing = way._framing[direction]  # type: ignore[attr-defined]
-        _, sent_bytes = way._sent(direction, num_bytes - framing)  # type: ignore[attr-defined]
+        framing = way._framing[direction]  # type: ignore[attr-defined]  # of a way that has one
+        _, sent_bytes = way._sent(direction, num_bytes - framing)  # type: ignore[attr-defined]  # as above
         assert abs(sent_bytes - num_bytes) <= _LENGTHS
 
 

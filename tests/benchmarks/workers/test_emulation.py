@@ -77,7 +77,7 @@ def test_a_run_keeps_the_speed_of_its_host_and_only_of_that(tmp_path: Path) -> N
     assert directory.host_speed("EPYC") is None
 
 
-def test_all_sides_of_a_pair_are_told_the_same(grid_of, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_all_sides_of_a_pair_are_told_the_same(grid_of, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]  # a fixture
     monkeypatch.setenv(VARIABLE, "100.0 95.0 105.0")
     assert host_environment(grid_of("base: {device: laptop}")) == as_variable(HOST)
     assert host_environment(grid_of("base: {device: {slowdown: 2}}")) == {}

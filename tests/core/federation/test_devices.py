@@ -66,7 +66,7 @@ def test_a_message_leaves_after_its_hold_and_a_slow_server_keeps_its_turn(federa
             ("client_decode", "decode_s"),
             ("client_backward", "client_backward_s"),
         ):
-            holds = pace.holds[place]  # type: ignore[index]
+            holds = pace.holds[place]  # type: ignore[index]  # each is a Place
             (began, ended) = holds[i]
             assert within[phase][0] - 1e-6 <= began <= ended <= within[phase][1] + 1e-6
         if i:

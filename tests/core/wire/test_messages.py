@@ -172,7 +172,7 @@ def test_the_end_of_a_round_is_what_protobuf_writes(
         messages.call_parts(Call(Kind.END_ROUND, Address(client, round))),
         pb.EndRoundRequest(client_id=client, round=round),
     )
-    answer: Reply[EncodedTensor] = Reply(**lists)  # type: ignore[arg-type]
+    answer: Reply[EncodedTensor] = Reply(**lists)  # type: ignore[arg-type]  # by name
     message = messages.reply_parts(Kind.END_ROUND, answer)
     reply = messages.read_reply(Kind.END_ROUND, same(message, pb.EndRoundResponse(**lists)), TRANSIT)
     assert messages.read_call(Kind.END_ROUND, ends, 0.0).address == (client, round, 0)

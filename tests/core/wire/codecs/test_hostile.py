@@ -115,7 +115,7 @@ def attack(codec: Codec, seed: int, inputs: int) -> None:
                 assert variant % 4 or output == outcome(codec, tensor, b"\xff\xff\xff")
                 if isinstance(codec, TopK):
                     check_mask(codec, tensor)
-            except Exception as error:
+            except Exception as error:  # whatever it is, it needs the seed that repeats it
                 raise AssertionError(f"seed {[seed, number]}, variant {variant}: {tensor}: {error!r}") from error
             tensor = changed(tensor, rng)
 
